@@ -1,0 +1,390 @@
+"""Every setting of the relay: one frozen, typed `Config`, made once from flags, environment, ``.env`` and secret files.
+
+A setting is one field: its type, default, environment name, flag and bounds stand together, and the command line,
+the documentation and the error messages are made from it. What is wrong with a setting is a SettingError that names
+it. Secrets have no flag (argv is public) and can come from a file: ``CTRADER_CLIENT_SECRET_FILE``.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tickrelay.errors import SettingError
+
+T = TypeVar("T")
+
+DEFAULT_HOST = "demo.ctraderapi.com"
+DEFAULT_PORT = 5035
+DEFAULT_WS_PORT = 8080
+
+
+class Secret:
+    """A value that must not be seen: prints as ``***``, and is read with `reveal` where it is sent."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The value itself."""
+        return self._value
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __repr__(self) -> str:
+        return "Secret('***')" if self._value else "Secret('')"
+
+    __str__ = __repr__
+
+
+# Parsers: text -> value, or ValueError with the end of the sentence "<SETTING> must be …".
+
+
+def _text(text: str) -> str:
+    if not text:
+        raise ValueError("not empty")
+    return text
+
+
+def number(low: float, high: float) -> Callable[[str], float]:
+    """A parser of decimal numbers from *low* to *high*."""
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not low <= value <= high:
+            raise ValueError(f"a number from {low:g} to {high:g}")
+        return value
+
+    return parse
+
+
+def integer(low: int, high: int) -> Callable[[str], int]:
+    """A parser of whole numbers from *low* to *high*."""
+
+    def parse(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+            raise ValueError(f"a whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def _port(text: str) -> int:
+    return integer(1, 65_535)(text)
+
+
+def _host(text: str) -> str:
+    # A URL or host:port here is the commonest slip; it would end as an obscure DNS failure.
+    if not text or any(c in text for c in "/:@ \t"):
+        raise ValueError("a host name without scheme or port, such as demo.ctraderapi.com")
+    return text
+
+
+def _path(text: str) -> str:
+    return str(Path(_text(text)).expanduser())
+
+
+def words(text: str) -> tuple[str, ...]:
+    """A parser of lists: words between commas or blanks."""
+    return tuple(text.replace(",", " ").split())
+
+
+def setting(
+    env: str,
+    about: str,
+    parse: Callable[[str], Any],
+    *,
+    flag: str | None = None,
+    default: Any = MISSING,
+    unit: str = "",
+) -> Any:
+    """A field of a settings class: required without *default*, set only by environment and files without *flag*."""
+    return field(default=default, metadata={"env": env, "about": about, "parse": parse, "flag": flag, "unit": unit})
+
+
+def secret(env: str, about: str, *, default: Any = MISSING) -> Any:
+    """A field that holds a Secret; `reveal` gives it where it is sent."""
+    return setting(env, about, lambda text: Secret(_text(text)), default=default)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CTraderSettings:
+    """The cTrader connection."""
+
+    client_id: str = setting("CTRADER_CLIENT_ID", "client id of the Open API application", _text)
+    client_secret: Secret = secret("CTRADER_CLIENT_SECRET", "client secret of the Open API application")
+    access_token: Secret = secret("CTRADER_ACCESS_TOKEN", "access token of the account's owner")
+    account_id: int = setting("CTRADER_ACCOUNT_ID", "ctidTraderAccountId (not the login number)", integer(1, 2**63 - 1))
+    host: str = setting("CTRADER_HOST", "cTrader host", _host, flag="ctrader-host", default=DEFAULT_HOST)
+    port: int = setting("CTRADER_PORT", "cTrader port", _port, flag="ctrader-port", default=DEFAULT_PORT)
+    ca_file: str = setting(
+        "CTRADER_CA_FILE",
+        "PEM file with a certificate authority to trust besides the system's",
+        _path,
+        flag="ctrader-ca",
+        default="",
+    )
+    refresh_token: Secret = secret(
+        "CTRADER_REFRESH_TOKEN", "refresh token: renews the access token before it ends", default=Secret("")
+    )
+    token_file: str = setting(
+        "CTRADER_TOKEN_FILE",
+        "file that keeps renewed tokens (mode 0600)",
+        _path,
+        flag="token-file",
+        default="",
+    )
+    heartbeat_s: float = setting(
+        "TICKRELAY_HEARTBEAT", "between heartbeats to cTrader", number(1, 25), flag="heartbeat", default=10.0, unit="s"
+    )
+    connect_timeout_s: float = setting(
+        "TICKRELAY_CONNECT_TIMEOUT",
+        "for name look-up, TCP and TLS together",
+        number(0.1, 300),
+        flag="connect-timeout",
+        default=15.0,
+        unit="s",
+    )
+    request_timeout_s: float = setting(
+        "TICKRELAY_REQUEST_TIMEOUT",
+        "for the answer to each request",
+        number(0.1, 300),
+        flag="request-timeout",
+        default=10.0,
+        unit="s",
+    )
+    unsubscribe_linger_s: float = setting(
+        "TICKRELAY_UNSUBSCRIBE_LINGER",
+        "from the last client's leaving to the unsubscription upstream",
+        number(0, 3600),
+        flag="unsubscribe-linger",
+        default=30.0,
+        unit="s",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientSettings:
+    """The WebSocket side."""
+
+    listen: str = setting(
+        "TICKRELAY_LISTEN",
+        "where clients connect: a Twisted endpoint such as tcp:8080, ssl:… or systemd:…",
+        _text,
+        flag="listen",
+        default="",
+    )
+    max_message_bytes: int = setting(
+        "TICKRELAY_MAX_MESSAGE",
+        "longest message taken from a client",
+        integer(128, 16_777_216),
+        flag="max-message",
+        default=65_536,
+        unit="bytes",
+    )
+    ping_interval_s: float = setting(
+        "TICKRELAY_PING_INTERVAL",
+        "between pings to a silent client",
+        number(1, 3600),
+        flag="ping-interval",
+        default=20.0,
+        unit="s",
+    )
+    ping_timeout_s: float = setting(
+        "TICKRELAY_PING_TIMEOUT",
+        "for a client's pong",
+        number(1, 3600),
+        flag="ping-timeout",
+        default=20.0,
+        unit="s",
+    )
+    handshake_timeout_s: float = setting(
+        "TICKRELAY_HANDSHAKE_TIMEOUT",
+        "for a client's whole opening handshake",
+        number(0.5, 60),
+        flag="handshake-timeout",
+        default=5.0,
+        unit="s",
+    )
+    max_connections: int = setting(
+        "TICKRELAY_MAX_CONNECTIONS",
+        "clients in all",
+        integer(1, 1_000_000),
+        flag="max-connections",
+        default=10_000,
+    )
+    max_connections_per_address: int = setting(
+        "TICKRELAY_MAX_CONNECTIONS_PER_ADDRESS",
+        "clients from one address",
+        integer(1, 1_000_000),
+        flag="max-connections-per-address",
+        default=100,
+    )
+    max_symbols: int = setting(
+        "TICKRELAY_MAX_SYMBOLS",
+        "symbols that one client may subscribe",
+        integer(1, 100_000),
+        flag="max-symbols",
+        default=200,
+    )
+    messages_per_s: float = setting(
+        "TICKRELAY_MESSAGES_PER_SECOND",
+        "messages read from one client",
+        number(0.1, 100_000),
+        flag="messages-per-second",
+        default=20.0,
+        unit="1/s",
+    )
+    messages_burst: int = setting(
+        "TICKRELAY_MESSAGES_BURST",
+        "messages that a client may send at once",
+        integer(1, 1_000_000),
+        flag="messages-burst",
+        default=200,
+    )
+    allowed_origins: tuple[str, ...] = setting(
+        "TICKRELAY_ALLOWED_ORIGINS",
+        "origins of browser pages that may connect, such as https://app.example.com; * allows every page",
+        words,
+        flag="allowed-origins",
+        default=("*",),
+    )
+    drain_s: float = setting(
+        "TICKRELAY_DRAIN",
+        "over which clients are closed when the service stops",
+        number(0, 300),
+        flag="drain",
+        default=8.0,
+        unit="s",
+    )
+    stuck_timeout_s: float = setting(
+        "TICKRELAY_STUCK_TIMEOUT",
+        "after which a client that drains nothing is closed",
+        number(1, 3600),
+        flag="stuck-timeout",
+        default=30.0,
+        unit="s",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """All settings, and where each that was set came from (its name -> ``flag``, ``environment``, ``.env``, a file)."""
+
+    ctrader: CTraderSettings
+    clients: ClientSettings
+    sources: Mapping[str, str]
+
+
+def settings() -> Iterator[dataclasses.Field[Any]]:
+    """Every setting, in the order of the documentation."""
+    for section in (CTraderSettings, ClientSettings):
+        yield from dataclasses.fields(section)
+
+
+@dataclass(frozen=True)
+class Places:
+    """The places a setting can come from, strongest first: flags, process environment, ``.env``."""
+
+    flags: Mapping[str, str | None]
+    environ: Mapping[str, str]
+    dotenv: Mapping[str, str | None]
+
+    def find(self, env: str, flag: str | None = None) -> tuple[str, str] | None:
+        """The raw text of a setting and where it stands; an empty variable counts as not set. Raises SettingError."""
+        if flag and self.flags.get(flag) is not None:
+            return str(self.flags[flag]), f"--{flag}"
+        for name, place in ((env, self.environ), (env, self.dotenv)):
+            where = name if place is self.environ else f"{name} in .env"
+            if place.get(name):
+                return str(place[name]).strip(), where
+            if path := place.get(f"{name}_FILE"):
+                return _read(path, f"{name}_FILE"), f"{name}_FILE"
+        return None
+
+
+def _read(path: str, name: str) -> str:
+    try:
+        return Path(path).expanduser().read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as e:
+        reason = e.strerror if isinstance(e, OSError) else "not UTF-8 text"
+        raise SettingError(f"{name}: cannot read {path}: {reason}") from None
+
+
+def _section(cls: type[T], places: Places, sources: dict[str, str], preset: Mapping[str, Any]) -> T:
+    values: dict[str, Any] = {}
+    for f in dataclasses.fields(cls):  # type: ignore[arg-type]
+        if f.name in preset:
+            values[f.name] = preset[f.name]
+            continue
+        env = f.metadata["env"]
+        found = places.find(env, f.metadata["flag"])
+        if found is None:
+            if f.default is MISSING:
+                raise SettingError(
+                    f"{env} is not set: {f.metadata['about']}. Set it in the environment, in .env, "
+                    f"or name a file that holds it in {env}_FILE; or try without an account: --simulate"
+                )
+            continue
+        text, where = found
+        try:
+            values[f.name] = f.metadata["parse"](text)
+        except ValueError as e:
+            shown = (
+                "" if isinstance(f.default, Secret) or "secret" in f.name or "token" in f.name else f", not {text!r}"
+            )
+            raise SettingError(f"{where} must be {e}{shown}") from None
+        sources[f.name] = where
+    return cls(**values)
+
+
+def load(places: Places, *, ctrader: Mapping[str, Any] | None = None) -> Config:
+    """Make the Config; *ctrader* presets fields that are not to be looked for (the simulator's). Raises SettingError.
+
+    ``HOST`` and ``PORT`` serve two masters: in ``.env`` they are cTrader's (as the first backend had them), in the
+    process environment ``PORT`` is where a hosting platform wants the WebSocket listener.
+    """
+    sources: dict[str, str] = {}
+    preset = dict(ctrader or {})
+    for name, parse in (("HOST", _host), ("PORT", _port)):
+        key = name.lower()
+        if key in preset or places.find(f"CTRADER_{name}", f"ctrader-{key}"):
+            continue
+        if text := places.dotenv.get(name):
+            try:
+                preset[key] = parse(text)
+            except ValueError as e:
+                raise SettingError(f"{name} in .env must be {e}, not {text!r}") from None
+            sources[key] = f"{name} in .env"
+    ctrader_settings = _section(CTraderSettings, places, sources, preset)
+    clients = _section(ClientSettings, places, sources, {})
+    if not clients.listen:
+        port, where = _ws_port(places)
+        clients = dataclasses.replace(clients, listen=f"tcp:{port}:backlog=1024")
+        sources["listen"] = where
+    return Config(ctrader=ctrader_settings, clients=clients, sources=sources)
+
+
+def _ws_port(places: Places) -> tuple[int, str]:
+    for name, place in (("PORT", places.environ), ("WS_PORT", places.environ), ("WS_PORT", places.dotenv)):
+        if text := place.get(name):
+            where = name if place is places.environ else f"{name} in .env"
+            try:
+                return _port(text.strip()), where
+            except ValueError as e:
+                raise SettingError(f"{where} must be {e}, not {text!r}") from None
+    return DEFAULT_WS_PORT, "default"

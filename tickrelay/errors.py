@@ -1,0 +1,45 @@
+"""The codes that clients see, and the exceptions that cross floors.
+
+Close codes: the standard ones first (RFC 6455); of the private range, 40xx asks the client to reconnect with
+backoff and 45xx tells it not to.
+"""
+
+from enum import IntEnum, StrEnum
+
+
+class CloseCode(IntEnum):
+    """Why a WebSocket connection was closed."""
+
+    GOING_AWAY = 1001
+    PROTOCOL_ERROR = 1002
+    POLICY = 1008
+    TOO_BIG = 1009
+    INTERNAL = 1011
+    RESTART = 1012
+    SLOW_CONSUMER = 4008
+    NO_PONG = 4012
+    BAD_TOKEN = 4501
+    BAD_PROTOCOL = 4502
+    FORBIDDEN = 4503
+    TOO_MANY_CONNECTIONS = 4504
+
+
+class ErrorCode(StrEnum):
+    """The ``code`` of an error, or of one symbol's result, in the v1 protocol."""
+
+    BAD_JSON = "BAD_JSON"
+    BAD_REQUEST = "BAD_REQUEST"
+    UNKNOWN_TYPE = "UNKNOWN_TYPE"
+    UNAUTHORIZED = "UNAUTHORIZED"
+    FORBIDDEN = "FORBIDDEN"
+    UNKNOWN_SYMBOL = "UNKNOWN_SYMBOL"
+    SYMBOL_DISABLED = "SYMBOL_DISABLED"
+    NOT_READY = "NOT_READY"
+    UPSTREAM_UNAVAILABLE = "UPSTREAM_UNAVAILABLE"
+    UPSTREAM_RATE_LIMITED = "UPSTREAM_RATE_LIMITED"
+    SUBSCRIPTION_LIMIT = "SUBSCRIPTION_LIMIT"
+    INTERNAL = "INTERNAL"
+
+
+class SettingError(Exception):
+    """A setting is missing or malformed. The message names it and says what to do; it never holds a secret."""
