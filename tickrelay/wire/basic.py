@@ -1,0 +1,87 @@
+"""The basic protocol: JSON text frames with exactly the fields that its clients have always got."""
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from tickrelay.ticks import Symbol, Tick
+from tickrelay.wire import frames, json_requests
+from tickrelay.wire.messages import AnyMessage, Message, Part
+from tickrelay.wire.prices import BY_DIGITS, Decimals, units
+from tickrelay.wire.requests import Request
+
+encode = msgspec.json.Encoder().encode
+
+
+class Templates:
+    """Per symbol, what does not change from tick to tick: ``{"type":"tick","symbol":…,"symbolId":…``, and its decimals.
+
+    Kept by name and checked by identity: a new session brings new Symbol objects.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[Symbol, bytes, Decimals]] = {}
+
+    def of(self, symbol: Symbol) -> tuple[Symbol, bytes, Decimals]:
+        """The symbol itself, the template (bid, ask, spread and timestamp to fill in) and its decimals."""
+        kept = self._kept.get(symbol.name)
+        if kept is None or kept[0] is not symbol:
+            name = encode(symbol.name).replace(b"%", b"%%")
+            template = b'{"type":"tick","symbol":%b,"symbolId":%d,"bid":%%b,"ask":%%b,"spread":%%b,"timestamp":%%d' % (
+                name,
+                symbol.symbol_id,
+            )
+            kept = self._kept[symbol.name] = (symbol, template, BY_DIGITS[symbol.digits])
+        return kept
+
+
+class Basic:
+    """The encoding of clients that ask for nothing."""
+
+    name = "basic"
+    subprotocol = None
+    version = 0
+    binary = False
+
+    def __init__(self) -> None:
+        self._templates = Templates()
+
+    def tick(self, tick: Tick) -> bytes:
+        """The frame of a tick."""
+        symbol, template, text = self._templates.of(tick.symbol)
+        bid, ask = units(tick.bid, tick.ask, symbol.digits)
+        return frames.text(template % (text[bid], text[ask], text[ask - bid], tick.timestamp_ms) + b"}")
+
+    def newest(self, tick: Tick, conflated: int) -> bytes:
+        """A basic client is not told what was conflated."""
+        return self.tick(tick)
+
+    def snapshot(self, tick: Tick, age_ms: int) -> bytes:
+        """A basic client is not told of an age."""
+        return self.tick(tick)
+
+    def message(self, message: AnyMessage) -> bytes:
+        """The frame of a message, with basic's fields only. Raises ValueError for one that basic does not know."""
+        return frames.text(encode(_pruned(message)))
+
+    def parse(self, payload: bytes, binary: bool) -> Request:
+        """The request in a client's frame. Raises BadRequest."""
+        return json_requests.parse_basic(b"" if binary else payload)
+
+
+def _pruned(message: Message | Part) -> dict[str, Any]:
+    if not message.basic:
+        raise ValueError(f"{type(message).__name__} is not for basic clients")
+    out: dict[str, Any] = {}
+    if isinstance(message, Message):
+        out["type"] = message.__struct_config__.tag
+    names = dict(zip(message.__struct_fields__, message.__struct_encode_fields__, strict=True))
+    for field in message.basic:
+        value = getattr(message, field)
+        if value is UNSET:
+            continue
+        if isinstance(value, list) and value and isinstance(value[0], Part):
+            value = [_pruned(part) for part in value]
+        out[names[field]] = value
+    return out

@@ -1,0 +1,33 @@
+"""WebSocket frames from server to client (RFC 6455): final, unmasked, not compressed.
+
+A frame is made once and its bytes are shared by every client that gets it, past the per-client framing of the
+WebSocket library.
+"""
+
+_TEXT = 0x81
+_BINARY = 0x82
+
+_SHORT_TEXT = tuple(bytes((_TEXT, n)) for n in range(126))
+_SHORT_BINARY = tuple(bytes((_BINARY, n)) for n in range(126))
+
+
+def text(payload: bytes) -> bytes:
+    """The text frame that holds *payload* (UTF-8)."""
+    n = len(payload)
+    if n < 126:
+        return _SHORT_TEXT[n] + payload
+    return _long(_TEXT, n) + payload
+
+
+def binary(payload: bytes) -> bytes:
+    """The binary frame that holds *payload*."""
+    n = len(payload)
+    if n < 126:
+        return _SHORT_BINARY[n] + payload
+    return _long(_BINARY, n) + payload
+
+
+def _long(first: int, n: int) -> bytes:
+    if n < 0x10000:
+        return bytes((first, 126)) + n.to_bytes(2, "big")
+    return bytes((first, 127)) + n.to_bytes(8, "big")

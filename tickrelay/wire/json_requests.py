@@ -1,0 +1,122 @@
+"""JSON payloads -> requests: leniently for basic clients, strictly by the schema for v1.
+
+Both raise BadRequest and nothing else, whatever the bytes.
+"""
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from tickrelay.errors import ErrorCode
+from tickrelay.wire import requests
+from tickrelay.wire.requests import BadRequest, Connect, Id, Request, Subscribe, Unsubscribe
+
+# All that can go wrong in reading; RecursionError is deep nesting.
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+class _Loose(msgspec.Struct):
+    """A request of which nothing is certain yet."""
+
+    type: Any = None
+    symbols: Any = None
+    protocol: Any = None
+    id: Any = None
+
+
+_loose = msgspec.json.Decoder(_Loose)
+_strict = {requests.type_of(cls): msgspec.json.Decoder(cls) for cls in requests.ALL}
+_id = msgspec.json.Decoder(Id)
+
+_EXPECTED = {
+    "id": "string of at most 36 characters, or integer",
+    "symbols": "array of strings",
+    "symbol": "string",
+    "protocol": "integer",
+    "token": "string",
+    "features": "array of strings",
+    "snapshot": "boolean",
+    "maxRate": "number above 0, or null",
+    "resume": "object of {epoch, seq} by symbol",
+    "paused": "boolean",
+}
+
+
+def parse_basic(payload: bytes) -> Request:
+    """The request in a basic client's text frame; fields that basic does not know are ignored. Raises BadRequest.
+
+    ``connect`` with ``"protocol":1`` is v1's own, and is read by its rules.
+    """
+    try:
+        loose = _loose.decode(payload)
+    except _UNREADABLE:
+        raise _invalid() from None
+    match loose.type:
+        case "connect" if loose.protocol == 1 and type(loose.protocol) is int:
+            return parse_v1(payload)
+        case "connect":
+            return Connect()
+        case "subscribe":
+            return Subscribe(symbols=_names(loose.symbols))
+        case "unsubscribe":
+            return Unsubscribe(symbols=_names(loose.symbols))
+        case "ping":
+            return requests.Ping()
+        case "getSubscriptions":
+            return requests.GetSubscriptions()
+        case str(name):
+            raise BadRequest.unknown_type(name)
+    raise _invalid()
+
+
+def _names(value: object) -> list[str]:
+    if isinstance(value, list) and all(isinstance(name, str) for name in value):
+        return value
+    raise _invalid()
+
+
+def _invalid() -> BadRequest:
+    return BadRequest(ErrorCode.BAD_REQUEST, "Invalid message format")
+
+
+def parse_v1(payload: bytes) -> Request:
+    """The request in a v1 client's text frame. Raises BadRequest, with the request's id where that can be read."""
+    try:
+        loose = _loose.decode(payload)
+    except msgspec.ValidationError:
+        raise BadRequest(ErrorCode.BAD_REQUEST, "expected an object") from None
+    except RecursionError:
+        raise BadRequest(ErrorCode.BAD_REQUEST, "nested too deeply") from None
+    except _UNREADABLE:
+        raise BadRequest(ErrorCode.BAD_JSON, "not JSON") from None
+    mark = _mark(loose.id)
+    if not isinstance(loose.type, str):
+        raise BadRequest(ErrorCode.BAD_REQUEST, "type: expected string", mark)
+    decoder = _strict.get(loose.type)
+    if decoder is None:
+        raise BadRequest.unknown_type(loose.type, mark)
+    try:
+        request: Request = decoder.decode(payload)
+    except _UNREADABLE as e:
+        raise BadRequest(ErrorCode.BAD_REQUEST, explain(str(e)), mark) from None
+    return request
+
+
+def _mark(value: object) -> Id | UnsetType:
+    try:
+        mark: Id = msgspec.convert(value, Id)
+    except msgspec.ValidationError:
+        return UNSET
+    return mark
+
+
+def explain(why: str) -> str:
+    """A validation error in the words of the protocol: the field, and what it should be."""
+    text, _, path = why.partition(" - at `$")
+    field = path.removeprefix(".").rstrip("`").split(".")[0].split("[")[0]
+    if not field:
+        return text.replace("`", "").replace("Object", "request")
+    if "length" in text or "<=" in text or ">" in text:
+        return f"{field}: {text[0].lower()}{text[1:].replace('`', '')}"
+    return f"{field}: expected {_EXPECTED[field]}" if field in _EXPECTED else f"{field}: not valid"
