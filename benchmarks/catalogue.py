@@ -1,0 +1,181 @@
+"""Who takes part: how each contender is installed, found and started.
+
+Installation happens once, into ``benchmarks/.cache``, with pip, npm and the C compiler, from the versions pinned
+here. What cannot be had is left out with one word; nothing outside that folder is touched.
+"""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from benchmarks.processes import ROOT
+from benchmarks.workloads import SYMBOLS
+
+CACHE = ROOT / "benchmarks" / ".cache"
+HERE = ROOT / "benchmarks" / "contenders"
+VENV = CACHE / "venv"
+NODE = CACHE / "node"
+
+PYTHON_PACKAGES = {
+    "websockets": "websockets==17.4",
+    "picows": "picows==2.3.1",
+    "uvloop": "uvloop==0.23.0",
+    "socketify": "socketify==0.0.31",
+    "autobahn": "autobahn==26.10.2",
+    "twisted": "twisted==26.10.0",
+}
+WS_VERSION = "8.23.0"
+
+
+class MissingError(Exception):
+    """A contender cannot take part here; the text is the word that stands in the table."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """One way to start a server: its command, and what has to be set in its environment."""
+
+    command: list[str]
+    env: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Feed:
+    """How a contender gets its ticks: a module, its option for the port, and who calls whom."""
+
+    module: str
+    option: str
+    connects: bool = False
+
+    def command(self, port: int) -> list[str]:
+        """The module and its arguments."""
+        return [self.module, self.option, str(port)]
+
+
+PLAIN = Feed("benchmarks.feed", "--listen")
+TO_NATS = Feed("benchmarks.feed", "--nats", connects=True)
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One row of the table.
+
+    ``prepare`` installs or finds it and gives its version; ``start`` gives the command for a port of its own and the
+    port of its feed. ``scenarios`` names those of a variant that need not go through all of them.
+    """
+
+    name: str
+    title: str
+    prepare: Callable[[], str]
+    start: Callable[[int, int], Start]
+    dialect: str = "basic"
+    feed: Feed = PLAIN
+    scenarios: tuple[str, ...] = ()
+
+
+def _run(*command: str) -> str:
+    CACHE.mkdir(exist_ok=True)
+    done = subprocess.run(command, cwd=CACHE, capture_output=True, text=True, timeout=600)
+    if done.returncode:
+        raise MissingError("uninstallable")
+    return done.stdout.strip()
+
+
+def _python(package: str, *others: str) -> Callable[[], str]:
+    def prepare() -> str:
+        python = VENV / "bin" / "python"
+        if not python.exists():
+            _run(sys.executable, "-m", "venv", str(VENV))
+        wanted = [PYTHON_PACKAGES[name] for name in (package, *others)]
+        code = "import sys; from importlib.metadata import version; [print(version(n)) for n in sys.argv[1:]]"
+        try:
+            found = _run(str(python), "-c", code, package, *others).split()
+        except MissingError:
+            found = []
+        if found != [line.partition("==")[2] for line in wanted]:
+            _run(str(python), "-m", "pip", "install", "--quiet", *wanted)
+        return ", ".join(line.replace("==", " ") for line in wanted)
+
+    return prepare
+
+
+def _python_server(module: str) -> Callable[[int, int], Start]:
+    def start(port: int, feed_port: int) -> Start:
+        command = [str(VENV / "bin" / "python"), "-m", f"benchmarks.contenders.{module}", str(port), str(feed_port)]
+        return Start(command, {})
+
+    return start
+
+
+def _prepare_ws() -> str:
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if not node or not npm:
+        raise MissingError("uninstalled")
+    manifest = NODE / "node_modules" / "ws" / "package.json"
+    if not manifest.exists() or f'"version": "{WS_VERSION}"' not in manifest.read_text():
+        NODE.mkdir(exist_ok=True)
+        _run(npm, "install", "--prefix", str(NODE), "--silent", "--no-audit", "--no-fund", f"ws@{WS_VERSION}")
+    return f"ws {WS_VERSION}, node {_run(node, '--version')}"
+
+
+def _start_ws(port: int, feed_port: int) -> Start:
+    script = str(HERE / "ws_server.mjs")
+    return Start(["node", script, str(port), str(feed_port), str(NODE), ",".join(SYMBOLS)], {})
+
+
+def _prepare_floor() -> str:
+    compiler = shutil.which("cc")
+    if not compiler:
+        raise MissingError("uncompiled")
+    _run(compiler, "-O2", "-o", str(CACHE / "floor"), str(HERE / "floor.c"))
+    return _run(compiler, "--version").splitlines()[0]
+
+
+def _start_floor(port: int, feed_port: int) -> Start:
+    return Start([str(CACHE / "floor"), str(port), str(feed_port), ",".join(SYMBOLS)], {})
+
+
+def _nats_server() -> str:
+    # Debian keeps it out of the way of ordinary users
+    found = shutil.which("nats-server") or shutil.which("nats-server", path="/usr/sbin")
+    if not found:
+        raise MissingError("uninstalled")
+    return found
+
+
+def _prepare_nats() -> str:
+    return _run(_nats_server(), "--version").replace(": v", " ")
+
+
+def _start_nats(port: int, feed_port: int) -> Start:
+    config = CACHE / "nats.conf"
+    config.write_text(
+        f'listen: "127.0.0.1:{feed_port}"\nmax_connections: 20000\n'
+        f'websocket {{ listen: "127.0.0.1:{port}", no_tls: true }}\n'
+    )
+    return Start([_nats_server(), "-c", str(config)], {})
+
+
+CONTENDERS: dict[str, Contender] = {
+    contender.name: contender
+    for contender in (
+        Contender("ws", "`ws` on Node.js, loop + `JSON.stringify` + `send`", _prepare_ws, _start_ws),
+        Contender(
+            "websockets", "`websockets`, `broadcast`", _python("websockets"), _python_server("websockets_server")
+        ),
+        Contender("picows", "picows on uvloop", _python("picows", "uvloop"), _python_server("picows_server")),
+        Contender(
+            "socketify", "socketify (uWebSockets), `publish`", _python("socketify"), _python_server("socketify_server")
+        ),
+        Contender(
+            "autobahn",
+            "Autobahn, `sendMessage` loop",
+            _python("autobahn", "twisted"),
+            _python_server("autobahn_server"),
+        ),
+        Contender("nats", "NATS over WebSocket", _prepare_nats, _start_nats, dialect="nats", feed=TO_NATS),
+        Contender("floor", "C, one `send` per client and turn", _prepare_floor, _start_floor),
+    )
+}

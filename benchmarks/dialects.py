@@ -1,0 +1,77 @@
+"""What the load generator says to each kind of server, and how it recognises ticks in what comes back.
+
+Bytes in, bytes out: no sockets, no clock. Client frames are masked with a key of zeros, which leaves the payload as
+it is and costs nothing to make.
+"""
+
+import json
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+
+TEXT, BINARY, PONG = 0x81, 0x82, 0x8A
+NO_MASK = b"\0\0\0\0"
+
+
+def frame(opcode: int, payload: bytes) -> bytes:
+    """One masked client frame."""
+    if len(payload) < 126:
+        return bytes((opcode, 0x80 | len(payload))) + NO_MASK + payload
+    return struct.pack("!BBH", opcode, 0x80 | 126, len(payload)) + NO_MASK + payload
+
+
+SIGN_OF_LIFE = frame(PONG, b"")
+"""An unasked pong: keeps servers content that would otherwise wait for the answer to a ping."""
+
+
+def handshake(host: str, port: int, subprotocol: str | None) -> bytes:
+    """The opening request; the key is a constant, nobody checks the answer to it."""
+    lines = [
+        "GET / HTTP/1.1",
+        f"Host: {host}:{port}",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        "Sec-WebSocket-Version: 13",
+    ]
+    if subprotocol:
+        lines.append(f"Sec-WebSocket-Protocol: {subprotocol}")
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How to ask for ticks, how to know that the request was taken, how to count ticks and read one's age."""
+
+    subprotocol: str | None
+    requests: Callable[[list[str]], bytes]
+    ready: bytes
+    tick: bytes
+    stamp: Callable[[bytearray, int, bool], float | None]
+
+
+def _json_requests(symbols: list[str]) -> bytes:
+    subscribe = json.dumps({"type": "subscribe", "symbols": symbols}, separators=(",", ":"))
+    return frame(TEXT, b'{"type":"connect"}') + frame(TEXT, subscribe.encode())
+
+
+def _nats_requests(symbols: list[str]) -> bytes:
+    lines = ['CONNECT {"verbose":false,"pedantic":false,"protocol":1}']
+    lines += [f"SUB {symbol} {i}" for i, symbol in enumerate(symbols, 1)]
+    return frame(BINARY, "\r\n".join([*lines, "PING", ""]).encode())
+
+
+def _json_stamp(buffer: bytearray, end: int, newest: bool) -> float | None:
+    """The bid of the newest or of the oldest tick in the buffer, times 100,000: its send time in microseconds."""
+    at = buffer.rfind(b'"bid":', 0, end) if newest else buffer.find(b'"bid":', 0, end)
+    stop = buffer.find(b",", at, min(end, at + 40))
+    if at < 0 or stop < 0:
+        return None
+    return float(buffer[at + 6 : stop]) * 100_000
+
+
+DIALECTS: dict[str, Dialect] = {
+    "basic": Dialect(None, _json_requests, b'"subscribeResponse"', b'"type":"tick"', _json_stamp),
+    "nats": Dialect(None, _nats_requests, b"PONG\r\n", b'"type":"tick"', _json_stamp),
+    "v1-json": Dialect("tickrelay.v1.json", _json_requests, b'"subscribeResponse"', b'"type":"tick"', _json_stamp),
+}

@@ -1,0 +1,164 @@
+"""The feed every contender but tickrelay is given: ticks over one plain TCP connection, at a rate set from outside.
+
+Run as a process; it listens, takes one connection (the contender's) or, for a broker, connects to it, and writes
+ticks until standard input closes. Lines on standard input set the rate: ``rate 500``. A tick carries the monotonic
+time at which it was sent, in microseconds, as its bid (bid * 100,000), so that whoever reads it back knows its age.
+When the contender stops reading, ticks wait here and grow old, as they should. It must stay cheap: it shares its core
+with the load generator.
+"""
+
+import argparse
+import json
+import os
+import random
+import select
+import socket
+import struct
+import time
+from collections.abc import Callable
+
+from benchmarks.workloads import SYMBOLS
+
+RECORD = struct.Struct("<Idd")
+"""One tick as the contenders get it: symbol id, bid, ask."""
+
+SPREAD_POINTS = 3
+POINT = 100_000
+BACKLOG_BYTES = 8 << 20
+TURN_S = 0.001
+
+Encoder = Callable[[int, int], bytes]
+
+
+def record(symbol_id: int, bid_points: int) -> bytes:
+    """A tick for a contender that does its own encoding."""
+    return RECORD.pack(symbol_id, bid_points / POINT, (bid_points + SPREAD_POINTS) / POINT)
+
+
+def nats_message(symbol_id: int, bid_points: int) -> bytes:
+    """A tick as a NATS publication, already JSON: a broker does not encode."""
+    symbol = SYMBOLS[symbol_id - 1]
+    tick = {
+        "type": "tick",
+        "symbol": symbol,
+        "symbolId": symbol_id,
+        "bid": bid_points / POINT,
+        "ask": (bid_points + SPREAD_POINTS) / POINT,
+        "spread": SPREAD_POINTS / POINT,
+        "timestamp": int(time.time() * 1000),
+    }
+    payload = json.dumps(tick, separators=(",", ":")).encode()
+    return b"PUB %s %d\r\n%s\r\n" % (symbol.encode(), len(payload), payload)
+
+
+class Pace:
+    """Says how many ticks are due, and for which symbols: every symbol once in each fifty, in a fixed mixed order."""
+
+    def __init__(self) -> None:
+        order = list(range(1, len(SYMBOLS) + 1))
+        source = random.Random(7)
+        self._order: list[int] = []
+        for _ in range(20):
+            source.shuffle(order)
+            self._order += order
+        self._place = 0
+        self._rate = 0.0
+        self._began = 0.0
+        self._sent = 0
+
+    def set_rate(self, rate: float, now: float) -> None:
+        """Send ``rate`` ticks a second from ``now`` on."""
+        self._rate, self._began, self._sent = rate, now, 0
+
+    def due(self, now: float) -> list[int]:
+        """The symbol ids of the ticks to be sent now."""
+        count = int((now - self._began) * self._rate) - self._sent
+        if count <= 0:
+            return []
+        self._sent += count
+        start, self._place = self._place, (self._place + count) % len(self._order)
+        if self._place > start and count < len(self._order):
+            return self._order[start : self._place]
+        return [self._order[(start + i) % len(self._order)] for i in range(count)]
+
+    def pause(self, now: float) -> float:
+        """Seconds to sleep: until the next tick, but no less than a turn, so that high rates come in small batches."""
+        if not self._rate:
+            return 0.02
+        return min(max(TURN_S, self._began + (self._sent + 1) / self._rate - now), 0.02)
+
+
+def commands() -> list[str] | None:
+    """The lines waiting on standard input; None once it is closed."""
+    if not select.select([0], [], [], 0)[0]:
+        return []
+    text = os.read(0, 4096)
+    return text.decode().splitlines() if text else None
+
+
+def connection(listen: int, connect: int) -> socket.socket:
+    """The contender's connection; it comes to us, or we go to it if it is a broker."""
+    if connect:
+        sock = socket.create_connection(("127.0.0.1", connect), timeout=10)
+        sock.sendall(b'CONNECT {"verbose":false,"pedantic":false}\r\n')
+    else:
+        with socket.create_server(("127.0.0.1", listen)) as server:
+            print("listening", flush=True)
+            sock, _ = server.accept()
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setblocking(False)
+    return sock
+
+
+def drain(sock: socket.socket) -> None:
+    """Read what a broker says and answer its pings."""
+    try:
+        if b"PING\r\n" in sock.recv(65536):
+            sock.send(b"PONG\r\n")
+    except BlockingIOError:
+        pass
+
+
+def run(sock: socket.socket, encode: Encoder) -> None:
+    """Write ticks until standard input closes or the contender leaves."""
+    pace = Pace()
+    waiting = bytearray()
+    looked = 0.0
+    while True:
+        now = time.monotonic()
+        if now - looked > 0.01:
+            looked = now
+            lines = commands()
+            if lines is None:
+                return
+            for line in lines:
+                pace.set_rate(float(line.removeprefix("rate ")), now)
+            drain(sock)
+        ids = pace.due(now)
+        if ids and len(waiting) < BACKLOG_BYTES:
+            stamp = int(time.monotonic() * 1_000_000)
+            waiting += b"".join([encode(symbol_id, stamp) for symbol_id in ids])
+        if waiting:
+            try:
+                del waiting[: sock.send(waiting)]
+            except BlockingIOError:
+                pass
+        time.sleep(pace.pause(time.monotonic()))
+
+
+def main() -> None:
+    """Parse the command line and run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--listen", type=int, default=0, help="port on which the contender fetches its ticks")
+    parser.add_argument("--nats", type=int, default=0, help="port of a NATS server to publish to instead")
+    options = parser.parse_args()
+    sock = connection(options.listen, options.nats)
+    print("connected", flush=True)
+    try:
+        run(sock, nats_message if options.nats else record)
+    except (BrokenPipeError, ConnectionResetError):
+        pass  # the contender has gone: so do we
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""Turns figures into the table of ``RESULTS.md``: medians over the rounds, each with its ratio to one baseline.
+
+Text out, nothing else: no processes, no measuring. The only thing read is what machine this is.
+"""
+
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.scenarios import Figure, Figures
+
+BASELINE = "ws"
+
+Rows = dict[str, dict[str, Figure | str]]
+"""By contender and column: the median, or the word that stands in its place."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the table."""
+
+    key: str
+    title: str
+    digits: int
+
+
+COLUMNS = (
+    Column("A", "A max, k/s", 0),
+    Column("B", "B max, k/s", 0),
+    Column("light", "A equal light, k per CPU-s", 0),
+    Column("heavy", "A equal heavy, k per CPU-s", 0),
+    Column("kib", "C: KiB a client", 1),
+    Column("handshakes", "C: handshakes/s", 0),
+    Column("subscribes", "C: subscribes/s", 0),
+    Column("p50", "D: p50, ms", 2),
+    Column("p99", "D: p99, ms", 2),
+    Column("cpu", "D: CPU, %", 1),
+)
+
+OWN_COLUMNS = (
+    Column("upstream", "received and published with no subscriber, k ticks per CPU-s", 0),
+    Column("cost 100", "CPU per delivered tick, 100 clients, µs", 2),
+    Column("cost 1000", "1,000 clients, µs", 2),
+    Column("cost 10000", "10,000 clients, µs", 2),
+    Column("skew", "skewed popularity: max, k/s", 0),
+)
+
+NOTES = """\
+A: 1,000 clients, the same 10 of 50 symbols. B: 1,000 clients, 10 random symbols each. C: 10,000 clients, one symbol
+each, idle. D: 100 clients, 10 random symbols each, 100 ticks/s. *Max* is the highest rate of ticks delivered whose p99
+stays under 100 ms with at least 95 % of what was offered delivered; ≥ marks rows where the load generator ended first.
+*Equal* is ticks delivered per CPU-second of the server at the same rate for all: light is 500 ticks/s in and 100,000
+out, heavy 8,000 in and 1.6 million out. *cannot*: the server does not sustain that rate. In brackets: the ratio to
+`{baseline}` in this run.
+
+The server has one core, the load generator and the feed share another. tickrelay is the real service as a process and
+decodes its ticks from a TLS connection; the others get theirs as 20-byte records over plain TCP, and NATS even as
+finished JSON, which is in their favour."""
+
+
+def collect(rounds: Iterable[dict[str, Figures]], absent: dict[str, str]) -> Rows:
+    """The medians of all rounds; contenders that took no part keep their word in every column."""
+    seen: dict[str, dict[str, list[Figure | None]]] = {}
+    for figures in rounds:
+        for name, cells in figures.items():
+            for key, figure in cells.items():
+                seen.setdefault(name, {}).setdefault(key, []).append(figure)
+    rows: Rows = {name: {key: _median(found) for key, found in cells.items()} for name, cells in seen.items()}
+    for name, word in absent.items():
+        rows[name] = dict.fromkeys((column.key for column in COLUMNS), word)
+    return rows
+
+
+def _median(found: list[Figure | None]) -> Figure | str:
+    figures = [figure for figure in found if figure is not None]
+    if len(figures) * 2 <= len(found):
+        return "cannot"
+    middle = statistics.median_low([figure.value for figure in figures])
+    return next(figure for figure in figures if figure.value == middle)
+
+
+def value(rows: Rows, name: str, key: str) -> float | None:
+    """A figure as a number, where there is one."""
+    cell = rows.get(name, {}).get(key)
+    return cell.value if isinstance(cell, Figure) else None
+
+
+def table(rows: Rows, columns: Iterable[Column], title: Callable[[str], str], baseline: str | None) -> str:
+    """A Markdown table with the columns that anybody has a figure for."""
+    shown = [column for column in columns if any(column.key in cells for cells in rows.values())]
+    named = [name for name in rows if any(column.key in rows[name] for column in shown)]
+    lines = ["| server | " + " | ".join(column.title for column in shown) + " |", "|---" * (len(shown) + 1) + "|"]
+    for name in named:
+        cells = [_cell(rows, name, column, baseline) for column in shown]
+        lines.append(f"| {title(name)} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _cell(rows: Rows, name: str, column: Column, baseline: str | None) -> str:
+    cell = rows[name].get(column.key, "-")
+    if isinstance(cell, str):
+        return cell
+    text = f"{'≥ ' if cell.at_least else ''}{cell.value:,.{column.digits}f}"
+    base = value(rows, baseline, column.key) if baseline else None
+    return f"{text} ({cell.value / base:.2f}x)" if base else text
+
+
+def machine(versions: dict[str, str]) -> str:
+    """What it ran on and with."""
+    model = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        platform.machine(),
+    )
+    lines = [
+        f"- {time.strftime('%Y-%m-%d')}, {model}, {os.cpu_count()} cores, {platform.system()} {platform.release()}, "
+        f"Python {platform.python_version()}; load average at the start {os.getloadavg()[2]:.2f} (15 min)",
+    ]
+    lines += [f"- {name}: {version}" for name, version in versions.items()]
+    return "\n".join(lines)
