@@ -14,26 +14,11 @@ from tickrelay.wire.requests import Request
 encode = msgspec.json.Encoder().encode
 
 
-class Templates:
-    """Per symbol, what does not change from tick to tick: ``{"type":"tick","symbol":…,"symbolId":…``, and its decimals.
-
-    Kept by name and checked by identity: a new session brings new Symbol objects.
-    """
-
-    def __init__(self) -> None:
-        self._kept: dict[str, tuple[Symbol, bytes, Decimals]] = {}
-
-    def of(self, symbol: Symbol) -> tuple[Symbol, bytes, Decimals]:
-        """The symbol itself, the template (bid, ask, spread and timestamp to fill in) and its decimals."""
-        kept = self._kept.get(symbol.name)
-        if kept is None or kept[0] is not symbol:
-            name = encode(symbol.name).replace(b"%", b"%%")
-            template = b'{"type":"tick","symbol":%b,"symbolId":%d,"bid":%%b,"ask":%%b,"spread":%%b,"timestamp":%%d' % (
-                name,
-                symbol.symbol_id,
-            )
-            kept = self._kept[symbol.name] = (symbol, template, BY_DIGITS[symbol.digits])
-        return kept
+def tick_template(symbol: Symbol) -> bytes:
+    """A tick of *symbol* up to the timestamp, with bid, ask, spread (as text) and timestamp to fill in by ``%``."""
+    name = encode(symbol.name).replace(b"%", b"%%")
+    head = b'{"type":"tick","symbol":%b,"symbolId":%d' % (name, symbol.symbol_id)
+    return head + b',"bid":%b,"ask":%b,"spread":%b,"timestamp":%d'
 
 
 class Basic:
@@ -45,13 +30,19 @@ class Basic:
     binary = False
 
     def __init__(self) -> None:
-        self._templates = Templates()
+        # By name, checked by identity: each session brings new Symbol objects.
+        self._templates: dict[str, tuple[Symbol, bytes, Decimals]] = {}
 
     def tick(self, tick: Tick) -> bytes:
         """The frame of a tick."""
-        symbol, template, text = self._templates.of(tick.symbol)
+        symbol = tick.symbol
+        kept = self._templates.get(symbol.name)
+        if kept is None or kept[0] is not symbol:
+            kept = (symbol, tick_template(symbol) + b"}", BY_DIGITS[symbol.digits])
+            self._templates[symbol.name] = kept
+        _, template, text = kept
         bid, ask = units(tick.bid, tick.ask, symbol.digits)
-        return frames.text(template % (text[bid], text[ask], text[ask - bid], tick.timestamp_ms) + b"}")
+        return frames.text(template % (text[bid], text[ask], text[ask - bid], tick.timestamp_ms))
 
     def newest(self, tick: Tick, conflated: int) -> bytes:
         """A basic client is not told what was conflated."""

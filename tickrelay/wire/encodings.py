@@ -69,4 +69,4 @@ class Encodings:
 
 def make_encodings(epoch: str) -> Encodings:
     """The encodings of the run that counts its ticks under *epoch*."""
-    return Encodings(basic=Basic(), v1_json=V1Json(epoch), v1_protobuf=V1Protobuf(epoch))
+    return Encodings(basic=Basic(), v1_json=V1Json(epoch), v1_protobuf=V1Protobuf())

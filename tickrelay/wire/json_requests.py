@@ -27,7 +27,6 @@ class _Loose(msgspec.Struct):
 
 _loose = msgspec.json.Decoder(_Loose)
 _strict = {requests.type_of(cls): msgspec.json.Decoder(cls) for cls in requests.ALL}
-_id = msgspec.json.Decoder(Id)
 
 _EXPECTED = {
     "id": "string of at most 36 characters, or integer",
@@ -37,7 +36,7 @@ _EXPECTED = {
     "token": "string",
     "features": "array of strings",
     "snapshot": "boolean",
-    "maxRate": "number above 0, or null",
+    "maxRate": "number, at least 0",
     "resume": "object of {epoch, seq} by symbol",
     "paused": "boolean",
 }
@@ -90,33 +89,34 @@ def parse_v1(payload: bytes) -> Request:
         raise BadRequest(ErrorCode.BAD_REQUEST, "nested too deeply") from None
     except _UNREADABLE:
         raise BadRequest(ErrorCode.BAD_JSON, "not JSON") from None
-    mark = _mark(loose.id)
+    given = mark(loose.id)
     if not isinstance(loose.type, str):
-        raise BadRequest(ErrorCode.BAD_REQUEST, "type: expected string", mark)
+        raise BadRequest(ErrorCode.BAD_REQUEST, "type: expected string", given)
     decoder = _strict.get(loose.type)
     if decoder is None:
-        raise BadRequest.unknown_type(loose.type, mark)
+        raise BadRequest.unknown_type(loose.type, given)
     try:
         request: Request = decoder.decode(payload)
     except _UNREADABLE as e:
-        raise BadRequest(ErrorCode.BAD_REQUEST, explain(str(e)), mark) from None
+        raise BadRequest(ErrorCode.BAD_REQUEST, explain(str(e)), given) from None
     return request
 
 
-def _mark(value: object) -> Id | UnsetType:
+def mark(value: object) -> Id | UnsetType:
+    """*value* where it can be a request's id, UNSET where it cannot."""
     try:
-        mark: Id = msgspec.convert(value, Id)
+        checked: Id = msgspec.convert(value, Id)
     except msgspec.ValidationError:
         return UNSET
-    return mark
+    return checked
 
 
 def explain(why: str) -> str:
-    """A validation error in the words of the protocol: the field, and what it should be."""
+    """What msgspec says of a request, in the words of the protocol: the field, and what it should be."""
     text, _, path = why.partition(" - at `$")
     field = path.removeprefix(".").rstrip("`").split(".")[0].split("[")[0]
     if not field:
-        return text.replace("`", "").replace("Object", "request")
-    if "length" in text or "<=" in text or ">" in text:
+        return f"{text.split('`')[1]}: missing" if "missing" in text else "expected an object"
+    if "length" in text or "<=" in text or ">=" in text:
         return f"{field}: {text[0].lower()}{text[1:].replace('`', '')}"
     return f"{field}: expected {_EXPECTED[field]}" if field in _EXPECTED else f"{field}: not valid"

@@ -145,8 +145,8 @@ class ConfigureResponse(Message, tag="configureResponse", kw_only=True):
     """The answer to ``configure``: what holds now."""
 
     id: Id | UnsetType = UNSET
-    max_rate: float | None
-    """null: no limit."""
+    max_rate: float
+    """Ticks per second and symbol; 0: as many as there are."""
     paused: bool
 
 

@@ -2,7 +2,7 @@
 
 from tickrelay.ticks import PRICE_DIGITS, decimal, rounded
 
-_MAX_KEPT = 1 << 16
+_MAX_KEPT = 1 << 13
 
 
 class Decimals(dict[int, bytes]):
@@ -10,12 +10,18 @@ class Decimals(dict[int, bytes]):
 
     def __init__(self, digits: int) -> None:
         super().__init__()
-        self.digits = digits
+        self._digits = digits
+        self._scale = 10**digits
+        self._format = b"%%d.%%0%dd" % digits
 
     def __missing__(self, units: int) -> bytes:
         if len(self) >= _MAX_KEPT:
             self.clear()
-        text = self[units] = decimal(units, self.digits).encode("ascii")
+        if units >= 0 and self._digits:
+            text: bytes = (self._format % divmod(units, self._scale)).rstrip(b"0").rstrip(b".")
+        else:
+            text = decimal(units, self._digits).encode("ascii")
+        self[units] = text
         return text
 
 

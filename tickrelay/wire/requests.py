@@ -27,8 +27,8 @@ Id = (
 
 Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME_CHARACTERS)]
 Names = Annotated[list[Name], Meta(max_length=MAX_SYMBOLS)]
-Rate = Annotated[float, Meta(gt=0, le=1_000_000)]
-"""Ticks per second and symbol."""
+Rate = Annotated[float, Meta(ge=0, le=1_000_000)]
+"""Ticks per second and symbol; 0: as many as there are."""
 
 
 class _Base(Struct, tag_field="type", rename="camel", kw_only=True, frozen=True):
@@ -56,8 +56,8 @@ class Subscribe(_Base, tag="subscribe", kw_only=True, frozen=True):
     symbols: Names
     snapshot: bool = False
     """Send the newest tick at once, with its age."""
-    max_rate: Rate | UnsetType | None = UNSET
-    """At most so many ticks a second of each of these symbols; null: as many as there are."""
+    max_rate: Rate | UnsetType = UNSET
+    """At most so many ticks a second of each of these symbols."""
     resume: Annotated[dict[Name, Position], Meta(max_length=MAX_SYMBOLS)] = {}
     """By symbol, the position to go on from."""
 
@@ -79,8 +79,8 @@ class GetSubscriptions(_Base, tag="getSubscriptions", kw_only=True, frozen=True)
 class Configure(_Base, tag="configure", kw_only=True, frozen=True):
     """Change how ticks are sent on this connection; what is left out stays."""
 
-    max_rate: Rate | UnsetType | None = UNSET
-    """At most so many ticks a second of every symbol; null: as many as there are."""
+    max_rate: Rate | UnsetType = UNSET
+    """At most so many ticks a second of every symbol."""
     paused: bool | UnsetType = UNSET
     """Hold all ticks back; on going on the newest of each symbol is sent."""
 

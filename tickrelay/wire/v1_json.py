@@ -1,11 +1,11 @@
 """Protocol v1 in JSON text frames: basic's fields, and what v1 adds."""
 
 from tickrelay.errors import ErrorCode
-from tickrelay.ticks import Tick
+from tickrelay.ticks import Symbol, Tick
 from tickrelay.wire import frames, json_requests
-from tickrelay.wire.basic import Templates, encode
+from tickrelay.wire.basic import encode, tick_template
 from tickrelay.wire.messages import AnyMessage
-from tickrelay.wire.prices import units
+from tickrelay.wire.prices import BY_DIGITS, Decimals, units
 from tickrelay.wire.requests import BadRequest, Request
 
 
@@ -18,32 +18,42 @@ class V1Json:
     binary = False
 
     def __init__(self, epoch: str) -> None:
-        self._templates = Templates()
-        mark = encode(epoch).replace(b"%", b"%%")
-        self._tail = b',"epoch":%b,"seq":%%d' % mark
-        self._sourced_tail = b',"sourceTs":%%d,"epoch":%b,"seq":%%d' % mark
+        # By name, checked by identity: the symbol, its tick with and without a source time, its decimals.
+        self._templates: dict[str, tuple[Symbol, bytes, bytes, Decimals]] = {}
+        self._tail = b',"epoch":%b,"seq":%%d' % encode(epoch).replace(b"%", b"%%")
 
     def tick(self, tick: Tick) -> bytes:
         """The frame of a tick that follows the client's last one."""
-        return frames.text(self._body(tick) + b"}")
+        return frames.text(self._payload(tick))
 
     def newest(self, tick: Tick, conflated: int) -> bytes:
         """The frame of a tick into which *conflated* earlier ones were merged."""
         if not conflated:
-            return self.tick(tick)
-        return frames.text(self._body(tick) + b',"conflated":%d}' % conflated)
+            return frames.text(self._payload(tick))
+        return frames.text(self._payload(tick)[:-1] + b',"conflated":%d}' % conflated)
 
     def snapshot(self, tick: Tick, age_ms: int) -> bytes:
         """The frame of a tick sent again on subscribing, received *age_ms* ago."""
-        return frames.text(self._body(tick) + b',"snapshot":true,"ageMs":%d}' % age_ms)
+        return frames.text(self._payload(tick)[:-1] + b',"snapshot":true,"ageMs":%d}' % age_ms)
 
-    def _body(self, tick: Tick) -> bytes:
-        symbol, template, text = self._templates.of(tick.symbol)
+    def _payload(self, tick: Tick) -> bytes:
+        symbol = tick.symbol
+        kept = self._templates.get(symbol.name)
+        if kept is None or kept[0] is not symbol:
+            kept = self._templates[symbol.name] = self._make_templates(symbol)
+        _, sourced, plain, text = kept
         bid, ask = units(tick.bid, tick.ask, symbol.digits)
-        body = template % (text[bid], text[ask], text[ask - bid], tick.timestamp_ms)
         if tick.source_ms:
-            return body + self._sourced_tail % (tick.source_ms, tick.seq)
-        return body + self._tail % tick.seq
+            return sourced % (
+                text[bid], text[ask], text[ask - bid], tick.timestamp_ms, tick.source_ms, tick.seq
+            )  # fmt: skip
+        return plain % (text[bid], text[ask], text[ask - bid], tick.timestamp_ms, tick.seq)
+
+    def _make_templates(self, symbol: Symbol) -> tuple[Symbol, bytes, bytes, Decimals]:
+        head = tick_template(symbol)
+        plain = head + self._tail + b"}"
+        sourced = head + b',"sourceTs":%d' + self._tail + b"}"
+        return symbol, sourced, plain, BY_DIGITS[symbol.digits]
 
     def message(self, message: AnyMessage) -> bytes:
         """The frame of a message."""

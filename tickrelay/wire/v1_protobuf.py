@@ -1,37 +1,96 @@
 """Protocol v1 in binary frames: Protobuf, schema in ``proto/tickrelay.proto``."""
 
-from tickrelay.ticks import Tick
+from tickrelay.errors import ErrorCode
+from tickrelay.ticks import Symbol, Tick
+from tickrelay.wire import frames, protobuf
 from tickrelay.wire.messages import AnyMessage
-from tickrelay.wire.requests import Request
+from tickrelay.wire.prices import units
+from tickrelay.wire.requests import BadRequest, Request
+from tickrelay.wire.tickrelay_pb2 import ServerMessage
 
 
 class V1Protobuf:
-    """The encoding behind the subprotocol ``tickrelay.v1.protobuf``."""
+    """The encoding behind the subprotocol ``tickrelay.v1.protobuf``.
+
+    A tick names its symbol by id and counts prices in the symbol's last digit; clients know both from the answer to
+    ``subscribe``. Ids and digits belong to a session with cTrader and may be others in the next one, so the first
+    tick after a change, and every frame that is made for one client, has the name and the digits in it.
+    """
 
     name = "v1.protobuf"
     subprotocol = "tickrelay.v1.protobuf"
     version = 1
     binary = True
 
-    def __init__(self, epoch: str) -> None:
-        self._epoch = epoch
+    def __init__(self) -> None:
+        self._announced: dict[str, Symbol] = {}
+        # Filled anew for each tick: making messages costs more than the rest together.
+        self._plain = ServerMessage()
+        self._sourced = ServerMessage()
 
     def tick(self, tick: Tick) -> bytes:
         """The frame of a tick that follows the client's last one."""
-        raise NotImplementedError
+        symbol = tick.symbol
+        if self._announced.get(symbol.name) is not symbol:
+            return self._announce(tick)
+        if tick.source_ms:
+            envelope = self._sourced
+            out = envelope.tick
+            out.source_delta = tick.timestamp_ms - tick.source_ms
+        else:
+            envelope = self._plain
+            out = envelope.tick
+        bid, ask = units(tick.bid, tick.ask, symbol.digits)
+        out.symbol_id = symbol.symbol_id
+        out.bid = bid
+        out.spread = ask - bid
+        out.timestamp = tick.timestamp_ms
+        out.seq = tick.seq
+        return frames.binary(envelope.SerializeToString())
 
     def newest(self, tick: Tick, conflated: int) -> bytes:
         """The frame of a tick into which *conflated* earlier ones were merged."""
-        raise NotImplementedError
+        envelope = _named(tick)
+        envelope.tick.conflated = conflated
+        return frames.binary(envelope.SerializeToString())
 
     def snapshot(self, tick: Tick, age_ms: int) -> bytes:
         """The frame of a tick sent again on subscribing, received *age_ms* ago."""
-        raise NotImplementedError
+        envelope = _named(tick)
+        envelope.tick.age_ms = age_ms
+        return frames.binary(envelope.SerializeToString())
+
+    def _announce(self, tick: Tick) -> bytes:
+        symbol = tick.symbol
+        before = self._announced.get(symbol.name)
+        self._announced[symbol.name] = symbol
+        if before and (before.symbol_id, before.digits) == (symbol.symbol_id, symbol.digits):
+            return self.tick(tick)
+        return frames.binary(_named(tick).SerializeToString())
 
     def message(self, message: AnyMessage) -> bytes:
         """The frame of a message."""
-        raise NotImplementedError
+        return frames.binary(protobuf.encode_message(message))
 
     def parse(self, payload: bytes, binary: bool) -> Request:
         """The request in a client's frame. Raises BadRequest."""
-        raise NotImplementedError
+        if not binary:
+            raise BadRequest(ErrorCode.BAD_REQUEST, "expected a binary frame")
+        return protobuf.parse_request(payload)
+
+
+def _named(tick: Tick) -> ServerMessage:
+    symbol = tick.symbol
+    bid, ask = units(tick.bid, tick.ask, symbol.digits)
+    envelope = ServerMessage()
+    out = envelope.tick
+    out.symbol_id = symbol.symbol_id
+    out.bid = bid
+    out.spread = ask - bid
+    out.timestamp = tick.timestamp_ms
+    out.seq = tick.seq
+    if tick.source_ms:
+        out.source_delta = tick.timestamp_ms - tick.source_ms
+    out.symbol = symbol.name
+    out.digits = symbol.digits
+    return envelope

@@ -1,0 +1,116 @@
+"""Requests and messages <-> the Protobuf of ``proto/tickrelay.proto``: field by field, since the names are the same.
+
+The schema of a request is its struct (`tickrelay.wire.requests`), in both encodings: what arrives in Protobuf is held
+against the same types and bounds as what arrives in JSON.
+"""
+
+from typing import Any
+
+import msgspec
+from google.protobuf.message import DecodeError
+from google.protobuf.message import Message as Protobuf
+from msgspec import UNSET, Struct, UnsetType
+
+from tickrelay.errors import ErrorCode
+from tickrelay.wire import json_requests, requests
+from tickrelay.wire.messages import AnyMessage
+from tickrelay.wire.requests import BadRequest, Id, Request
+from tickrelay.wire.tickrelay_pb2 import ClientMessage, ServerMessage
+
+
+def _kinds(envelope: type[Protobuf], oneof: str) -> dict[str, str]:
+    """``type`` in JSON -> name of the field in the envelope."""
+    return {field.json_name: field.name for field in envelope.DESCRIPTOR.oneofs_by_name[oneof].fields}
+
+
+_said = _kinds(ServerMessage, "message")
+_asked = {name: kind for kind, name in _kinds(ClientMessage, "request").items()}
+_types: dict[str, type[Request]] = {requests.type_of(cls): cls for cls in requests.ALL}
+
+
+def encode_message(message: AnyMessage) -> bytes:
+    """The payload that says *message*."""
+    envelope = ServerMessage()
+    mark = getattr(message, "id", UNSET)
+    if mark is not UNSET:
+        set_mark(envelope, mark)
+    fill(message, getattr(envelope, _said[str(message.__struct_config__.tag)]))
+    return envelope.SerializeToString()
+
+
+def parse_request(payload: bytes) -> Request:
+    """The request in a binary frame. Raises BadRequest, with the request's id where that can be read."""
+    try:
+        envelope = ClientMessage.FromString(payload)
+    except DecodeError:
+        raise BadRequest(ErrorCode.BAD_REQUEST, "not a ClientMessage") from None
+    mark = json_requests.mark(get_mark(envelope))
+    name = envelope.WhichOneof("request")
+    if name is None:
+        raise BadRequest(ErrorCode.UNKNOWN_TYPE, "Unknown message type", mark)
+    kind = _asked[name]
+    fields = plain(getattr(envelope, name)) | {"type": kind}
+    if (given := get_mark(envelope)) is not None:
+        fields["id"] = given
+    try:
+        return msgspec.convert(fields, _types[kind])
+    except msgspec.ValidationError as e:
+        raise BadRequest(ErrorCode.BAD_REQUEST, json_requests.explain(str(e)), mark) from None
+
+
+def set_mark(envelope: ClientMessage | ServerMessage, mark: Id | UnsetType) -> None:
+    """Put a request's id into an envelope."""
+    if isinstance(mark, str):
+        envelope.text_id = mark
+    elif isinstance(mark, int):
+        envelope.number_id = mark
+
+
+def get_mark(envelope: ClientMessage | ServerMessage) -> Id | None:
+    """The id in an envelope; None: it has none."""
+    which = envelope.WhichOneof("id")
+    return None if which is None else getattr(envelope, which)
+
+
+def fill(part: Struct, into: Protobuf) -> None:
+    """Copy the fields of *part* that are set; the id stands in the envelope."""
+    into.SetInParent()
+    for name in part.__struct_fields__:
+        value = getattr(part, name)
+        if value is UNSET or name == "id":
+            continue
+        if isinstance(value, Struct):
+            fill(value, getattr(into, name))
+        elif isinstance(value, list):
+            _fill_list(value, getattr(into, name))
+        elif isinstance(value, dict):
+            for key, item in value.items():
+                fill(item, getattr(into, name)[key])
+        else:
+            setattr(into, name, value)
+
+
+def _fill_list(values: list[Any], into: Any) -> None:
+    if values and isinstance(values[0], Struct):
+        for value in values:
+            fill(value, into.add())
+    else:
+        into.extend(values)
+
+
+def plain(message: Protobuf) -> dict[str, Any]:
+    """A message as JSON would have it, without the optional fields that are absent."""
+    out: dict[str, Any] = {}
+    for field in message.DESCRIPTOR.fields:
+        if field.has_presence and not message.HasField(field.name):
+            continue
+        value = getattr(message, field.name)
+        if field.message_type is None:
+            out[field.json_name] = list(value) if isinstance(field.default_value, list) else value
+        elif field.message_type.GetOptions().map_entry:
+            out[field.json_name] = {key: plain(value[key]) for key in value}
+        elif isinstance(field.default_value, list):
+            out[field.json_name] = [plain(item) for item in value]
+        else:
+            out[field.json_name] = plain(value)
+    return out
