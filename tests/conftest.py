@@ -40,7 +40,7 @@ def no_logged_failures(request: pytest.FixtureRequest) -> Iterator[None]:
     globalLogPublisher.addObserver(observe)
     yield
     # A failed Deferred complains when it is collected: do that while the observer still listens.
-    gc.collect(0 if not failures else 2)
+    gc.collect(1)
     globalLogPublisher.removeObserver(observe)
     if failures:
         shown = "\n\n".join(str(e["log_failure"].getTraceback()) for e in failures)

@@ -1,0 +1,148 @@
+"""All clients together: who is connected, what everybody is told, and how they are let go at the end."""
+
+from collections.abc import Iterator
+from functools import partial
+
+from autobahn.twisted.websocket import WebSocketServerFactory
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from tickrelay.clients.admission import Admission
+from tickrelay.clients.broadcast import Broadcast
+from tickrelay.clients.protocol import ClientProtocol
+from tickrelay.clients.session import ClientSession
+from tickrelay.config import ClientSettings
+from tickrelay.errors import CloseCode
+from tickrelay.relay.hub import Hub, Time
+from tickrelay.status import FeedStatus, Status
+from tickrelay.wire.encodings import Encoding, Encodings
+from tickrelay.wire.messages import StatusMessage
+
+_DRAIN_PER_S = 100.0
+"""So few clients reconnect elsewhere at once that the end need not be spread any longer."""
+
+
+class ClientFactory(WebSocketServerFactory):
+    """The Autobahn factory of `ClientProtocol`; the hub's observer."""
+
+    protocol = ClientProtocol  # type: ignore[assignment]
+    noisy = False
+    _log = Logger()
+
+    def __init__(self, hub: Hub, encodings: Encodings, settings: ClientSettings, time: Time) -> None:
+        super().__init__(server="")
+        self.hub = hub
+        self.encodings = encodings
+        self.settings = settings
+        self.time = time
+        self.admission = Admission(settings.max_connections_per_address, settings.allowed_origins)
+        self.draining = False
+        self._clients: dict[ClientProtocol, None] = {}
+        self._broadcast = Broadcast(time.call_later)
+        self._told = hub.status
+        self._frames: dict[Encoding, bytes] = {}
+        self._emptied: Deferred[None] | None = None
+        hub.observer = self
+        # Autobahn's defaults are open: no limit on messages, a status page that redirects, no pings. allowNullOrigin
+        # belongs in the same call, since every call resets it; who may connect is the admission's business.
+        self.setProtocolOptions(
+            maxFramePayloadSize=settings.max_message_bytes,
+            maxMessagePayloadSize=settings.max_message_bytes,
+            webStatus=False,
+            allowedOrigins=["*"],
+            allowNullOrigin=True,
+            failByDrop=False,
+            autoPingInterval=settings.ping_interval_s,
+            autoPingTimeout=settings.ping_timeout_s,
+            openHandshakeTimeout=settings.handshake_timeout_s,
+            closeHandshakeTimeout=1.0,
+            maxConnections=settings.max_connections,
+        )
+
+    # Who is here.
+
+    def admit(self, client: ClientProtocol) -> bool:
+        """Count a client in; False where its address has as many as it may have."""
+        if not self.admission.enter(client.address):
+            return False
+        self._clients[client] = None
+        return True
+
+    def dismiss(self, client: ClientProtocol) -> None:
+        """The connection is gone. Clients that never came in are passed over."""
+        if client in self._clients:
+            del self._clients[client]
+            self.admission.leave(client.address)
+            if not self._clients and self._emptied is not None:
+                emptied, self._emptied = self._emptied, None
+                emptied.callback(None)
+
+    def __len__(self) -> int:
+        return len(self._clients)
+
+    def sessions(self) -> Iterator[ClientSession]:
+        """The sessions of all clients that are open."""
+        return (client.session for client in self._clients if client.session is not None)
+
+    # What everybody is told.
+
+    @property
+    def status_number(self) -> int:
+        """Counts the statuses that were broadcast."""
+        return self._broadcast.number
+
+    def status_frame(self, encoding: Encoding) -> bytes:
+        """The frame of the present status, made once however many clients ask."""
+        frame = self._frames.get(encoding)
+        if frame is None:
+            frame = self._frames[encoding] = encoding.message(self.status_message())
+        return frame
+
+    def status_message(self) -> StatusMessage:
+        """The present status; the symbol list is full on ``connected`` and empty on the others."""
+        status = self.hub.status
+        connected = status.status is Status.CONNECTED
+        names = [symbol.name for symbol in self.hub.symbols.values() if symbol.enabled] if connected else []
+        message = StatusMessage(status=status.status, available_symbols=names)
+        if status.message:
+            message.message = status.message
+        return message
+
+    def status_changed(self, status: FeedStatus) -> None:
+        """Tell every client, where what it can see has changed."""
+        self._frames = {}
+        told, self._told = self._told, status
+        if (status.status, status.message) != (told.status, told.message):
+            self._log.info("status {status} ({state}) {note}", status=status.status.value, state=status.state.value,
+                           note=status.message)  # fmt: skip
+            sessions = list(self.sessions())
+            in_use = {session.outbox.encoding for session in sessions}
+            self._broadcast.send({encoding: self.status_frame(encoding) for encoding in in_use}, sessions)
+
+    def symbols_changed(self) -> None:
+        """The next status carries the new list."""
+        self._frames = {}
+
+    def symbol_refused(self, name: str, code: str, message: str) -> None:
+        """Basic clients cannot be told; those that subscribe it again are."""
+
+    def log_failure(self, peer: str) -> None:
+        """Log the exception that a client's request met."""
+        self._log.failure("request of {peer} failed", peer=peer)
+
+    # The end.
+
+    def drain(self) -> Deferred[None]:
+        """Take no more clients and close those who are here, spread out; fires when the last is gone."""
+        self.draining = True
+        done: Deferred[None] = Deferred()
+        clients = list(self._clients)
+        if not clients:
+            done.callback(None)
+            return done
+        self._emptied = done
+        spread_s = min(self.settings.drain_s, len(clients) / _DRAIN_PER_S)
+        for position, client in enumerate(clients):
+            close = partial(client.close, CloseCode.RESTART, "service restart")
+            self.time.call_later(spread_s * position / len(clients), close)
+        return done

@@ -1,0 +1,224 @@
+"""One WebSocket connection: a thin shell that Autobahn drives.
+
+It reads the opening request strictly, turns messages over to the session at the pace that one client may have, and
+owns the outbox through which every byte leaves.
+"""
+
+import re
+import socket
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from autobahn.twisted.websocket import WebSocketServerProtocol
+from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
+from twisted.internet.interfaces import IPullProducer, IPushProducer, ISSLTransport
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from tickrelay.clients.quiet import QUIET
+from tickrelay.clients.session import ClientSession
+from tickrelay.errors import CloseCode
+from tickrelay.relay.outbox import Outbox
+from tickrelay.wire.encodings import Encoding
+
+if TYPE_CHECKING:
+    from tickrelay.clients.factory import ClientFactory
+
+MAX_HEAD_BYTES = 16_384
+
+# What splits lines for str.splitlines but not for HTTP would smuggle headers past a proxy: no head needs any of it.
+_FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\xff]|\r(?!\n)|(?<!\r)\n")
+
+# Linux: refuse more than this many unsent bytes in the kernel, so that a slow client reads fresh prices and not the
+# megabytes that an autotuned send buffer would keep for it.
+_TCP_NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", 25)
+_UNSENT_BYTES = 65_536
+
+
+@implementer(IPullProducer, IPushProducer)
+class ClientProtocol(WebSocketServerProtocol):
+    """Made by `ClientFactory`, which Autobahn stores as ``factory``."""
+
+    # Autobahn owns the name `log`: at debug it formats every frame (3 µs each, shown or not) and prints tokens.
+    log = QUIET
+    factory: "ClientFactory"
+    transport: Any
+
+    outbox: Outbox | None = None
+    session: ClientSession | None = None
+    address = ""
+    _full = False
+    _tokens = 0.0
+    _tokens_at_s = 0.0
+    _waiting: "deque[tuple[bytes, bool]] | None" = None
+
+    # The opening handshake.
+
+    def processHandshake(self) -> None:
+        """Read the request's head: bounded, and free of bytes that mean different things to different parsers."""
+        end = self.data.find(b"\r\n\r\n")
+        if (end if end >= 0 else len(self.data)) > MAX_HEAD_BYTES:
+            self.failHandshake("Request header fields too large", 431)
+        elif end >= 0 and _FORBIDDEN.search(self.data, 0, end):
+            self.failHandshake("Bad request header", 400)
+        else:
+            super().processHandshake()
+
+    def onConnect(self, request: ConnectionRequest) -> str | None:
+        """Take or refuse the client, and choose its encoding by subprotocol."""
+        if not self.factory.admission.allows_origin(request.origin or ""):
+            raise ConnectionDeny(ConnectionDeny.FORBIDDEN, "Origin not allowed")
+        if self.factory.draining:
+            raise ConnectionDeny(ConnectionDeny.SERVICE_UNAVAILABLE, "Shutting down")
+        for name in request.protocols:
+            encoding = self.factory.encodings.by_subprotocol(name)
+            if encoding is not None:
+                self._encoding: Encoding = encoding
+                return encoding.subprotocol
+        self._encoding = self.factory.encodings.basic
+        return None
+
+    def onOpen(self) -> None:
+        """The client is in: give it an outbox and a session."""
+        factory = self.factory
+        del self.http_request_data, self.http_headers, self.http_response_data  # a KiB each, read no more
+        streaming = ISSLTransport.providedBy(self.transport)
+        handle = None if streaming else getattr(self.transport, "getHandle", lambda: None)()
+        if handle is not None and hasattr(handle, "send"):
+            send, write = handle.send, self._write_direct
+            if handle.family != socket.AF_UNIX:
+                self.transport.setTcpNoDelay(True)  # Autobahn's own attempt never takes effect on Twisted
+                handle.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
+        else:
+            streaming = True
+            send, write = self._send_through, self._write_through
+        outbox = Outbox(factory.hub, self._encoding, send, write, self.close)
+        # A pull producer is asked to go on each time the transport has written everything out: that is how the
+        # outbox knows. Over TLS Twisted would ask for ever, so there the transport's high-water mark must do.
+        self.transport.registerProducer(self, streaming)
+        outbox.held = not streaming  # the transport still holds the handshake's answer
+        self.outbox = outbox
+        self.session = ClientSession(factory, outbox)
+        self._tokens = float(factory.settings.messages_burst)
+        self._tokens_at_s = factory.time.monotonic()
+        self.address = str(self.peer).rsplit(":", 1)[0]
+        if factory.admit(self):
+            self.session.opened()
+        else:
+            self.close(CloseCode.TOO_MANY_CONNECTIONS, "too many connections from this address")
+
+    # The way in.
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        """Hand a message to the session; a client that sends faster than it may is read more slowly."""
+        if self._waiting is not None:
+            self._waiting.append((payload, isBinary))
+        elif self._take_token():
+            self._handle(payload, isBinary)
+        else:
+            self._waiting = deque([(payload, isBinary)])
+            self.transport.pauseProducing()
+            self.factory.time.call_later(1.0 / self.factory.settings.messages_per_s, self._go_on)
+
+    def _take_token(self) -> bool:
+        settings = self.factory.settings
+        now = self.factory.time.monotonic()
+        earned = (now - self._tokens_at_s) * settings.messages_per_s
+        self._tokens_at_s = now
+        self._tokens = min(self._tokens + earned, float(settings.messages_burst))
+        if self._tokens < 1.0:
+            return False
+        self._tokens -= 1.0
+        return True
+
+    def _go_on(self) -> None:
+        waiting = self._waiting
+        while waiting and self.session is not None and self._take_token():
+            self._handle(*waiting.popleft())
+        if self.session is None:
+            self._waiting = None
+        elif waiting:
+            self.factory.time.call_later(1.0 / self.factory.settings.messages_per_s, self._go_on)
+        else:
+            self._waiting = None
+            self.transport.resumeProducing()
+
+    def _handle(self, payload: bytes, binary: bool) -> None:
+        if self.session is None:
+            return
+        try:
+            self.session.received(payload, binary)
+        except Exception:
+            # One client's request must not harm another, and a fault of ours must be seen.
+            self.factory.log_failure(str(self.peer))
+            self.close(CloseCode.INTERNAL, "internal error")
+
+    # The way out.
+
+    def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
+        """All that Autobahn sends (handshake, pings, pongs, closes) leaves by the outbox once there is one."""
+        if self.outbox is None:
+            self.transport.write(data)
+        else:
+            self.outbox.write(data)
+
+    def _write_direct(self, data: bytes) -> bool:
+        self.transport.write(data)
+        return True
+
+    def _write_through(self, data: bytes) -> bool:
+        self.transport.write(data)
+        return self._full
+
+    def _send_through(self, data: bytes) -> int:
+        self.transport.write(data)
+        return -1 if self._full else len(data)
+
+    def pauseProducing(self) -> None:
+        """The transport (TLS) holds more than its high-water mark."""
+        self._full = True
+
+    def resumeProducing(self) -> None:
+        """The transport has written out all it held."""
+        self._full = False
+        if self.outbox is not None:
+            self.outbox.drained()
+
+    def stopProducing(self) -> None:
+        """The transport is gone; connectionLost says so too."""
+
+    # The end.
+
+    def close(self, code: CloseCode, reason: str) -> None:
+        """Start the closing handshake."""
+        if self.state == self.STATE_OPEN:
+            self.sendCloseFrame(code=int(code), reasonUtf8=reason.encode())
+
+    def sendCloseFrame(self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False) -> None:
+        """After a close frame, ours or the answer to the client's, no tick may follow."""
+        self._end_session()
+        super().sendCloseFrame(code, reasonUtf8, isReply)
+
+    def onAutoPingTimeout(self) -> None:
+        """No pong: say so in case it can still be heard, and end."""
+        self.autoPingTimeoutCall = None
+        self.close(CloseCode.NO_PONG, "no pong")
+
+    def _closeConnection(self, abort: bool = False) -> None:
+        # A transport with a producer does not close; see FileDescriptor.loseConnection.
+        if self.outbox is not None:
+            self.transport.unregisterProducer()
+        super()._closeConnection(abort)
+
+    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
+        """However it ended, the client's subscriptions are given back once."""
+        self._end_session()
+        if self.outbox is not None:
+            self.factory.hub.detach(self.outbox)  # it may have fallen behind with its close frame
+        self.factory.dismiss(self)
+        super().connectionLost(reason)
+
+    def _end_session(self) -> None:
+        session, self.session = self.session, None
+        if session is not None:
+            session.closed()

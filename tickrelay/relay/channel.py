@@ -1,0 +1,88 @@
+"""One symbol in the relay: its last value, its sequence, and what is needed to resume it."""
+
+from collections import deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tickrelay.ticks import Symbol, Tick
+
+if TYPE_CHECKING:
+    from tickrelay.relay.outbox import Outbox
+
+UNHEARD = "unheard"
+"""Why ticks of a symbol may have been missed that no client wanted: not worth telling anyone."""
+
+
+class Channel:
+    """Made by the hub when a symbol is first asked for; kept for the run, so that its sequence never restarts."""
+
+    __slots__ = (
+        "ask",
+        "bid",
+        "history",
+        "index",
+        "last",
+        "lost",
+        "pending",
+        "resumable_from",
+        "sent",
+        "sent_seq",
+        "seq",
+        "subscribers",
+        "symbol",
+    )
+
+    def __init__(self, symbol: Symbol, index: int) -> None:
+        self.symbol = symbol
+        self.index = index
+        """Its place in the blocks of every lane."""
+        self.bid = 0
+        self.ask = 0
+        """Forward-filled sides, 1/100000; 0 while unknown."""
+        self.seq = 0
+        """The sequence number of the newest tick; ticks count from 1."""
+        self.last: Tick | None = None
+        """The newest tick."""
+        self.sent: Tick | None = None
+        """The newest tick that a flush has handed out. Whoever joins between two flushes starts from here."""
+        self.sent_seq = 0
+        self.pending: list[Tick] = []
+        """Ticks since the last flush, oldest first."""
+        self.subscribers: dict[Outbox, None] = {}
+        self.history: deque[Tick] | None = None
+        """The newest ticks for clients that resume; kept only once a client that can resume has asked."""
+        self.resumable_from = 0
+        """The lowest sequence number a client may hold and still be told that it missed nothing but counted ticks."""
+        self.lost = ""
+        """Why ticks may have been missed since `last`; empty while the feed is whole."""
+
+    def lose(self, cause: str) -> None:
+        """Ticks may be missed from here on: void the forward-fill and what could be resumed across the hole."""
+        self.bid = self.ask = 0
+        # A second loss before the first tick is the same hole; it keeps its first cause. What nobody listened to was
+        # missed by nobody.
+        self.lost = self.lost or (cause if self.subscribers else UNHEARD)
+        self.resumable_from = self.seq + 1
+        if self.history is not None:
+            self.history.clear()
+
+    def keep_history(self, length: int) -> None:
+        """Remember the newest *length* ticks from now on."""
+        if self.history is None:
+            self.history = deque(maxlen=length)
+            self.resumable_from = self.seq
+
+    def since(self, seq: int, oldest_ms: int, limit: int) -> Sequence[Tick] | None:
+        """The handed-out ticks after *seq*, oldest first; None unless all of them are there.
+
+        *oldest_ms* bounds their age (Unix ms), *limit* their number.
+        """
+        missed = self.sent_seq - seq
+        if missed == 0 and seq >= self.resumable_from:
+            return ()
+        if self.history is None or seq < self.resumable_from or not 0 < missed <= limit:
+            return None
+        ticks = [tick for tick in self.history if seq < tick.seq <= self.sent_seq]
+        if len(ticks) != missed or ticks[0].timestamp_ms < oldest_ms:
+            return None
+        return ticks

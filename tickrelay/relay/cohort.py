@@ -1,0 +1,124 @@
+"""Clients that get identical bytes, and the lane of each encoding that makes those bytes once.
+
+The cost of a flush must not depend on the number of ticks, only on the number of sends: a block is joined once a
+symbol, a cohort's bytes once a cohort, whether a thousand clients share it or each has a list of its own.
+"""
+
+from collections.abc import Iterable
+from operator import itemgetter
+from typing import TYPE_CHECKING
+
+from tickrelay.relay.channel import Channel
+from tickrelay.wire.encodings import Encoding
+
+if TYPE_CHECKING:
+    from tickrelay.relay.outbox import Outbox
+
+
+class Cohort:
+    """The clients of one encoding with one set of channels that all keep up."""
+
+    __slots__ = ("channels", "key", "outboxes", "pick")
+
+    def __init__(self, key: frozenset[int], channels: tuple[Channel, ...]) -> None:
+        self.key = key
+        self.channels = channels
+        self.outboxes: dict[Outbox, None] = {}
+        # With one index itemgetter gives the item itself and not a tuple: such a cohort's bytes are one block.
+        self.pick = itemgetter(*key) if len(key) > 1 else None
+
+
+class Lane:
+    """One encoding's cohorts. The hub has one lane an encoding and calls it once a flush."""
+
+    def __init__(self, encoding: Encoding) -> None:
+        self.encoding = encoding
+        self.sends = 0
+        self.bytes = 0
+        self._cohorts: dict[frozenset[int], Cohort] = {}
+        self._of_channel: list[dict[Cohort, None]] = []
+        self._blocks: list[bytes] = []
+
+    def add_channel(self) -> None:
+        """One more channel exists; its index is the next one."""
+        self._of_channel.append({})
+        self._blocks.append(b"")
+
+    def join(self, outbox: "Outbox", channels: Iterable[Channel]) -> None:
+        """Make *outbox* a member of the cohort of exactly these *channels*."""
+        by_index = {channel.index: channel for channel in channels}
+        key = frozenset(by_index)
+        cohort = self._cohorts.get(key)
+        if cohort is None:
+            cohort = self._cohorts[key] = Cohort(key, tuple(by_index.values()))
+            for index in key:
+                self._of_channel[index][cohort] = None
+        cohort.outboxes[outbox] = None
+        outbox.cohort = cohort
+
+    def leave(self, outbox: "Outbox") -> None:
+        """Take *outbox* out of its cohort, and the cohort out of the lane when it was the last."""
+        cohort = outbox.cohort
+        if cohort is None:
+            return
+        outbox.cohort = None
+        del cohort.outboxes[outbox]
+        if not cohort.outboxes:
+            del self._cohorts[cohort.key]
+            for index in cohort.key:
+                del self._of_channel[index][cohort]
+
+    def send(self, dirty: Iterable[Channel]) -> "list[tuple[Outbox, bytes, int]]":
+        """Send what the turn brought in *dirty* channels to every cohort that has one of them.
+
+        Returns the clients whose socket did not take everything: (outbox, data, bytes taken).
+        """
+        tick = self.encoding.tick
+        wanted = [channel for channel in dirty if self._of_channel[channel.index]]
+        stalled: list[tuple[Outbox, bytes, int]] = []
+        if len(wanted) == 1:
+            (channel,) = wanted
+            block = b"".join(map(tick, channel.pending))
+            for cohort in self._of_channel[channel.index]:
+                self._deliver(cohort, block, stalled)
+            return stalled
+        blocks = self._blocks
+        for channel in wanted:
+            blocks[channel.index] = b"".join(map(tick, channel.pending))
+        for cohort in self._touched(wanted):
+            pick = cohort.pick
+            if pick is not None:
+                data = b"".join(pick(blocks))
+            else:
+                (index,) = cohort.key
+                data = blocks[index]
+            if data:
+                self._deliver(cohort, data, stalled)
+        for channel in wanted:
+            blocks[channel.index] = b""
+        return stalled
+
+    def _touched(self, channels: list[Channel]) -> Iterable[Cohort]:
+        """The cohorts that have one of *channels*: or simply all, where finding them would cost more than asking."""
+        of_channel = self._of_channel
+        if sum(len(of_channel[channel.index]) for channel in channels) >= len(self._cohorts):
+            return self._cohorts.values()
+        touched: dict[Cohort, None] = {}
+        for channel in channels:
+            touched.update(of_channel[channel.index])
+        return touched
+
+    def _deliver(self, cohort: Cohort, data: bytes, stalled: "list[tuple[Outbox, bytes, int]]") -> None:
+        size = len(data)
+        outboxes = cohort.outboxes
+        self.sends += len(outboxes)
+        self.bytes += len(outboxes) * size
+        for outbox in outboxes:
+            try:
+                taken = outbox.send(data)
+            except OSError:
+                # Full (EAGAIN), or broken: then the transport finds out by itself when it is given the bytes.
+                taken = 0
+            if taken != size:
+                # The cohort must not change under this loop: the hub takes the client out afterwards.
+                stalled.append((outbox, data, taken))

@@ -1,0 +1,172 @@
+"""The composition: what ``twistd tickrelay`` reads from the command line, and how the parts are joined.
+
+The one file (with its sibling `tickrelay.simulator_tap`) that names the global reactor, and the one place where the
+ends meet: upstream feeds the hub, clients are served from it.
+"""
+
+import os
+import secrets
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values
+
+from twisted.application.service import IService, MultiService
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python import usage
+
+from tickrelay import config
+from tickrelay.clients.factory import ClientFactory
+from tickrelay.clients.service import ClientService
+from tickrelay.config import Config, Places, Secret
+from tickrelay.errors import SettingError
+from tickrelay.relay.hub import Hub, Limits
+from tickrelay.simulator.service import SimulatorService
+from tickrelay.simulator.settings import SimulatorSettings
+from tickrelay.status import FeedState, FeedStatus, Status
+from tickrelay.upstream.service import UpstreamService
+from tickrelay.wire.encodings import make_encodings
+
+STOP_TIMEOUT_S = 25.0
+
+
+class Options(usage.Options):
+    """The command line of ``twistd tickrelay``; every flag is also an environment variable (docs/operations.rst)."""
+
+    synopsis = "[options]"
+    optFlags = [  # noqa: RUF012
+        ["simulate", None, "Use a simulated cTrader server inside this process: no account needed."],
+        ["check", None, "Try the settings step by step, say what is wrong, and exit."],
+    ]
+    optParameters = [  # noqa: RUF012
+        ["env-file", None, ".env", "File with settings, besides the environment."],
+        ["simulate-rate", None, "1.0", "With --simulate: how busy the market is, times the usual."],
+        *(
+            [f.metadata["flag"], None, None, f"{f.metadata['about'].capitalize()} ({f.metadata['env']})."]
+            for f in config.settings()
+            if f.metadata["flag"]
+        ),
+    ]
+
+    config: Config
+
+    def postOptions(self) -> None:
+        """Make the Config, so that a bad setting ends the start with one line and nothing has connected yet."""
+        try:
+            self.config = self._load()
+        except SettingError as e:
+            raise SystemExit(f"tickrelay: {e}") from None
+
+    def _load(self) -> Config:
+        flags = {f.metadata["flag"]: self[f.metadata["flag"]] for f in config.settings() if f.metadata["flag"]}
+        path = Path(self["env-file"])
+        try:
+            dotenv = dict(dotenv_values(path, interpolate=False)) if path.is_file() else {}
+        except (OSError, UnicodeDecodeError) as e:
+            raise SettingError(f"--env-file: cannot read {path}: {e}") from None
+        places = Places(flags, os.environ, dotenv)
+        if not self["simulate"]:
+            return config.load(places)
+        sim = SimulatorSettings()
+        return config.load(
+            places,
+            ctrader={
+                "client_id": sim.client_id,
+                "client_secret": Secret(sim.client_secret),
+                "access_token": Secret(sim.access_token),
+                "account_id": sim.account_id,
+                "host": "localhost",
+                "port": 0,
+                "ca_file": "",
+                "refresh_token": Secret(""),
+                "token_file": "",
+            },
+        )
+
+
+class ReactorTime:
+    """The reactor as the hub's clocks (`tickrelay.relay.hub.Time`)."""
+
+    def __init__(self, reactor: Any) -> None:
+        self.call_later: Callable[[float, Callable[[], None]], object] = reactor.callLater
+
+    monotonic = staticmethod(time.monotonic)
+
+    def now_ms(self) -> int:
+        """Unix milliseconds."""
+        return time.time_ns() // 1_000_000
+
+
+class RelayService(MultiService):
+    """The whole relay. Starts from the clients' side inwards and stops the same way."""
+
+    _log = Logger()
+
+    def __init__(self, config: Config, reactor: Any, simulator: SimulatorService | None = None) -> None:
+        super().__init__()
+        self._reactor = reactor
+        self._config = config
+        self._simulator = simulator
+        epoch = secrets.token_hex(3)
+        encodings = make_encodings(epoch)
+        clock = ReactorTime(reactor)
+        limits = Limits(stuck_timeout_s=config.clients.stuck_timeout_s)
+        self.hub = Hub(clock, encodings, limits, epoch)
+        factory = ClientFactory(self.hub, encodings, config.clients, clock)
+        self.clients = ClientService(factory, config.clients.listen, config.sources["listen"], reactor)
+        self.upstream: UpstreamService | None = None
+
+    def privilegedStartService(self) -> None:
+        """Bind the port while the process may still have the rights to, and before anything connects."""
+        try:
+            self.clients.listen()
+        except SettingError as e:
+            sys.exit(f"tickrelay: {e}")
+        self.hub.status_changed(FeedStatus(Status.WS_OPEN, FeedState.IDLE))
+
+    def startService(self) -> None:
+        """Serve the clients, then begin to connect to cTrader."""
+        self.clients.setServiceParent(self)
+        settings = self._config.ctrader
+        if self._simulator is not None:
+            self._simulator.setServiceParent(self)
+        super().startService()
+        if self._simulator is not None:
+            settings = self._simulator.join(settings)
+        for name in ("host", "port"):
+            self._log.info(
+                "cTrader {name} {value} (set by {source})",
+                name=name,
+                value=getattr(settings, name),
+                source=self._config.sources.get(name, "the simulator" if self._simulator else "default"),
+            )
+        self.upstream = UpstreamService(settings, self.hub, self._reactor)
+        self.hub.feed = self.upstream
+        self.upstream.setServiceParent(self)
+
+    def stopService(self) -> Deferred[None]:
+        """Let the clients go, then close the cTrader connection, then the rest; all within a deadline."""
+        return Deferred.fromCoroutine(self._stop()).addTimeout(STOP_TIMEOUT_S, self._reactor, self._give_up)
+
+    async def _stop(self) -> None:
+        await self.clients.disownServiceParent()
+        if self.upstream is not None:
+            await self.upstream.disownServiceParent()
+        await super().stopService()
+
+    def _give_up(self, result: object, timeout_s: float) -> None:
+        self._log.warn("not everything was closed within {timeout} s", timeout=timeout_s)
+
+
+def makeService(options: Options) -> IService:
+    """Called by twistd."""
+    from twisted.internet import reactor
+
+    simulator = None
+    if options["simulate"]:
+        simulator = SimulatorService(SimulatorSettings(port=0, rate=float(options["simulate-rate"])), reactor)
+    return RelayService(options.config, reactor, simulator)
