@@ -204,12 +204,6 @@ class ClientProtocol(WebSocketServerProtocol):
         self.autoPingTimeoutCall = None
         self.close(CloseCode.NO_PONG, "no pong")
 
-    def _closeConnection(self, abort: bool = False) -> None:
-        # A transport with a producer does not close; see FileDescriptor.loseConnection.
-        if self.outbox is not None:
-            self.transport.unregisterProducer()
-        super()._closeConnection(abort)
-
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
         """However it ended, the client's subscriptions are given back once."""
         self._end_session()
