@@ -1,4 +1,4 @@
-"""Who takes part: how each contender is installed, found and started.
+"""Who takes part besides tickrelay (``relay.py``): how each contender is installed, found and started.
 
 Installation happens once, into ``benchmarks/.cache``, with pip, npm and the C compiler, from the versions pinned
 here. What cannot be had is left out with one word; nothing outside that folder is touched.
@@ -8,12 +8,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from benchmarks.contender import CACHE, TO_NATS, Contender, MissingError, Start
 from benchmarks.processes import ROOT
+from benchmarks.relay import RELAYS
 from benchmarks.workloads import SYMBOLS
 
-CACHE = ROOT / "benchmarks" / ".cache"
 HERE = ROOT / "benchmarks" / "contenders"
 VENV = CACHE / "venv"
 NODE = CACHE / "node"
@@ -27,52 +27,6 @@ PYTHON_PACKAGES = {
     "twisted": "twisted==26.10.0",
 }
 WS_VERSION = "8.23.0"
-
-
-class MissingError(Exception):
-    """A contender cannot take part here; the text is the word that stands in the table."""
-
-
-@dataclass(frozen=True)
-class Start:
-    """One way to start a server: its command, and what has to be set in its environment."""
-
-    command: list[str]
-    env: dict[str, str]
-
-
-@dataclass(frozen=True)
-class Feed:
-    """How a contender gets its ticks: a module, its option for the port, and who calls whom."""
-
-    module: str
-    option: str
-    connects: bool = False
-
-    def command(self, port: int) -> list[str]:
-        """The module and its arguments."""
-        return [self.module, self.option, str(port)]
-
-
-PLAIN = Feed("benchmarks.feed", "--listen")
-TO_NATS = Feed("benchmarks.feed", "--nats", connects=True)
-
-
-@dataclass(frozen=True)
-class Contender:
-    """One row of the table.
-
-    ``prepare`` installs or finds it and gives its version; ``start`` gives the command for a port of its own and the
-    port of its feed. ``scenarios`` names those of a variant that need not go through all of them.
-    """
-
-    name: str
-    title: str
-    prepare: Callable[[], str]
-    start: Callable[[int, int], Start]
-    dialect: str = "basic"
-    feed: Feed = PLAIN
-    scenarios: tuple[str, ...] = ()
 
 
 def _run(*command: str) -> str:
@@ -161,6 +115,7 @@ def _start_nats(port: int, feed_port: int) -> Start:
 CONTENDERS: dict[str, Contender] = {
     contender.name: contender
     for contender in (
+        *RELAYS,
         Contender("ws", "`ws` on Node.js, loop + `JSON.stringify` + `send`", _prepare_ws, _start_ws),
         Contender(
             "websockets", "`websockets`, `broadcast`", _python("websockets"), _python_server("websockets_server")

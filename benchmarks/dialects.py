@@ -9,6 +9,8 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tickrelay.wire.tickrelay_pb2 import ClientMessage
+
 TEXT, BINARY, PONG = 0x81, 0x82, 0x8A
 NO_MASK = b"\0\0\0\0"
 
@@ -61,6 +63,11 @@ def _nats_requests(symbols: list[str]) -> bytes:
     return frame(BINARY, "\r\n".join([*lines, "PING", ""]).encode())
 
 
+def _protobuf_requests(symbols: list[str]) -> bytes:
+    connect, subscribe = ClientMessage(connect={}), ClientMessage(subscribe={"symbols": symbols})
+    return frame(BINARY, connect.SerializeToString()) + frame(BINARY, subscribe.SerializeToString())
+
+
 def _json_stamp(buffer: bytearray, end: int, newest: bool) -> float | None:
     """The bid of the newest or of the oldest tick in the buffer, times 100,000: its send time in microseconds."""
     at = buffer.rfind(b'"bid":', 0, end) if newest else buffer.find(b'"bid":', 0, end)
@@ -70,8 +77,28 @@ def _json_stamp(buffer: bytearray, end: int, newest: bool) -> float | None:
     return float(buffer[at + 6 : stop]) * 100_000
 
 
+PROTOBUF_TICK = b"\x18\x06\x20"
+"""Inside each tick: the tag of the spread, the feed's spread, the tag of the timestamp. The bid stands before it."""
+
+
+def _protobuf_stamp(buffer: bytearray, end: int, newest: bool) -> float | None:
+    """The same from a varint, read backwards: only its last byte lacks the top bit."""
+    at = buffer.rfind(PROTOBUF_TICK, 0, end) if newest else buffer.find(PROTOBUF_TICK, 0, end)
+    if at < 8:
+        return None
+    at -= 1
+    value = buffer[at]
+    while buffer[at - 1] & 0x80:
+        at -= 1
+        value = value << 7 | buffer[at] & 0x7F
+    return value >> 1
+
+
 DIALECTS: dict[str, Dialect] = {
     "basic": Dialect(None, _json_requests, b'"subscribeResponse"', b'"type":"tick"', _json_stamp),
     "nats": Dialect(None, _nats_requests, b"PONG\r\n", b'"type":"tick"', _json_stamp),
     "v1-json": Dialect("tickrelay.v1.json", _json_requests, b'"subscribeResponse"', b'"type":"tick"', _json_stamp),
+    "v1-protobuf": Dialect(
+        "tickrelay.v1.protobuf", _protobuf_requests, b"\x12\x0asubscribed", PROTOBUF_TICK, _protobuf_stamp
+    ),
 }

@@ -15,7 +15,7 @@ import select
 import socket
 import struct
 import time
-from collections.abc import Callable
+from typing import Protocol
 
 from benchmarks.workloads import SYMBOLS
 
@@ -26,29 +26,78 @@ SPREAD_POINTS = 3
 POINT = 100_000
 BACKLOG_BYTES = 8 << 20
 TURN_S = 0.001
-
-Encoder = Callable[[int, int], bytes]
-
-
-def record(symbol_id: int, bid_points: int) -> bytes:
-    """A tick for a contender that does its own encoding."""
-    return RECORD.pack(symbol_id, bid_points / POINT, (bid_points + SPREAD_POINTS) / POINT)
+LOOK_S = 0.01
 
 
-def nats_message(symbol_id: int, bid_points: int) -> bytes:
-    """A tick as a NATS publication, already JSON: a broker does not encode."""
-    symbol = SYMBOLS[symbol_id - 1]
-    tick = {
-        "type": "tick",
-        "symbol": symbol,
-        "symbolId": symbol_id,
-        "bid": bid_points / POINT,
-        "ask": (bid_points + SPREAD_POINTS) / POINT,
-        "spread": SPREAD_POINTS / POINT,
-        "timestamp": int(time.time() * 1000),
-    }
-    payload = json.dumps(tick, separators=(",", ":")).encode()
-    return b"PUB %s %d\r\n%s\r\n" % (symbol.encode(), len(payload), payload)
+class Wire(Protocol):
+    """A connection to whoever takes the ticks."""
+
+    def send(self, data: bytearray) -> int:
+        """Hand over what is taken without waiting; says how much that was."""
+
+    def hear(self) -> None:
+        """Read, and answer, what the other side says."""
+
+    def batch(self, symbol_ids: list[int], stamp: int) -> bytes:
+        """The bytes of one tick of each of the symbols, all with the same bid (in points)."""
+
+
+class Records:
+    """Ticks as records, for a contender that does its own encoding."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setblocking(False)
+
+    def send(self, data: bytearray) -> int:
+        """See `Wire`."""
+        try:
+            return self._sock.send(data)
+        except BlockingIOError:
+            return 0
+
+    def hear(self) -> None:
+        """See `Wire`."""
+
+    def batch(self, symbol_ids: list[int], stamp: int) -> bytes:
+        """See `Wire`."""
+        bid, ask = stamp / POINT, (stamp + SPREAD_POINTS) / POINT
+        return b"".join([RECORD.pack(symbol_id, bid, ask) for symbol_id in symbol_ids])
+
+
+class Publications(Records):
+    """Ticks as NATS publications, already JSON: a broker does not encode."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__(sock)
+        sock.send(b'CONNECT {"verbose":false,"pedantic":false}\r\n')
+
+    def hear(self) -> None:
+        """See `Wire`: the broker wants its pings answered."""
+        try:
+            if b"PING\r\n" in self._sock.recv(65536):
+                self._sock.send(b"PONG\r\n")
+        except BlockingIOError:
+            pass
+
+    def batch(self, symbol_ids: list[int], stamp: int) -> bytes:
+        """See `Wire`."""
+        return b"".join([self._publication(symbol_id, stamp) for symbol_id in symbol_ids])
+
+    def _publication(self, symbol_id: int, stamp: int) -> bytes:
+        symbol = SYMBOLS[symbol_id - 1]
+        tick = {
+            "type": "tick",
+            "symbol": symbol,
+            "symbolId": symbol_id,
+            "bid": stamp / POINT,
+            "ask": (stamp + SPREAD_POINTS) / POINT,
+            "spread": SPREAD_POINTS / POINT,
+            "timestamp": int(time.time() * 1000),
+        }
+        payload = json.dumps(tick, separators=(",", ":")).encode()
+        return b"PUB %s %d\r\n%s\r\n" % (symbol.encode(), len(payload), payload)
 
 
 class Pace:
@@ -96,54 +145,37 @@ def commands() -> list[str] | None:
     return text.decode().splitlines() if text else None
 
 
-def connection(listen: int, connect: int) -> socket.socket:
-    """The contender's connection; it comes to us, or we go to it if it is a broker."""
-    if connect:
-        sock = socket.create_connection(("127.0.0.1", connect), timeout=10)
-        sock.sendall(b'CONNECT {"verbose":false,"pedantic":false}\r\n')
-    else:
-        with socket.create_server(("127.0.0.1", listen)) as server:
-            print("listening", flush=True)
-            sock, _ = server.accept()
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.setblocking(False)
-    return sock
-
-
-def drain(sock: socket.socket) -> None:
-    """Read what a broker says and answer its pings."""
-    try:
-        if b"PING\r\n" in sock.recv(65536):
-            sock.send(b"PONG\r\n")
-    except BlockingIOError:
-        pass
-
-
-def run(sock: socket.socket, encode: Encoder) -> None:
-    """Write ticks until standard input closes or the contender leaves."""
+def run(wire: Wire) -> None:
+    """Write ticks until standard input closes or the other side leaves."""
     pace = Pace()
     waiting = bytearray()
     looked = 0.0
     while True:
         now = time.monotonic()
-        if now - looked > 0.01:
+        if now - looked > LOOK_S:
             looked = now
             lines = commands()
             if lines is None:
                 return
             for line in lines:
                 pace.set_rate(float(line.removeprefix("rate ")), now)
-            drain(sock)
+            wire.hear()
         ids = pace.due(now)
         if ids and len(waiting) < BACKLOG_BYTES:
-            stamp = int(time.monotonic() * 1_000_000)
-            waiting += b"".join([encode(symbol_id, stamp) for symbol_id in ids])
-        if waiting:
-            try:
-                del waiting[: sock.send(waiting)]
-            except BlockingIOError:
-                pass
+            waiting += wire.batch(ids, int(time.monotonic() * 1_000_000))
+        while waiting:
+            taken = wire.send(waiting)
+            if not taken:
+                break
+            del waiting[:taken]
         time.sleep(pace.pause(time.monotonic()))
+
+
+def accept(port: int) -> socket.socket:
+    """The one connection of the contender."""
+    with socket.create_server(("127.0.0.1", port)) as server:
+        print("listening", flush=True)
+        return server.accept()[0]
 
 
 def main() -> None:
@@ -152,10 +184,14 @@ def main() -> None:
     parser.add_argument("--listen", type=int, default=0, help="port on which the contender fetches its ticks")
     parser.add_argument("--nats", type=int, default=0, help="port of a NATS server to publish to instead")
     options = parser.parse_args()
-    sock = connection(options.listen, options.nats)
-    print("connected", flush=True)
     try:
-        run(sock, nats_message if options.nats else record)
+        wire: Wire
+        if options.nats:
+            wire = Publications(socket.create_connection(("127.0.0.1", options.nats), timeout=10))
+        else:
+            wire = Records(accept(options.listen))
+        print("connected", flush=True)
+        run(wire)
     except (BrokenPipeError, ConnectionResetError):
         pass  # the contender has gone: so do we
 

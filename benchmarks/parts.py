@@ -8,8 +8,8 @@ repeats, which is what the code costs when nothing disturbs it.
 
 import time
 import timeit
-from collections.abc import Callable
-from itertools import cycle
+from collections.abc import Callable, Iterator
+from itertools import count, cycle
 
 from google.protobuf.message import Message
 
@@ -110,17 +110,28 @@ def encoding(encodings: Encodings) -> dict[str, float]:
     symbol = symbols()[0]
     for way in encodings:
         known = cycle([Tick(symbol, 108_567 + i, 108_570 + i, 1_701_234_567_890, 0, i) for i in range(LEVELS)])
-        fresh = iter(
-            Tick(symbol, 10_000_000 + 7 * i, 10_000_003 + 7 * i, 1_701_234_567_890, 0, i) for i in range(10**9)
-        )
+        fresh = new_prices(symbol)
+
+        def seen_before(way: Encoding = way, known: Iterator[Tick] = known) -> None:
+            way.tick(next(known))
+
+        def never_seen(way: Encoding = way, fresh: Iterator[Tick] = fresh) -> None:
+            way.tick(next(fresh))
+
         try:
-            found[f"encode {way.name}: price seen before"] = cost_us(lambda way=way, known=known: way.tick(next(known)))
-            found[f"encode {way.name}: new price"] = cost_us(lambda way=way, fresh=fresh: way.tick(next(fresh)))
+            found[f"encode {way.name}: price seen before"] = cost_us(seen_before)
+            found[f"encode {way.name}: new price"] = cost_us(never_seen)
         except NotImplementedError:
             continue
-    making = iter(Tick(symbol, 10_000_000 + 7 * i, 10_000_003 + 7 * i, 1_701_234_567_890, 0, i) for i in range(10**9))
+    making = new_prices(symbol)
     found["(of a new price's cost: making the tick)"] = cost_us(lambda: next(making))
     return found
+
+
+def new_prices(symbol: Symbol) -> Iterator[Tick]:
+    """Ticks whose price never comes back."""
+    for i in count():
+        yield Tick(symbol, 10_000_000 + 7 * i, 10_000_003 + 7 * i, 1_701_234_567_890, 0, i)
 
 
 def hub_with(encodings: Encodings, way: Encoding, lists: list[list[str]]) -> Hub:

@@ -14,7 +14,8 @@ from itertools import groupby
 from pathlib import Path
 
 from benchmarks import report, targets
-from benchmarks.catalogue import CONTENDERS, Contender, MissingError
+from benchmarks.catalogue import CONTENDERS
+from benchmarks.contender import Contender, MissingError
 from benchmarks.processes import ROOT, BenchError
 from benchmarks.scenarios import SCENARIOS, Figures, Pass, Scenario
 from benchmarks.session import Session

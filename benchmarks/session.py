@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from benchmarks.catalogue import CACHE, Contender
+from benchmarks.contender import CACHE, Contender
 from benchmarks.processes import BenchError, Process, cores, free_port
 from benchmarks.workloads import WORKLOADS
 

@@ -1,0 +1,102 @@
+"""tickrelay as a contender: the real service, started as anybody would start it, and its variants.
+
+Only limits that would turn the load generator away are lifted; everything else is as shipped.
+"""
+
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+from benchmarks.contender import CACHE, Contender, Feed, MissingError, Start
+from tickrelay import config
+
+CA = CACHE / "upstream-ca.pem"
+FEED = Feed("benchmarks.upstream", ("--ca", str(CA), "--listen"))
+CLIENTS = "20000"
+CREDENTIALS = {
+    "CTRADER_CLIENT_ID": "bench",
+    "CTRADER_CLIENT_SECRET": "bench-secret",
+    "CTRADER_ACCESS_TOKEN": "bench-token",
+    "CTRADER_ACCOUNT_ID": "1001",
+}
+WINDOW_MS = 10
+
+
+def _prepare() -> str:
+    if not find_spec("tickrelay.upstream.service"):
+        raise MissingError("unfinished")
+    libraries = ", ".join(f"{name} {version(name)}" for name in ("twisted", "autobahn", "protobuf", "pyopenssl"))
+    return f"tickrelay {version('tickrelay')}, {libraries}"
+
+
+def _start(**more: str) -> Callable[[int, int], Start]:
+    """The command, with environment variables more."""
+
+    def start(port: int, feed_port: int) -> Start:
+        command = [str(Path(sys.executable).with_name("twistd")), "--nodaemon", "--pidfile=", "tickrelay"]
+        command += ["--env-file", "/dev/null", "--listen", f"tcp:{port}:interface=127.0.0.1:backlog=1024"]
+        command += ["--ctrader-host", "localhost", "--ctrader-port", str(feed_port), "--ctrader-ca", str(CA)]
+        command += ["--max-connections", CLIENTS, "--max-connections-per-address", CLIENTS]
+        return Start(command, {**CREDENTIALS, **more})
+
+    return start
+
+
+def _window_setting() -> tuple[str, str] | None:
+    """The environment variable that sets the flush window to `WINDOW_MS`, and its value."""
+    for field in config.settings():
+        if field.name.startswith("flush_window"):
+            return field.metadata["env"], f"{WINDOW_MS / 1000 if field.metadata['unit'] == 's' else WINDOW_MS:g}"
+    return None
+
+
+def _prepare_window() -> str:
+    if not _window_setting():
+        raise MissingError("unsettable")
+    return _prepare()
+
+
+def _start_window(port: int, feed_port: int) -> Start:
+    setting = _window_setting()
+    assert setting, "prepared without it"
+    return _start(**dict([setting]))(port, feed_port)
+
+
+def stuck_contender(timeout_s: float) -> Contender:
+    """The relay with more patience than usual, to see stuck clients come back."""
+    return Contender(
+        "tickrelay", "**tickrelay**", _prepare, _start(TICKRELAY_STUCK_TIMEOUT=f"{timeout_s:g}"), feed=FEED
+    )
+
+
+RELAYS = (
+    Contender("tickrelay", "**tickrelay**", _prepare, _start(), feed=FEED),
+    Contender(
+        "tickrelay-10ms",
+        "**tickrelay**, 10 ms window",
+        _prepare_window,
+        _start_window,
+        feed=FEED,
+        scenarios=("light", "heavy", "D"),
+    ),
+    Contender(
+        "tickrelay-v1",
+        "**tickrelay**, v1 JSON",
+        _prepare,
+        _start(),
+        dialect="v1-json",
+        feed=FEED,
+        scenarios=("light", "A", "heavy"),
+    ),
+    Contender(
+        "tickrelay-v1-protobuf",
+        "**tickrelay**, v1 Protobuf",
+        _prepare,
+        _start(),
+        dialect="v1-protobuf",
+        feed=FEED,
+        scenarios=("light", "A", "heavy"),
+    ),
+)
