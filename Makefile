@@ -1,0 +1,57 @@
+# make run: the relay with a simulated broker. make test: the tests. Both install what they need into .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help run test check style types proto wheel bench clean
+
+help:
+	@echo "make run    the relay with a simulated broker, in the foreground (WS_PORT=9001 make run moves it)"
+	@echo "make test   install what the tests need and run them"
+	@echo "make check  style and types"
+	@echo "make proto  generate the protobuf modules from proto/"
+	@echo "make wheel  build the wheel into dist/"
+	@echo "make bench  compare with the alternatives; writes benchmarks/RESULTS.md"
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "tickrelay needs Python 3.11 or newer: PYTHON=python3.12 make ...")'
+	$(PYTHON) -m venv $(VENV)
+
+$(STAMP): $(VENV)/bin/python setup.cfg
+	$(BIN)/pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+# protoc's generator is pinned, and its own wish for an older protobuf runtime passed over: only what it writes counts.
+$(STAMP)-dev: $(STAMP) tools/proto-requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r tools/proto-requirements.txt
+	@touch $@
+
+run: $(STAMP)
+	@exec $(BIN)/twistd --nodaemon --pidfile= tickrelay --simulate
+
+test: $(STAMP)-dev
+	$(BIN)/python -m pytest
+
+check: style types
+
+style: $(STAMP)-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)-dev
+	$(BIN)/mypy
+
+proto: $(STAMP)-dev
+	$(BIN)/python tools/gen_proto.py
+
+wheel: $(STAMP)-dev
+	$(BIN)/python -m build --wheel --outdir dist
+
+bench: $(STAMP)-dev
+	$(BIN)/python -m benchmarks.run
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
