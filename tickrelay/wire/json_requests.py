@@ -22,6 +22,7 @@ class _Loose(msgspec.Struct):
     type: Any = None
     symbols: Any = None
     protocol: Any = None
+    token: Any = None
     id: Any = None
 
 
@@ -55,7 +56,8 @@ def parse_basic(payload: bytes) -> Request:
         case "connect" if loose.protocol == 1 and type(loose.protocol) is int:
             return parse_v1(payload)
         case "connect":
-            return Connect()
+            # The one word of v1 that a basic client may say: where a token is required, it is here.
+            return Connect(token=loose.token) if isinstance(loose.token, str) else Connect()
         case "subscribe":
             return Subscribe(symbols=_names(loose.symbols))
         case "unsubscribe":

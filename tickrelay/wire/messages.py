@@ -43,8 +43,8 @@ class Limits(Part, kw_only=True):
     """What one client may do."""
 
     max_symbols: int
-    max_rate: float
-    messages_per_second: float
+    max_rate: int | float
+    messages_per_second: int | float
     max_message_bytes: int
 
 
@@ -83,7 +83,7 @@ class Result(Part, kw_only=True):
     recovered: bool | UnsetType = UNSET
     """Only where a resume was asked: everything missed is replayed (true), or a snapshot is sent (false)."""
     replayed: int | UnsetType = UNSET
-    max_rate: float | UnsetType = UNSET
+    max_rate: int | float | UnsetType = UNSET
     pending: bool | UnsetType = UNSET
     """Not confirmed upstream yet."""
     code: ErrorCode | UnsetType = UNSET
@@ -138,14 +138,13 @@ class Error(Message, tag="error", kw_only=True):
     message: str
     fatal: bool = False
     """The server closes the connection after this."""
-    detail: Detail | UnsetType = UNSET
 
 
 class ConfigureResponse(Message, tag="configureResponse", kw_only=True):
     """The answer to ``configure``: what holds now."""
 
     id: Id | UnsetType = UNSET
-    max_rate: float
+    max_rate: int | float
     """Ticks per second and symbol; 0: as many as there are."""
     paused: bool
 
@@ -178,8 +177,10 @@ class ReconnectMs(Part, kw_only=True):
 class Notice(Message, tag="notice", kw_only=True):
     """Something that the client should know: the service stops, say."""
 
-    code: str
+    code: Literal["SERVER_DRAINING", "SYMBOL_REFUSED"]
     message: str
+    symbol: str | UnsetType = UNSET
+    detail: Detail | UnsetType = UNSET
     reconnect_ms: ReconnectMs | UnsetType = UNSET
 
 
@@ -227,7 +228,7 @@ class Queue(Part, kw_only=True):
     behind: bool
     waiting_symbols: int
     buffered_bytes: int
-    max_rate: float | UnsetType = UNSET
+    max_rate: int | float | UnsetType = UNSET
 
 
 class Explanation(Message, tag="explanation", kw_only=True):

@@ -268,16 +268,14 @@ class Pong(_message.Message):
     def __init__(self, timestamp: _Optional[int] = ...) -> None: ...
 
 class Error(_message.Message):
-    __slots__ = ("code", "message", "fatal", "detail")
+    __slots__ = ("code", "message", "fatal")
     CODE_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     FATAL_FIELD_NUMBER: _ClassVar[int]
-    DETAIL_FIELD_NUMBER: _ClassVar[int]
     code: str
     message: str
     fatal: bool
-    detail: Detail
-    def __init__(self, code: _Optional[str] = ..., message: _Optional[str] = ..., fatal: bool = ..., detail: _Optional[_Union[Detail, _Mapping]] = ...) -> None: ...
+    def __init__(self, code: _Optional[str] = ..., message: _Optional[str] = ..., fatal: bool = ...) -> None: ...
 
 class ConfigureResponse(_message.Message):
     __slots__ = ("max_rate", "paused")
@@ -320,14 +318,18 @@ class ReconnectMs(_message.Message):
     def __init__(self, min: _Optional[int] = ..., max: _Optional[int] = ...) -> None: ...
 
 class Notice(_message.Message):
-    __slots__ = ("code", "message", "reconnect_ms")
+    __slots__ = ("code", "message", "reconnect_ms", "symbol", "detail")
     CODE_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     RECONNECT_MS_FIELD_NUMBER: _ClassVar[int]
+    SYMBOL_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
     code: str
     message: str
     reconnect_ms: ReconnectMs
-    def __init__(self, code: _Optional[str] = ..., message: _Optional[str] = ..., reconnect_ms: _Optional[_Union[ReconnectMs, _Mapping]] = ...) -> None: ...
+    symbol: str
+    detail: Detail
+    def __init__(self, code: _Optional[str] = ..., message: _Optional[str] = ..., reconnect_ms: _Optional[_Union[ReconnectMs, _Mapping]] = ..., symbol: _Optional[str] = ..., detail: _Optional[_Union[Detail, _Mapping]] = ...) -> None: ...
 
 class MarketState(_message.Message):
     __slots__ = ("symbol", "state", "timestamp")
