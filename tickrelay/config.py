@@ -167,6 +167,30 @@ class CTraderSettings:
         default=10.0,
         unit="s",
     )
+    live_timeout_s: float = setting(
+        "TICKRELAY_LIVE_TIMEOUT",
+        "for the whole way from connecting to live",
+        number(1, 3600),
+        flag="live-timeout",
+        default=60.0,
+        unit="s",
+    )
+    stable_s: float = setting(
+        "TICKRELAY_STABLE",
+        "live until the waits between tries begin small again",
+        number(0, 3600),
+        flag="stable",
+        default=30.0,
+        unit="s",
+    )
+    stop_timeout_s: float = setting(
+        "TICKRELAY_STOP_TIMEOUT",
+        "for the orderly end of the cTrader connection",
+        number(0.1, 60),
+        flag="stop-timeout",
+        default=3.0,
+        unit="s",
+    )
     unsubscribe_linger_s: float = setting(
         "TICKRELAY_UNSUBSCRIBE_LINGER",
         "from the last client's leaving to the unsubscription upstream",

@@ -1,0 +1,147 @@
+"""The session's way to live, a drop, a refusal: the happy way and its nearest neighbours."""
+
+from collections.abc import Callable
+from typing import Any
+
+from zope.interface.verify import verifyObject
+
+from tickrelay.interfaces import IFeed, IFeedListener
+
+
+def test_the_seams_are_kept(rig: Any) -> None:
+    """The service provides IFeed, the fake listener IFeedListener."""
+    assert verifyObject(IFeed, rig.service)
+    assert verifyObject(IFeedListener, rig.listener)
+
+
+def test_the_way_to_live(rig: Any) -> None:
+    """Each state is told once; the symbols are told before the status says connected."""
+    rig.go_live("EURUSD")
+    assert rig.listener.events == [
+        ("status", "ctrader-connecting", "waiting"),
+        ("status", "ctrader-connecting", "connecting"),
+        ("status", "ctrader-connecting", "application-auth"),
+        ("status", "ctrader-connecting", "account-auth"),
+        ("status", "ctrader-connecting", "symbols"),
+        ("symbols", len(rig.world.instruments)),
+        ("status", "connected", "restoring"),
+        ("confirmed", "EURUSD"),
+        ("status", "connected", "live"),
+    ]
+
+
+def test_spots_reach_the_listener(rig: Any) -> None:
+    """The first spot has both sides, later ones only what changed; all are of symbols that were asked for."""
+    rig.go_live("EURUSD")
+    rig.run(20)
+    ids = {spot[0] for spot in rig.listener.spots}
+    assert ids == {rig.symbol_id("EURUSD")}
+    first, *later = rig.listener.spots
+    assert first[1] and first[2]
+    assert any(not bid or not ask for _, bid, ask, _ in later)
+    assert rig.counters.spots == len(rig.listener.spots)
+
+
+def test_full_symbols_are_known(rig: Any) -> None:
+    """Digits, pip position, category and currencies come with the symbols."""
+    rig.go_live()
+    euro = next(s for s in rig.listener.symbols if s.name == "EURUSD")
+    assert (euro.digits, euro.pip_position, euro.base, euro.quote) == (5, 4, "EUR", "USD")
+    assert euro.category
+    yen = next(s for s in rig.listener.symbols if s.name == "USDJPY")
+    assert yen.digits == 3
+
+
+def test_after_a_drop_everything_wanted_is_subscribed_again(rig: Any) -> None:
+    """A lost connection is told at once, and all symbols are back without anybody asking."""
+    rig.go_live("EURUSD", "XAUUSD")
+    rig.listener.events.clear()
+    rig.connection.reset()
+    assert rig.listener.events[:2] == [
+        ("lost", "upstream-disconnect", None),
+        ("status", "disconnected", "waiting"),
+    ]
+    took = rig.until(lambda: rig.state == "live")
+    assert took < 2
+    assert ("status", "ctrader-connecting", "connecting") in rig.listener.events
+    assert rig.upstream_set() == {"EURUSD", "XAUUSD"}
+    assert rig.counters.reconnects == 1
+
+
+def test_want_and_unwant_while_live(rig: Any) -> None:
+    """A new want is subscribed at once; the last unwant is unsubscribed after the linger."""
+    rig.go_live()
+    rig.service.want("EURUSD")
+    rig.run(0.1)
+    assert rig.upstream_set() == {"EURUSD"}
+    assert rig.service.explain("EURUSD").confirmed_at_ms > 0
+    rig.service.unwant("EURUSD")
+    rig.run(29)
+    assert rig.upstream_set() == {"EURUSD"}
+    rig.run(2)
+    assert rig.upstream_set() == set()
+
+
+def test_a_page_reload_costs_nothing(rig: Any) -> None:
+    """Unwanted and wanted again within the linger: no request at all."""
+    rig.go_live("EURUSD")
+    before = rig.counters.requests
+    rig.service.unwant("EURUSD")
+    rig.run(5)
+    rig.service.want("EURUSD")
+    rig.run(60)
+    assert rig.counters.requests == before
+
+
+def test_an_unknown_name_is_refused_at_once(rig: Any) -> None:
+    """A name that is not in the list is told as unknown, once."""
+    rig.go_live("NOSUCH")
+    assert rig.listener.refused == {"NOSUCH": "UNKNOWN_SYMBOL"}
+    assert rig.service.explain("NOSUCH").refused == "UNKNOWN_SYMBOL"
+    rig.service.want("NOSUCHEITHER")
+    rig.run(1)
+    assert rig.listener.refused["NOSUCHEITHER"] == "UNKNOWN_SYMBOL"
+    assert [e for e in rig.listener.events if e[:2] == ("refused", "NOSUCH")] == [
+        ("refused", "NOSUCH", "UNKNOWN_SYMBOL")
+    ]
+
+
+def test_refused_credentials_are_an_error_with_slow_retries(make_rig: Callable[..., Any]) -> None:
+    """A wrong secret: status error that names the application, a try a minute at most, healed without a restart."""
+    rig = make_rig(simulator={"client_secret": "another"})
+    rig.service.startService()
+    rig.run(3)
+    assert rig.status == "error"
+    assert "CTRADER_CLIENT_SECRET" in rig.message and "sim-secret" not in rig.message
+    assert rig.listener.statuses[-1].upstream_code == "CH_CLIENT_AUTH_FAILURE"
+    rig.run(600, 0.1)
+    assert 3 <= len(rig.net.attempts) <= 6
+    assert "ctrader-connecting" not in [s.status.value for s in rig.listener.statuses[6:]]
+    object.__setattr__(rig.world.settings, "client_secret", "sim-secret")
+    rig.until(lambda: rig.state == "live", 1000, 0.1)
+    assert rig.status == "connected"
+
+
+def test_stopping_closes_in_order(rig: Any) -> None:
+    """The connection is closed, not reset, and the Deferred fires when it is gone."""
+    rig.go_live("EURUSD")
+    done: list[object] = []
+    rig.service.stopService().addCallback(done.append)
+    assert not done
+    rig.run(0.1)
+    assert done and not rig.net.open
+    assert rig.status == "disconnected"
+    rig.run(100, 1)
+    assert len(rig.net.attempts) == 1
+
+
+def test_stopping_has_a_deadline(rig: Any) -> None:
+    """A connection that does not close is reset when the deadline has passed."""
+    rig.go_live()
+    rig.connection.client.loseConnection = lambda: None
+    done: list[object] = []
+    rig.service.stopService().addCallback(done.append)
+    rig.run(2.5, 0.1)
+    assert not done
+    rig.run(1, 0.1)
+    assert done

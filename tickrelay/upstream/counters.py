@@ -1,0 +1,44 @@
+"""What the cTrader side counts: plain integers, cheap enough for the way of a tick; metrics read them."""
+
+from dataclasses import dataclass
+
+from tickrelay.status import FeedState
+
+
+@dataclass(slots=True)
+class Counters:
+    """Counted since the service was made; times are seconds of the injected monotonic clock, 0 for never."""
+
+    state: FeedState = FeedState.IDLE
+    frames: int = 0
+    spots: int = 0
+    foreign_spots: int = 0
+    """Spot events of another account: dropped."""
+    heartbeats: int = 0
+    """Heartbeats received."""
+    requests: int = 0
+    request_errors: int = 0
+    request_timeouts: int = 0
+    rate_limited: int = 0
+    """Answers that asked for a pause."""
+    protocol_errors: int = 0
+    """Frames that are not what they announce."""
+    unknown_types: int = 0
+    """Frames of a payload type that this schema does not have: ignored."""
+    late_answers: int = 0
+    """Answers to requests whose deadline had passed: ignored."""
+    ignored_inputs: int = 0
+    """Events that came too late for the state the session was in."""
+    connects: int = 0
+    connect_failures: int = 0
+    reconnects: int = 0
+    """Times the session went live again."""
+    losses: int = 0
+    """Times an established connection ended, whoever ended it."""
+    account_losses: int = 0
+    stale_feeds: int = 0
+    stale_symbols: int = 0
+    token_renewals: int = 0
+    last_frame_s: float = 0.0
+    last_spot_s: float = 0.0
+    live_since_s: float = 0.0

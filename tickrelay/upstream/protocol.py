@@ -1,0 +1,402 @@
+"""One connection to the cTrader Open API: frames in and out, requests and their answers, events, the way of a tick.
+
+The wire: a 4-byte big-endian length, then a ProtoMessage {payloadType, payload, clientMsgId}. A request carries a
+clientMsgId and its answer, or its error, carries it back; events carry none. A bare heartbeat goes each way.
+
+What this file must not do: decide anything about the session. It reports to a `LinkOwner`.
+"""
+
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar, overload
+
+from google.protobuf.message import DecodeError, Message
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IHandshakeListener, IReactorTime
+from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from tickrelay.openapi import registry
+from tickrelay.openapi.common_pb2 import ProtoErrorRes, ProtoHeartbeatEvent, ProtoMessage
+from tickrelay.openapi.frames import HEARTBEAT, SPOT, FrameError, FrameReceiver, encode, open_payload
+from tickrelay.openapi.messages_pb2 import ProtoOAErrorRes, ProtoOASpotEvent
+from tickrelay.upstream.counters import Counters
+from tickrelay.upstream.faults import ErrorClass, LinkLost, NotAllowed, OpenApiError, RequestTimeout
+from tickrelay.upstream.pacing import Pacer, Ticket
+
+M = TypeVar("M", bound=Message)
+
+RATE_RETRIES = 8
+"""How often a request is sent again after an answer that asks for a pause."""
+
+VIEW_ONLY = frozenset(
+    registry.lookup(name).number
+    for name in (
+        "ProtoHeartbeatEvent",
+        "ProtoOAVersionReq",
+        "ProtoOAApplicationAuthReq",
+        "ProtoOAGetAccountListByAccessTokenReq",
+        "ProtoOAAccountAuthReq",
+        "ProtoOAAccountLogoutReq",
+        "ProtoOARefreshTokenReq",
+        "ProtoOAAssetListReq",
+        "ProtoOAAssetClassListReq",
+        "ProtoOASymbolCategoryListReq",
+        "ProtoOASymbolsListReq",
+        "ProtoOASymbolByIdReq",
+        "ProtoOASubscribeSpotsReq",
+        "ProtoOAUnsubscribeSpotsReq",
+        "ProtoOAGetTrendbarsReq",
+        "ProtoOAGetTickDataReq",
+    )
+)
+"""All that the relay ever sends. No order is among them: whatever calls this code, none can leave it."""
+
+
+class LinkOwner(Protocol):
+    """Who is told what happens to a connection: the session."""
+
+    def link_secured(self, link: "OpenApiProtocol") -> None:
+        """TLS is complete, certificate and host name verified: secrets may be written."""
+
+    def link_garbled(self, link: "OpenApiProtocol", reason: str) -> None:
+        """Bytes came that are no frames of the protocol; the link has aborted the connection."""
+
+    def link_lost(self, link: "OpenApiProtocol", reason: Failure) -> None:
+        """The connection is gone, every request on it has failed with LinkLost."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkSettings:
+    """What one connection needs to know; times in seconds."""
+
+    account_id: int
+    request_timeout_s: float = 10.0
+    requests_per_s: int = 45
+    historical_per_s: int = 4
+    allowed: frozenset[int] = VIEW_ONLY
+    tcp_user_timeout_s: float = 30.0
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A request on its way: queued, sent, or paused to be sent again."""
+
+    msg_id: str
+    message: Message
+    payload_type: int
+    deferred: "Deferred[Any]"
+    timeout_s: float
+    ticket: Ticket | None = None
+    deadline: IDelayedCall | None = None
+    rate_answers: int = 0
+
+
+@implementer(IHandshakeListener)
+class OpenApiProtocol(FrameReceiver):
+    """The client's end of one connection; made by the factory, used by the session.
+
+    *spot* is called for each spot event of the account: ``spot(symbol_id, bid, ask, source_ms)``, in 1/100000, 0 for a
+    side that did not change. *record* gets every incoming frame before it is read.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        monotonic: Callable[[], float],
+        owner: LinkOwner,
+        spot: Callable[[int, int, int, int], None],
+        counters: Counters,
+        settings: LinkSettings,
+        record: Callable[[bytes], None] | None = None,
+    ) -> None:
+        self._clock = clock
+        self._monotonic = monotonic
+        self._owner = owner
+        self._spot = spot
+        self._counters = counters
+        self._settings = settings
+        self._account_id = settings.account_id
+        self._record = record
+        self._pacer = Pacer(clock, monotonic, settings.requests_per_s, settings.historical_per_s)
+        self._pending: dict[str, _Pending] = {}
+        self._last_id = 0
+        self._spot_listeners: list[Callable[[Any], None]] = []
+        self._listeners: dict[int, list[Callable[[Any], None]]] = {SPOT: self._spot_listeners}
+        self._over = False
+        self.secured = False
+        self.last_frame_s = monotonic()
+        """When bytes last came (monotonic seconds)."""
+        self.spot_times: dict[int, float] = {}
+        """When each symbol's last spot came (monotonic seconds), by symbol id."""
+
+    # The way of a tick. A try costs nothing where nothing is raised; the clock is read once a read, not once a frame.
+
+    def dataReceived(self, data: bytes) -> None:
+        """Bytes came: any number of frames, and a part of one."""
+        self.last_frame_s = self._counters.last_frame_s = self._monotonic()
+        super().dataReceived(data)
+
+    def stringReceived(self, frame: bytes) -> None:
+        """One frame came."""
+        counters = self._counters
+        counters.frames += 1
+        if self._record is not None:
+            self._record(frame)
+        try:
+            envelope = ProtoMessage.FromString(frame)
+            if envelope.payloadType == SPOT:
+                event = ProtoOASpotEvent.FromString(envelope.payload)
+                if event.ctidTraderAccountId == self._account_id:
+                    counters.spots += 1
+                    symbol_id = event.symbolId
+                    self.spot_times[symbol_id] = counters.last_spot_s = self.last_frame_s
+                    self._spot(symbol_id, event.bid, event.ask, event.timestamp)
+                else:
+                    counters.foreign_spots += 1
+                if self._spot_listeners:
+                    self._tell(SPOT, event)
+                return
+        except DecodeError:
+            self._garbled(f"a frame of {len(frame)} bytes is not what it announces")
+            return
+        self._slow_road(envelope, frame)
+
+    # Everything else.
+
+    def connectionMade(self) -> None:
+        """TCP is up; TLS is not: nothing is written yet."""
+        for option, value in (("setTcpNoDelay", True), ("setTcpKeepAlive", True)):
+            setter = getattr(self.transport, option, None)
+            if setter is not None:
+                setter(value)
+        self._bound_unacknowledged()
+
+    def _bound_unacknowledged(self) -> None:
+        # Bytes that nobody acknowledges (our own heartbeats, at the latest) end a black-holed connection.
+        tcp = getattr(self.transport, "socket", None)
+        option = getattr(socket, "TCP_USER_TIMEOUT", None)
+        if isinstance(tcp, socket.socket) and option is not None:
+            tcp.setsockopt(socket.IPPROTO_TCP, option, int(self._settings.tcp_user_timeout_s * 1000))
+
+    def handshakeCompleted(self) -> None:
+        """TLS is up and the peer is who it should be."""
+        self.secured = True
+        self._owner.link_secured(self)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The connection is gone: nothing waits for an answer any longer."""
+        self._over = self.paused = True
+        self._unprocessed = b""
+        self._pacer.stop()
+        pending, self._pending = self._pending, {}
+        for listeners in self._listeners.values():
+            listeners.clear()
+        for request in pending.values():
+            self._settle(request)
+            request.deferred.errback(Failure(LinkLost(f"connection lost before {_name(request)} was answered")))
+        self._owner.link_lost(self, reason)
+
+    def close(self) -> None:
+        """End the connection in order: what is written goes out, TLS says goodbye."""
+        self._over = True
+        if self.transport is not None:
+            self.transport.loseConnection()
+
+    def abort(self) -> None:
+        """End the connection at once; nothing more is read from it."""
+        self._over = self.paused = True
+        self._unprocessed = b""
+        if self.transport is not None:
+            self.transport.abortConnection()  # type: ignore[attr-defined]
+
+    def lengthLimitExceeded(self, length: int) -> None:
+        """A frame announces more bytes than any has: none of them is buffered."""
+        self._garbled(f"a frame of {length} bytes is announced, {self.MAX_LENGTH} are allowed")
+
+    def _garbled(self, reason: str) -> None:
+        # A stream that cannot be read may have lost a tick: only a new connection makes the prices right again.
+        self._counters.protocol_errors += 1
+        self.abort()
+        self._owner.link_garbled(self, reason)
+
+    def _slow_road(self, envelope: ProtoMessage, frame: bytes) -> None:
+        payload_type = envelope.payloadType
+        if payload_type == HEARTBEAT:
+            self._counters.heartbeats += 1
+            return  # never answered: two peers that echo would do so for ever
+        if not payload_type:
+            if frame:
+                self._garbled(f"a frame of {len(frame)} bytes has no payload type")
+            else:
+                self._counters.protocol_errors += 1  # an empty frame says nothing: nothing is lost with it
+            return
+        try:
+            message = open_payload(envelope)
+        except FrameError as e:
+            self._garbled(str(e))
+            return
+        if message is None:
+            self._counters.unknown_types += 1
+        pending = self._pending.pop(envelope.clientMsgId, None) if envelope.clientMsgId else None
+        if pending is not None:
+            self._answered(pending, payload_type, message)
+        elif envelope.clientMsgId and payload_type in _ANSWERS:
+            # Our own ids only come back on answers; an order event may carry another connection's.
+            self._counters.late_answers += 1
+        elif message is not None:
+            self._tell(payload_type, message)
+
+    # Requests.
+
+    @overload
+    def request(self, message: Message, answer: type[M], timeout_s: float | None = None) -> "Deferred[M]": ...
+    @overload
+    def request(self, message: Message, answer: None = None, timeout_s: float | None = None) -> "Deferred[Message]": ...
+
+    def request(
+        self, message: Message, answer: type[M] | None = None, timeout_s: float | None = None
+    ) -> "Deferred[M] | Deferred[Message]":
+        """Send *message* and wait for its answer, of class *answer* where given.
+
+        The deadline runs from the moment the message leaves; an answer that asks for a pause is obeyed and the message
+        sent again. Fails with OpenApiError, RequestTimeout or LinkLost. Raises NotAllowed, UnknownPayloadType.
+        """
+        row = registry.lookup(message)
+        self._check_allowed(row.number)
+        if answer is not None and (row.answer is None or row.answer.message is not answer):
+            raise TypeError(f"{row.name} is not answered by {answer.DESCRIPTOR.name}")
+        self._last_id += 1
+        pending = _Pending(
+            str(self._last_id),
+            message,
+            row.number,
+            Deferred(lambda _: self._forget(pending)),
+            self._settings.request_timeout_s if timeout_s is None else timeout_s,
+        )
+        if self._over:
+            pending.deferred.errback(Failure(LinkLost("the connection is closed")))
+            return pending.deferred
+        self._pending[pending.msg_id] = pending
+        pending.ticket = self._pacer.submit(row.number, lambda: self._send_request(pending))
+        return pending.deferred
+
+    def request_named(self, name: str, timeout_s: float | None = None, **fields: object) -> "Deferred[Message]":
+        """Send the request called *name*, in either spelling, with *fields*; as `request` otherwise."""
+        return self.request(registry.lookup(name).message(**fields), timeout_s=timeout_s)
+
+    def heartbeat(self) -> None:
+        """Send a heartbeat, whatever waits."""
+        if not self._over:
+            self._pacer.spend()
+            self._transmit(ProtoHeartbeatEvent(), "")
+
+    def _check_allowed(self, payload_type: int) -> None:
+        if payload_type not in self._settings.allowed:
+            raise NotAllowed(f"{registry.lookup(payload_type).name} is not among the messages that are ever sent")
+
+    def _transmit(self, message: Message, msg_id: str) -> None:
+        # The one place that writes: the allow-list is asked here again.
+        self._check_allowed(registry.lookup(message).number)
+        self.sendString(encode(message, msg_id))
+
+    def _send_request(self, pending: _Pending) -> None:
+        if self._over:
+            return
+        self._counters.requests += 1
+        pending.deadline = self._clock.callLater(pending.timeout_s, self._timed_out, pending)
+        self._transmit(pending.message, pending.msg_id)
+
+    def _settle(self, pending: _Pending) -> None:
+        if pending.deadline is not None and pending.deadline.active():
+            pending.deadline.cancel()
+        if pending.ticket is not None:
+            pending.ticket.cancel()
+
+    def _forget(self, pending: _Pending) -> None:
+        self._pending.pop(pending.msg_id, None)
+        self._settle(pending)
+
+    def _timed_out(self, pending: _Pending) -> None:
+        self._forget(pending)
+        self._counters.request_timeouts += 1
+        message = f"{_name(pending)} was not answered within {pending.timeout_s:g} s"
+        pending.deferred.errback(Failure(RequestTimeout(message)))
+
+    def _answered(self, pending: _Pending, payload_type: int, message: Message | None) -> None:
+        self._settle(pending)
+        row = registry.lookup(pending.payload_type)
+        if isinstance(message, (ProtoOAErrorRes, ProtoErrorRes)):
+            error = api_error(message, row.name)
+            if error.error_class is ErrorClass.RATE and pending.rate_answers < RATE_RETRIES:
+                self._wait_and_repeat(pending, error)
+                return
+            self._counters.request_errors += 1
+            pending.deferred.errback(Failure(error))
+        elif row.answer is not None and row.answer.number != payload_type:
+            self._counters.request_errors += 1
+            text = f"answered with payload type {payload_type}"
+            pending.deferred.errback(Failure(OpenApiError("UNEXPECTED_ANSWER", text, row.name)))
+        else:
+            pending.deferred.callback(message)
+
+    def _wait_and_repeat(self, pending: _Pending, error: OpenApiError) -> None:
+        self._counters.rate_limited += 1
+        pause = max(error.retry_after_s, 2.0**pending.rate_answers)
+        pending.rate_answers += 1
+        self._log.warn(
+            "cTrader asks for a pause of {pause} s ({code} to {name})",
+            pause=pause,
+            code=error.code,
+            name=_name(pending),
+        )
+        # BLOCKED_PAYLOAD_TYPE speaks of one payload type, REQUEST_FREQUENCY_EXCEEDED of the whole connection.
+        self._pacer.pause(pending.payload_type if error.code == "BLOCKED_PAYLOAD_TYPE" else 0, pause)
+        self._pending[pending.msg_id] = pending
+        pending.ticket = self._pacer.submit(pending.payload_type, lambda: self._send_request(pending), first=True)
+
+    # Events.
+
+    @overload
+    def listen(self, event: type[M], listener: Callable[[M], None]) -> Callable[[], None]: ...
+    @overload
+    def listen(self, event: str | int, listener: Callable[[Any], None]) -> Callable[[], None]: ...
+
+    def listen(self, event: Any, listener: Callable[[Any], None]) -> Callable[[], None]:
+        """Call *listener* with each message of a payload type, given by either name, number or class, that answers no
+        request; returns what ends it. Raises UnknownPayloadType.
+        """
+        listeners = self._listeners.setdefault(registry.lookup(event).number, [])
+        listeners.append(listener)
+
+        def stop() -> None:
+            if listener in listeners:
+                listeners.remove(listener)
+
+        return stop
+
+    def _tell(self, payload_type: int, message: Message) -> None:
+        for listener in tuple(self._listeners.get(payload_type, ())):
+            with self._log.failuresHandled("a listener of {type} failed", type=payload_type):
+                listener(message)
+
+
+_ANSWERS = frozenset(t.number for t in registry.all_types() if t.name.endswith("Res"))
+
+
+def _name(pending: _Pending) -> str:
+    return registry.lookup(pending.payload_type).name
+
+
+def api_error(message: ProtoOAErrorRes | ProtoErrorRes, request: str = "") -> OpenApiError:
+    """The exception that an error message stands for."""
+    retry_after = message.retryAfter if isinstance(message, ProtoOAErrorRes) else 0
+    return OpenApiError(
+        message.errorCode, message.description, request, float(retry_after), int(message.maintenanceEndTimestamp)
+    )

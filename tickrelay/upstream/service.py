@@ -1,0 +1,105 @@
+"""UpstreamService: the cTrader side as the composition sees it, a service that provides IFeed."""
+
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IConnector
+from zope.interface import implementer
+
+from tickrelay.config import CTraderSettings
+from tickrelay.errors import SettingError
+from tickrelay.interfaces import IFeed, IFeedListener, SymbolFeed
+from tickrelay.status import FeedState
+from tickrelay.upstream.counters import Counters
+from tickrelay.upstream.factory import SessionFactory
+from tickrelay.upstream.session import CTraderSession, Surroundings
+from tickrelay.upstream.tls import client_options
+
+
+def connect_over_tls(reactor: Any, settings: CTraderSettings) -> Callable[[SessionFactory], IConnector]:
+    """The real way to connect. Raises SettingError where the CA file is none."""
+    options = client_options(settings.host, settings.ca_file)
+
+    def connect(factory: SessionFactory) -> IConnector:
+        # The session's own deadline, which covers TLS too, comes first; the reactor's is there for the unforeseen.
+        connector: IConnector = reactor.connectSSL(
+            settings.host, settings.port, factory, options, timeout=settings.connect_timeout_s + 5
+        )
+        return connector
+
+    return connect
+
+
+@implementer(IFeed)
+class UpstreamService(Service):
+    """Holds the one session. *reactor* schedules and connects; *listener* is told what the feed brings.
+
+    *record* gets every incoming frame (the bytes of its ProtoMessage) before it is read. For tests: *connect* replaces
+    the way to connect, *monotonic* and *wall* the clocks that are read (seconds).
+    Raises SettingError for settings that cannot work.
+    """
+
+    name = "upstream"
+
+    def __init__(
+        self,
+        settings: CTraderSettings,
+        listener: IFeedListener,
+        reactor: Any,
+        *,
+        record: Callable[[bytes], None] | None = None,
+        connect: Callable[[SessionFactory], IConnector] | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+        rng: random.Random | None = None,
+    ) -> None:
+        if settings.refresh_token and not settings.token_file:
+            raise SettingError(
+                "CTRADER_REFRESH_TOKEN needs CTRADER_TOKEN_FILE: a refresh token is good for one renewal, and the new "
+                "tokens must be kept; name a file that the relay may write"
+            )
+        self.counters = Counters()
+        self.session = CTraderSession(
+            settings,
+            listener,
+            Surroundings(
+                clock=reactor,
+                monotonic=monotonic,
+                wall=wall,
+                connect=connect or connect_over_tls(reactor, settings),
+                record=record,
+                rng=rng or random.Random(),
+            ),
+            self.counters,
+        )
+
+    @property
+    def state(self) -> FeedState:
+        """Where the session stands."""
+        return self.counters.state
+
+    def startService(self) -> None:
+        """Begin connecting."""
+        super().startService()
+        self.session.start()
+
+    def stopService(self) -> "Deferred[None]":
+        """End the connection in order; fires when it is gone."""
+        super().stopService()
+        return self.session.stop()
+
+    def want(self, name: str) -> None:
+        """Some client wants the symbol."""
+        self.session.subscriptions.want(name)
+
+    def unwant(self, name: str) -> None:
+        """Nobody wants the symbol any longer."""
+        self.session.subscriptions.unwant(name)
+
+    def explain(self, name: str) -> SymbolFeed:
+        """What the feed knows of the symbol's subscription."""
+        return self.session.subscriptions.explain(name)

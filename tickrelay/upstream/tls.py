@@ -1,0 +1,41 @@
+"""Whom the connection to cTrader trusts: the system's authorities and the one named in ``CTRADER_CA_FILE``.
+
+Certificate and host name are always verified; there is no switch that turns it off.
+"""
+
+from typing import Any
+
+from OpenSSL import SSL
+
+from twisted.internet._sslverify import IOpenSSLTrustRoot
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
+from twisted.internet.ssl import TLSVersion, optionsForClientTLS
+from zope.interface import implementer
+
+from tickrelay.errors import SettingError
+
+
+@implementer(IOpenSSLTrustRoot)
+class SystemAndFile:
+    """The system's certificate authorities, and those of a PEM file besides."""
+
+    def __init__(self, ca_file: str) -> None:
+        self._ca_file = ca_file
+        # Once now, so that a file that is wrong ends the start and not the first connection.
+        self._addCACertsToContext(SSL.Context(SSL.TLS_METHOD))
+
+    def _addCACertsToContext(self, context: Any) -> None:
+        context.set_default_verify_paths()
+        try:
+            context.load_verify_locations(self._ca_file)
+        except SSL.Error:
+            raise SettingError(f"CTRADER_CA_FILE: {self._ca_file} cannot be read as certificates in PEM form") from None
+
+
+def client_options(host: str, ca_file: str = "") -> IOpenSSLClientConnectionCreator:
+    """What `connectSSL` needs to speak to *host*. Raises SettingError where *ca_file* is no certificate file."""
+    trust: dict[str, Any] = {"trustRoot": SystemAndFile(ca_file)} if ca_file else {}
+    options: IOpenSSLClientConnectionCreator = optionsForClientTLS(
+        host, extraCertificateOptions={"raiseMinimumTo": TLSVersion.TLSv1_2}, **trust
+    )
+    return options
