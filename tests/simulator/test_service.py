@@ -1,0 +1,113 @@
+"""The simulator on a real TLS port of the loopback interface."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_twisted
+from OpenSSL import SSL
+from service_identity import VerificationError
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import HostnameEndpoint, connectProtocol, wrapClientTLS
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+
+from tickrelay.errors import SettingError
+from tickrelay.openapi import frames
+from tickrelay.openapi.messages_pb2 import ProtoOAVersionReq, ProtoOAVersionRes
+from tickrelay.simulator.service import SimulatorService
+from tickrelay.simulator.settings import SimulatorSettings
+from tickrelay.upstream.tls import client_options
+
+pytestmark = pytest.mark.integration
+
+
+class Caller(frames.FrameReceiver):
+    """Asks for the version and keeps the answer."""
+
+    def __init__(self) -> None:
+        self.answer: Deferred[Any] = Deferred()
+        self.lost: Deferred[Any] = Deferred()
+
+    def connectionMade(self) -> None:
+        """Ask."""
+        self.sendString(frames.encode(ProtoOAVersionReq(), "v"))
+
+    def stringReceived(self, string: bytes) -> None:
+        """The answer."""
+        self.answer.callback(frames.open_payload(frames.open_envelope(string)))
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The end."""
+        self.lost.callback(reason.value)
+
+
+def call(service: SimulatorService, host: str) -> Deferred[Caller]:
+    """Connect with full verification, trusting the simulator's authority alone."""
+    endpoint = wrapClientTLS(
+        client_options(host, str(service.ca_file)), HostnameEndpoint(reactor, "127.0.0.1", service.port)
+    )
+    return connectProtocol(endpoint, Caller())
+
+
+@pytest_twisted.async_yield_fixture
+async def service(tmp_path: Path) -> Any:
+    """A simulator on a free port."""
+    made = SimulatorService(SimulatorSettings(port=0, ca_file=str(tmp_path / "ca.pem")), reactor)
+    made.startService()
+    yield made
+    await made.stopService()
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "demo.ctraderapi.com"])
+async def test_a_client_that_verifies_gets_in(service: SimulatorService, host: str) -> None:
+    """The certificate is good for localhost, 127.0.0.1 and cTrader's own names."""
+    caller = await call(service, host)
+    assert isinstance(await caller.answer.addTimeout(5, reactor), ProtoOAVersionRes)
+    caller.transport.loseConnection()  # type: ignore[union-attr]
+    await caller.lost.addTimeout(5, reactor)
+
+
+@pytest_twisted.ensureDeferred
+async def test_another_name_is_refused_by_the_client(service: SimulatorService) -> None:
+    """For a name that the certificate does not have, the handshake fails."""
+    caller = await call(service, "example.org")
+    reason = await caller.lost.addTimeout(5, reactor)
+    assert isinstance(reason, (SSL.Error, VerificationError))
+    assert not caller.answer.called
+
+
+@pytest_twisted.ensureDeferred
+async def test_stopping_closes_the_connections(service: SimulatorService) -> None:
+    """Every client sees an orderly end, and the port is free again."""
+    caller = await call(service, "localhost")
+    await caller.answer.addTimeout(5, reactor)
+    await service.stopService()
+    await caller.lost.addTimeout(5, reactor)
+    assert service.port == 0
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_authority_is_written_on_request(tmp_path: Path) -> None:
+    """--ca-file: a PEM file that clients can be pointed at."""
+    path = tmp_path / "ca.pem"
+    service = SimulatorService(SimulatorSettings(port=0, ca_file=str(path)), reactor)
+    service.startService()
+    assert path.read_bytes() == service.ca_pem
+    await service.stopService()
+
+
+def test_a_taken_port_is_one_clear_error(service: SimulatorService) -> None:
+    """It names the port and the flag."""
+    with pytest.raises(SettingError, match=f"--port: cannot listen on 127.0.0.1:{service.port}"):
+        SimulatorService(SimulatorSettings(port=service.port), reactor).listen()
+
+
+def test_a_ca_file_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:
+    """It names the file."""
+    settings = SimulatorSettings(port=0, ca_file=str(tmp_path / "none" / "ca.pem"))
+    with pytest.raises(SettingError, match="--ca-file: cannot write"):
+        SimulatorService(settings, reactor).listen()

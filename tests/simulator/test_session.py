@@ -1,0 +1,232 @@
+"""The gates of a connection: heartbeats, cut-offs, who may ask what."""
+
+from typing import Any
+
+import pytest
+
+from tickrelay.openapi import frames
+from tickrelay.openapi.common_pb2 import ProtoHeartbeatEvent, ProtoMessage
+from tickrelay.openapi.messages_pb2 import (
+    ProtoOAAccountAuthReq,
+    ProtoOAApplicationAuthReq,
+    ProtoOAApplicationAuthRes,
+    ProtoOAErrorRes,
+    ProtoOANewOrderReq,
+    ProtoOASymbolsListReq,
+    ProtoOAVersionReq,
+    ProtoOAVersionRes,
+)
+
+GOOD = ProtoOAApplicationAuthReq(clientId="sim", clientSecret="sim-secret")
+
+
+def test_answers_carry_the_request_id(peer: Any) -> None:
+    """clientMsgId is echoed on the answer and on the error; a request without one is answered without one."""
+    peer.send(GOOD, "first")
+    peer.send(GOOD, "second")
+    peer.send(ProtoOAVersionReq())
+    assert [(e.payloadType, e.clientMsgId) for e in peer.take()] == [(2101, "first"), (2142, "second"), (2105, "")]
+
+
+def test_the_inner_payload_type_is_not_on_the_wire(peer: Any) -> None:
+    """The envelope routes; the message inside leaves its payloadType off."""
+    peer.send(GOOD)
+    (envelope,) = peer.take()
+    assert envelope.payload == b""
+
+
+def test_version_before_login(peer: Any) -> None:
+    """The version is told to anyone."""
+    assert isinstance(peer.ask(ProtoOAVersionReq()), ProtoOAVersionRes)
+
+
+def test_nothing_else_before_application_auth(peer: Any) -> None:
+    """Requests before application auth are refused, the connection stands."""
+    answer = peer.ask(ProtoOASymbolsListReq(ctidTraderAccountId=1001))
+    assert answer.errorCode == "CH_CLIENT_NOT_AUTHENTICATED"
+    assert not peer.wire.ended
+    assert isinstance(peer.ask(GOOD), ProtoOAApplicationAuthRes)
+
+
+def test_account_requests_need_account_auth(peer: Any) -> None:
+    """The refusal is INVALID_REQUEST with the text that clients go by."""
+    peer.ask(GOOD)
+    answer = peer.ask(ProtoOASymbolsListReq(ctidTraderAccountId=1001))
+    assert (answer.errorCode, answer.description) == ("INVALID_REQUEST", "Trading account is not authorized")
+    assert answer.ctidTraderAccountId == 1001
+
+
+def test_bad_credentials_are_refused_and_the_connection_closed(peer: Any) -> None:
+    """First the error, then an orderly close."""
+    peer.send(ProtoOAApplicationAuthReq(clientId="sim", clientSecret="wrong"), "m")
+    (error,) = peer.messages(ProtoOAErrorRes)
+    assert error.errorCode == "CH_CLIENT_AUTH_FAILURE"
+    assert not error.HasField("ctidTraderAccountId")
+    assert peer.wire.ended == "closed"
+
+
+def test_logging_in_twice_is_refused(trader: Any) -> None:
+    """Application and account alike: ALREADY_LOGGED_IN, and all goes on."""
+    assert trader.ask(GOOD).errorCode == "ALREADY_LOGGED_IN"
+    again = trader.ask(ProtoOAAccountAuthReq(ctidTraderAccountId=1001, accessToken="sim-token"))
+    assert again.errorCode == "ALREADY_LOGGED_IN"
+    assert again.description == "Trading account is already authorized in this channel"
+
+
+@pytest.mark.parametrize(
+    ("account_id", "token", "code"),
+    [
+        (1001, "nonsense", "CH_ACCESS_TOKEN_INVALID"),
+        (4711, "sim-token", "CH_CTID_TRADER_ACCOUNT_NOT_FOUND"),
+        (2001, "sim-token", "CANT_ROUTE_REQUEST"),
+    ],
+)
+def test_account_auth_refusals(peer: Any, account_id: int, token: str, code: str) -> None:
+    """A bad token, a foreign account, and a live account on the demo host are told apart."""
+    peer.ask(GOOD)
+    answer = peer.ask(ProtoOAAccountAuthReq(ctidTraderAccountId=account_id, accessToken=token))
+    assert answer.errorCode == code
+
+
+def test_unsupported_message(trader: Any) -> None:
+    """This server does not trade."""
+    order = ProtoOANewOrderReq(ctidTraderAccountId=1001, symbolId=1, orderType=1, tradeSide=1, volume=1)
+    assert trader.ask(order).errorCode == "UNSUPPORTED_MESSAGE"
+
+
+def test_unknown_payload_type(trader: Any) -> None:
+    """A number that the schema does not know is refused, not dropped."""
+    frame = ProtoMessage(payloadType=2190, clientMsgId="x").SerializeToString()
+    trader.take()
+    trader.protocol.stringReceived(frame)
+    (error,) = trader.messages(ProtoOAErrorRes)
+    assert error.errorCode == "UNSUPPORTED_MESSAGE"
+
+
+@pytest.mark.parametrize(
+    "frame", [b"\xff\xff\xff", b"", ProtoMessage(payloadType=2102, payload=b"\xff").SerializeToString()]
+)
+def test_garbage_is_refused_and_the_connection_closed(trader: Any, frame: bytes) -> None:
+    """Bytes that are no message end the connection after an error."""
+    trader.take()
+    trader.protocol.stringReceived(frame)
+    (error,) = trader.messages(ProtoOAErrorRes)
+    assert error.errorCode == "INVALID_REQUEST"
+    assert trader.wire.ended == "closed"
+
+
+def test_missing_required_fields_are_named(trader: Any) -> None:
+    """Python does not check required fields on parsing; the server does."""
+    trader.take()
+    trader.protocol.stringReceived(ProtoMessage(payloadType=2127, clientMsgId="m").SerializeToString())
+    (error,) = trader.messages(ProtoOAErrorRes)
+    assert error.errorCode == "INVALID_REQUEST"
+    assert "ctidTraderAccountId" in error.description
+
+
+def test_a_silent_client_is_closed_after_30_seconds(broker: Any, trader: Any) -> None:
+    """In order, and without a word before."""
+    broker.run(29.9)
+    assert not trader.wire.ended
+    broker.run(0.2)
+    assert trader.wire.ended == "closed"
+    assert all(isinstance(message, ProtoHeartbeatEvent) for message in trader.messages())
+
+
+def test_heartbeats_keep_the_connection(broker: Any, trader: Any) -> None:
+    """Any message of the client counts; the server never answers a heartbeat."""
+    trader.take()
+    for _ in range(12):
+        trader.heartbeat()
+        assert trader.take() == []
+        broker.run(2, 1)
+    assert not trader.wire.ended
+
+
+def test_a_connection_without_login_is_closed_heartbeats_or_not(broker: Any, peer: Any) -> None:
+    """Heartbeats do not keep a connection that has not logged in."""
+    for _ in range(3):
+        peer.heartbeat()
+        broker.run(9.9)
+    assert not peer.wire.ended
+    peer.heartbeat()
+    broker.run(0.5)
+    assert peer.wire.ended == "closed"
+
+
+def test_the_server_sends_heartbeats_of_its_own(broker: Any, trader: Any) -> None:
+    """One every 30 seconds."""
+    trader.take()
+    for _ in range(9):
+        trader.heartbeat()
+        broker.run(10, 1)
+    assert len(trader.messages(ProtoHeartbeatEvent)) == 3
+
+
+def test_an_overlong_frame_is_refused_and_the_connection_closed(trader: Any) -> None:
+    """Not a byte of it is buffered."""
+    trader.take()
+    trader.protocol.dataReceived((frames.MAX_FRAME_BYTES + 1).to_bytes(4, "big"))
+    (error,) = trader.messages(ProtoOAErrorRes)
+    assert error.errorCode == "FRAME_TOO_LONG"
+    assert trader.wire.ended == "closed"
+
+
+def test_an_overlong_frame_can_also_just_end_the_connection(make_broker: Any) -> None:
+    """The error is a guess, so it is a switch."""
+    peer = make_broker(frame_too_long_error=False).connect()
+    peer.protocol.dataReceived(b"\xff\xff\xff\xff")
+    assert (peer.messages(), peer.wire.ended) == ([], "reset")
+
+
+def test_too_many_connections(make_broker: Any) -> None:
+    """Over the limit: an error, then the end; the others are untouched."""
+    broker = make_broker(max_connections=2)
+    first, _ = broker.connect(), broker.connect()
+    third = broker.connect()
+    (error,) = third.messages(ProtoOAErrorRes)
+    assert error.errorCode == "CONNECTIONS_LIMIT_EXCEEDED"
+    assert third.wire.ended == "closed"
+    assert not first.wire.ended
+
+
+def test_a_client_that_does_not_read_gets_no_ticks_and_is_dropped(broker: Any, trader: Any) -> None:
+    """Nothing is kept for it; after ten seconds it goes."""
+    trader.subscribe(1, 2, 41, 59)
+    trader.protocol.pauseProducing()
+    trader.take()
+    broker.run(5)
+    assert trader.take() == []
+    broker.run(6)
+    assert trader.wire.ended == "reset"
+
+
+def test_a_client_that_reads_again_gets_whole_quotes(broker: Any, trader: Any) -> None:
+    """The first event after a pause carries both sides, for a side may have changed unseen."""
+    trader.subscribe(1)
+    trader.protocol.pauseProducing()
+    trader.take()
+    broker.run(5)
+    trader.protocol.resumeProducing()
+    broker.run(5)
+    first = trader.spots()[0]
+    assert first.HasField("bid") and first.HasField("ask")
+
+
+def test_unknown_fields_now_and_then(make_broker: Any) -> None:
+    """As on the real server, an answer may hold a field that no schema has; it parses all the same."""
+    peer = make_broker(unknown_field_every=1).connect()
+    peer.send(GOOD, "m")
+    (envelope,) = peer.take()
+    assert envelope.payload
+    assert isinstance(frames.open_payload(envelope), ProtoOAApplicationAuthRes)
+
+
+def test_answers_can_take_time(make_broker: Any) -> None:
+    """With latency an answer is not there at once."""
+    broker = make_broker(latency_s=0.1)
+    peer = broker.connect()
+    peer.send(GOOD, "m")
+    assert peer.take() == []
+    broker.run(0.2)
+    assert len(peer.take()) == 1

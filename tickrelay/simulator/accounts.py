@@ -1,0 +1,95 @@
+"""Applications, grants and trading accounts: who may do what, and how tokens are renewed.
+
+A grant is one user's consent: an access token that ends, and a refresh token that does not but is good for one use
+only; both change at each renewal (Open API documentation, and seen on the real server).
+"""
+
+import random
+from dataclasses import dataclass, field
+
+from tickrelay.simulator.refusal import Refusal
+from tickrelay.simulator.settings import AccountSettings, SimulatorSettings, UserSettings
+
+
+@dataclass(slots=True)
+class Grant:
+    """What one access token opens."""
+
+    access_token: str
+    refresh_token: str
+    scope: str
+    accounts: dict[int, AccountSettings]
+    expires_s: float
+    """Unix seconds."""
+    user_id: int
+
+
+@dataclass(slots=True)
+class Accounts:
+    """The books of the simulated broker."""
+
+    settings: SimulatorSettings
+    now_s: float
+    _grants: dict[str, Grant] = field(default_factory=dict)
+    _by_refresh: dict[str, Grant] = field(default_factory=dict)
+    _rng: random.Random = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._rng = random.Random(f"{self.settings.seed}/tokens")
+        for number, user in enumerate(self.settings.grants()):
+            self._add(user, number + 1)
+
+    def _add(self, user: UserSettings, user_id: int) -> None:
+        life_s = -1 if user.expired else self.settings.rules.token_life_s
+        grant = Grant(
+            user.access_token,
+            user.refresh_token,
+            user.scope,
+            {account.account_id: account for account in user.accounts},
+            self.now_s + life_s,
+            user_id,
+        )
+        self._grants[grant.access_token] = grant
+        if grant.refresh_token:
+            self._by_refresh[grant.refresh_token] = grant
+
+    def authenticate(self, client_id: str, client_secret: str) -> None:
+        """Check an application. Raises Refusal, after which the real server closes the connection."""
+        if (client_id, client_secret) != (self.settings.client_id, self.settings.client_secret):
+            raise Refusal("CH_CLIENT_AUTH_FAILURE", "clientId or clientSecret is incorrect", close=True)
+
+    def grant(self, access_token: str, now_s: float) -> Grant:
+        """The grant behind a token. Raises Refusal where there is none, or it has ended."""
+        grant = self._grants.get(access_token)
+        if grant is None:
+            raise Refusal("CH_ACCESS_TOKEN_INVALID", "Invalid access token")
+        if now_s >= grant.expires_s:
+            raise Refusal("CH_ACCESS_TOKEN_INVALID", "Access token expired")
+        return grant
+
+    def expire(self) -> None:
+        """End every access token now; refresh tokens stay good."""
+        for grant in self._grants.values():
+            grant.expires_s = 0.0
+
+    def account(self, grant: Grant, account_id: int) -> AccountSettings:
+        """The account, where the grant has it and this host serves it. Raises Refusal."""
+        account = grant.accounts.get(account_id)
+        if account is None:
+            raise Refusal("CH_CTID_TRADER_ACCOUNT_NOT_FOUND", "Trading account is not found", account_id=account_id)
+        if account.live != (self.settings.environment == "live"):
+            raise Refusal("CANT_ROUTE_REQUEST", "Can't route request", account_id=account_id)
+        return account
+
+    def renew(self, refresh_token: str, now_s: float) -> Grant:
+        """Renew a grant in place: both tokens change, the old ones are void at once. Raises Refusal."""
+        grant = self._by_refresh.pop(refresh_token, None)
+        if grant is None:
+            raise Refusal("CH_ACCESS_TOKEN_INVALID", "Invalid refresh token")
+        del self._grants[grant.access_token]
+        grant.access_token = f"sim-{self._rng.getrandbits(160):040x}"
+        grant.refresh_token = f"sim-{self._rng.getrandbits(160):040x}"
+        grant.expires_s = now_s + self.settings.rules.token_life_s
+        self._grants[grant.access_token] = grant
+        self._by_refresh[grant.refresh_token] = grant
+        return grant

@@ -1,0 +1,156 @@
+"""Logging in and out: application, accounts, tokens."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from google.protobuf.message import Message
+
+from tickrelay.openapi.messages_pb2 import (
+    ProtoOAAccountAuthReq,
+    ProtoOAAccountAuthRes,
+    ProtoOAAccountDisconnectEvent,
+    ProtoOAAccountLogoutReq,
+    ProtoOAAccountLogoutRes,
+    ProtoOAAccountsTokenInvalidatedEvent,
+    ProtoOAApplicationAuthReq,
+    ProtoOAApplicationAuthRes,
+    ProtoOAGetAccountListByAccessTokenReq,
+    ProtoOAGetAccountListByAccessTokenRes,
+    ProtoOAGetCtidProfileByTokenReq,
+    ProtoOAGetCtidProfileByTokenRes,
+    ProtoOARefreshTokenReq,
+    ProtoOARefreshTokenRes,
+    ProtoOAVersionReq,
+    ProtoOAVersionRes,
+)
+from tickrelay.openapi.model_pb2 import ProtoOAClientPermissionScope, ProtoOACtidProfile, ProtoOACtidTraderAccount
+from tickrelay.simulator.refusal import Refusal
+
+if TYPE_CHECKING:
+    from tickrelay.simulator.accounts import Grant
+    from tickrelay.simulator.session import Session
+
+PROTOCOL_VERSION = "90"
+
+
+def check_account(session: "Session", account_id: int) -> None:
+    """Raise the refusal that a request for an account gets which is not authorized on this connection."""
+    if account_id not in session.accounts:
+        # The code is INVALID_REQUEST and clients go by the text; seen by several of them.
+        raise Refusal("INVALID_REQUEST", "Trading account is not authorized", account_id=account_id)
+
+
+def version(session: "Session", request: ProtoOAVersionReq) -> Sequence[Message]:
+    """The version of the protocol; asked by anyone."""
+    return [ProtoOAVersionRes(version=PROTOCOL_VERSION)]
+
+
+def application_auth(session: "Session", request: ProtoOAApplicationAuthReq) -> Sequence[Message]:
+    """Log the application in, once a connection."""
+    if session.application:
+        raise Refusal("ALREADY_LOGGED_IN", "Application is already authorized in this channel")
+    session.world.accounts.authenticate(request.clientId, request.clientSecret)
+    session.application = True
+    return [ProtoOAApplicationAuthRes()]
+
+
+def account_auth(session: "Session", request: ProtoOAAccountAuthReq) -> Sequence[Message]:
+    """Open an account on this connection."""
+    accounts, account_id = session.world.accounts, request.ctidTraderAccountId
+    grant = accounts.grant(request.accessToken, session.world.now())
+    accounts.account(grant, account_id)
+    if account_id in session.accounts:
+        raise Refusal(
+            "ALREADY_LOGGED_IN", "Trading account is already authorized in this channel", account_id=account_id
+        )
+    session.accounts[account_id] = grant
+    return [ProtoOAAccountAuthRes(ctidTraderAccountId=account_id)]
+
+
+def account_logout(session: "Session", request: ProtoOAAccountLogoutReq) -> Sequence[Message]:
+    """Close an account on this connection; the event that says so follows."""
+    account_id = request.ctidTraderAccountId
+    check_account(session, account_id)
+    session.log_out(account_id)
+    return [
+        ProtoOAAccountLogoutRes(ctidTraderAccountId=account_id),
+        ProtoOAAccountDisconnectEvent(ctidTraderAccountId=account_id),
+    ]
+
+
+def account_list(session: "Session", request: ProtoOAGetAccountListByAccessTokenReq) -> Sequence[Message]:
+    """Every account of the grant, live and demo: the list is served on either host."""
+    grant = session.world.accounts.grant(request.accessToken, session.world.now())
+    scope = ProtoOAClientPermissionScope.SCOPE_TRADE
+    if grant.scope == "accounts":
+        scope = ProtoOAClientPermissionScope.SCOPE_VIEW
+    return [
+        ProtoOAGetAccountListByAccessTokenRes(
+            accessToken=request.accessToken,
+            permissionScope=scope,
+            ctidTraderAccount=[
+                ProtoOACtidTraderAccount(
+                    ctidTraderAccountId=account.account_id,
+                    isLive=account.live,
+                    traderLogin=account.login or 5_000_000 + account.account_id,
+                    lastClosingDealTimestamp=0,
+                    lastBalanceUpdateTimestamp=0,
+                    brokerTitleShort="Simulated",
+                )
+                for account in grant.accounts.values()
+            ],
+        )
+    ]
+
+
+def profile(session: "Session", request: ProtoOAGetCtidProfileByTokenReq) -> Sequence[Message]:
+    """Who gave the token."""
+    grant = session.world.accounts.grant(request.accessToken, session.world.now())
+    return [ProtoOAGetCtidProfileByTokenRes(profile=ProtoOACtidProfile(userId=grant.user_id))]
+
+
+def refresh_token(session: "Session", request: ProtoOARefreshTokenReq) -> Sequence[Message]:
+    """Renew a grant. Wherever its accounts are open, they are thrown out: the events go to each such connection."""
+    world = session.world
+    if not session.application and world.rules.refresh_needs_application:
+        raise Refusal("CH_CLIENT_NOT_AUTHENTICATED", "Application is not authenticated")
+    grant = world.accounts.renew(request.refreshToken, world.now())
+    answer = ProtoOARefreshTokenRes(
+        accessToken=grant.access_token,
+        tokenType="bearer",
+        expiresIn=world.rules.token_life_s,
+        refreshToken=grant.refresh_token,
+    )
+    events: list[Message] = []
+    for other in list(world.sessions.values()):
+        thrown_out = throw_out(other, grant, "Access token is refreshed")
+        if other is session:
+            events = thrown_out
+        else:
+            for event in thrown_out:
+                other.send(event)
+    return [answer, *events]
+
+
+def throw_out(session: "Session", grant: "Grant | None", reason: str) -> list[Message]:
+    """End a connection's accounts opened by *grant* (None: all) and return the events that say so."""
+    ended = [account_id for account_id, opened in session.accounts.items() if grant is None or opened is grant]
+    if not ended:
+        return []
+    for account_id in ended:
+        session.log_out(account_id)
+    return [
+        ProtoOAAccountsTokenInvalidatedEvent(ctidTraderAccountIds=ended, reason=reason),
+        *(ProtoOAAccountDisconnectEvent(ctidTraderAccountId=account_id) for account_id in ended),
+    ]
+
+
+ANSWERS: dict[type[Message], Any] = {
+    ProtoOAVersionReq: version,
+    ProtoOAApplicationAuthReq: application_auth,
+    ProtoOAAccountAuthReq: account_auth,
+    ProtoOAAccountLogoutReq: account_logout,
+    ProtoOAGetAccountListByAccessTokenReq: account_list,
+    ProtoOAGetCtidProfileByTokenReq: profile,
+    ProtoOARefreshTokenReq: refresh_token,
+}

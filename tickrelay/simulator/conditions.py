@@ -1,0 +1,36 @@
+"""What is wrong with the server at the moment: the faults that last, as plain values that the sessions look at."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tickrelay.simulator.refusal import Refusal
+
+
+@dataclass(slots=True)
+class Conditions:
+    """Nothing is wrong by default."""
+
+    deaf: bool = False
+    """Half-open: connections stand, nothing is heard and nothing is said."""
+    silent_ticks: bool = False
+    """No spot events, while heartbeats and answers go on."""
+    delay_s: float = 0.0
+    """Everything is sent this much later, in order."""
+    late_ticks_s: float = 0.0
+    """Ticks alone are sent this much later, with their own old time."""
+    reordered: bool = False
+    """Ticks are held for a moment and sent symbol by symbol; the order within a symbol stands."""
+    no_timestamps: bool = False
+    hung: set[int] = field(default_factory=set)
+    """Requests of these payload types are never answered."""
+    refused: dict[int, Callable[[], Refusal]] = field(default_factory=dict)
+    """Requests of these payload types are refused; 0: all of them."""
+    closes_at_once: bool = False
+    """New connections are closed as soon as they are made."""
+    lingers_s: float = 0.0
+    """An orderly close takes this long."""
+
+    def refusal(self, payload_type: int) -> Refusal | None:
+        """What a request of this type is refused with now, if it is."""
+        found = self.refused.get(payload_type) or self.refused.get(0)
+        return found() if found else None

@@ -1,0 +1,58 @@
+"""The request budget of one connection: so many a second, historical ones counted apart."""
+
+from collections import deque
+
+from tickrelay.openapi import registry
+from tickrelay.openapi.messages_pb2 import (
+    ProtoOACashFlowHistoryListReq,
+    ProtoOADealListReq,
+    ProtoOAGetTickDataReq,
+    ProtoOAGetTrendbarsReq,
+    ProtoOAOrderListReq,
+)
+from tickrelay.simulator.refusal import Refusal
+from tickrelay.simulator.settings import Rules
+
+HISTORICAL = frozenset(
+    registry.lookup(message).number
+    for message in (
+        ProtoOAGetTrendbarsReq,
+        ProtoOAGetTickDataReq,
+        ProtoOADealListReq,
+        ProtoOAOrderListReq,
+        ProtoOACashFlowHistoryListReq,
+    )
+)
+WINDOW_S = 1.0
+
+
+class Quota:
+    """Counts requests over the last second (documented: 50, and 5 historical ones, a connection)."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._recent: dict[bool, deque[float]] = {True: deque(), False: deque()}
+        self._blocked: dict[int, float] = {}
+
+    def spend(self, payload_type: int, now_s: float) -> None:
+        """Count a request. Raises Refusal with the time to wait; only that payload type is blocked then."""
+        historical = payload_type in HISTORICAL
+        limit = self._rules.historical_per_s if historical else self._rules.requests_per_s
+        recent = self._recent[historical]
+        while recent and recent[0] <= now_s - WINDOW_S:
+            recent.popleft()
+        if now_s < self._blocked.get(payload_type, 0.0):
+            raise self._refusal()
+        if len(recent) >= limit:
+            self._blocked[payload_type] = now_s + self._rules.retry_after_s
+            raise self._refusal()
+        recent.append(now_s)
+
+    def _refusal(self) -> Refusal:
+        # No account id: the limit is the connection's. The older code came without retryAfter.
+        old = self._rules.rate_code == "REQUEST_FREQUENCY_EXCEEDED"
+        return Refusal(
+            self._rules.rate_code,
+            "You have reached the rate limit of requests",
+            retry_after_s=0 if old else self._rules.retry_after_s,
+        )

@@ -1,0 +1,39 @@
+"""The way a request is refused: raised where the reason is found, sent as ProtoOAErrorRes in one place."""
+
+from tickrelay.openapi.messages_pb2 import ProtoOAErrorRes
+
+
+class Refusal(Exception):
+    """A request is answered with an error. The real server uses 2142 for the common codes as well."""
+
+    def __init__(
+        self,
+        code: str,
+        description: str = "",
+        *,
+        account_id: int = 0,
+        retry_after_s: int = 0,
+        maintenance_end: int = 0,
+        close: bool = False,
+    ) -> None:
+        super().__init__(code)
+        self.code = code
+        self.description = description
+        self.account_id = account_id
+        self.retry_after_s = retry_after_s
+        self.maintenance_end = maintenance_end
+        self.close = close
+        """The connection ends after the answer."""
+
+    def message(self) -> ProtoOAErrorRes:
+        """The answer; fields that say nothing are absent."""
+        error = ProtoOAErrorRes(errorCode=self.code)
+        if self.description:
+            error.description = self.description
+        if self.account_id:
+            error.ctidTraderAccountId = self.account_id
+        if self.retry_after_s:
+            error.retryAfter = self.retry_after_s
+        if self.maintenance_end:
+            error.maintenanceEndTimestamp = self.maintenance_end
+        return error

@@ -1,0 +1,130 @@
+"""The simulator as a Service: listens with TLS, says where, and ends with its connections."""
+
+import dataclasses
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort
+from twisted.logger import Logger
+
+from tickrelay.config import CTraderSettings
+from tickrelay.errors import SettingError
+from tickrelay.simulator.certificates import ServerCertificate, make_certificate
+from tickrelay.simulator.factory import SimulatorFactory
+from tickrelay.simulator.settings import SimulatorSettings
+from tickrelay.simulator.world import World
+
+
+class SimulatorService(Service):
+    """A cTrader server on a TLS port. *now* gives Unix seconds; by default the reactor does."""
+
+    _log = Logger()
+
+    def __init__(self, settings: SimulatorSettings, reactor: Any, now: Callable[[], float] | None = None) -> None:
+        self.settings = settings
+        self._reactor = reactor
+        self._now = now or reactor.seconds
+        self._certificate: ServerCertificate | None = None
+        self._ports: list[IListeningPort] = []
+        self._own_ca_file: Path | None = None
+        self.ca_file = settings.ca_file
+        """PEM file with the authority that a client must trust."""
+        self.world: World | None = None
+
+    @property
+    def port(self) -> int:
+        """The port that is bound (0 before)."""
+        return int(self._ports[0].getHost().port) if self._ports else 0  # type: ignore[attr-defined]
+
+    @property
+    def ca_pem(self) -> bytes:
+        """The authority that a client must trust."""
+        if self._certificate is None:
+            self._certificate = make_certificate(self.settings.certificate_names, self._now())
+        return self._certificate.authority_pem
+
+    def listen(self) -> None:
+        """Write the CA file and bind the port; again: no effect. Raises SettingError."""
+        if self._ports:
+            return
+        self._write_ca()
+        assert self._certificate is not None
+        self.world = World(self.settings, self._now)
+        factory = SimulatorFactory(self.world, self._reactor)
+        self._ports.append(self._bind("port", self.settings.port, factory))
+        self._announce()
+
+    def privilegedStartService(self) -> None:
+        """Bind before privileges are dropped."""
+        self.listen()
+        super().privilegedStartService()
+
+    def startService(self) -> None:
+        """Be there; the market runs from now on."""
+        self.listen()
+        super().startService()
+
+    def stopService(self) -> "Deferred[Any]":
+        """Stop listening, close every connection in order."""
+        super().stopService()
+        ports, self._ports = self._ports, []
+        if self.world is not None:
+            self.world.stop()
+            for session in list(self.world.sessions.values()):
+                session.close()
+        if self._own_ca_file is not None:
+            self._own_ca_file.unlink(missing_ok=True)
+            self._own_ca_file = None
+        return DeferredList([maybeDeferred(port.stopListening) for port in ports], consumeErrors=True)
+
+    def join(self, settings: CTraderSettings) -> CTraderSettings:
+        """*settings* pointed at this simulator: where it listens, whom to trust, who logs in. Call after the start."""
+        if not self.ca_file:
+            handle, path = tempfile.mkstemp(prefix="ctrader-simulator-", suffix=".pem")
+            with os.fdopen(handle, "wb") as file:
+                file.write(self.ca_pem)
+            self.ca_file, self._own_ca_file = path, Path(path)
+        return dataclasses.replace(settings, host="localhost", port=self.port, ca_file=self.ca_file)
+
+    def _write_ca(self) -> None:
+        pem = self.ca_pem
+        if self.settings.ca_file:
+            try:
+                Path(self.settings.ca_file).write_bytes(pem)
+            except OSError as e:
+                raise SettingError(f"--ca-file: cannot write {self.settings.ca_file}: {e.strerror}") from None
+
+    def _bind(self, name: str, port: int, factory: SimulatorFactory) -> IListeningPort:
+        assert self._certificate is not None
+        try:
+            bound: IListeningPort = self._reactor.listenSSL(
+                port, factory, self._certificate.options, interface=self.settings.host
+            )
+        except CannotListenError as e:
+            raise SettingError(
+                f"--{name}: cannot listen on {self.settings.host}:{port}: {e.socketError.strerror}; "
+                f"choose another with --{name}"
+            ) from None
+        return bound
+
+    def _announce(self) -> None:
+        settings = self.settings
+        self._log.info(
+            "cTrader simulator on {host}:{port} (TLS); client id {client_id}, client secret {secret}, access token "
+            "{token}, {environment} account {account}",
+            host=settings.host,
+            port=self.port,
+            client_id=settings.client_id,
+            secret=settings.client_secret,
+            token=settings.access_token,
+            environment=settings.environment,
+            account=settings.account_id,
+        )
+        if self.ca_file:
+            self._log.info("trust its certificate authority: {ca_file}", ca_file=self.ca_file)

@@ -1,0 +1,258 @@
+"""One connection to the simulator, whatever its framing: who it is, what it may ask, when it is cut off.
+
+Frames come in through `received` and go out through a `Line`, which is the framing (TCP, WebSocket, JSON). The order
+of the gates is the server's: heartbeat, rate limit, known type, application, account.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from google.protobuf.message import Message
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from tickrelay.openapi import frames, registry
+from tickrelay.openapi.common_pb2 import ProtoHeartbeatEvent, ProtoMessage
+from tickrelay.simulator.accounts import Grant
+from tickrelay.simulator.answers import ANSWERS, OPEN_TO_ALL
+from tickrelay.simulator.quota import Quota
+from tickrelay.simulator.refusal import Refusal
+from tickrelay.simulator.world import World
+
+UNKNOWN_FIELD = b"\xc0\x3e\x01"
+"""Field 1000, varint 1: the real server sends fields that no public schema has."""
+
+
+class Line(Protocol):
+    """The way out of one connection."""
+
+    def send(self, batch: Sequence[bytes]) -> None:
+        """Send frames (serialized envelopes), together if the framing can."""
+
+    def close(self) -> None:
+        """Close in order, after what was sent."""
+
+    def abort(self) -> None:
+        """Reset the connection."""
+
+
+class Session:
+    """One connection. Its protocol calls `opened`, `received` and `closed`."""
+
+    _log = Logger()
+
+    def __init__(self, world: World, clock: IReactorTime, line: Line) -> None:
+        self.world = world
+        self.clock = clock
+        self.line = line
+        self.number = world.admit(self)
+        self.application = False
+        self.accounts: dict[int, Grant] = {}
+        """Accounts authorized on this connection, with the grant that opened each."""
+        self.paused = False
+        """The client reads too slowly: it gets no ticks meanwhile."""
+        self._quota = Quota(world.rules)
+        self._heard_s = clock.seconds()
+        self._answers = 0
+        self._ended = False
+        self._gone = False
+        self._calls: set[IDelayedCall] = set()
+        self._heartbeats = LoopingCall(self.send, ProtoHeartbeatEvent())
+        self._heartbeats.clock = clock
+
+    # what the protocol calls
+
+    def opened(self) -> None:
+        """The connection stands."""
+        rules = self.world.rules
+        if self.world.conditions.closes_at_once:
+            self.close()
+            return
+        if len(self.world.sessions) > rules.max_connections and rules.connection_limit_closes:
+            self._refuse(Refusal("CONNECTIONS_LIMIT_EXCEEDED", "Connections limit exceeded", close=True))
+            return
+        self._heartbeats.start(rules.heartbeat_s, now=False)
+        self.later(rules.unauthenticated_s, self._check_application)
+        self.later(rules.idle_s, self._check_silence)
+
+    def received(self, frame: bytes) -> None:
+        """A frame came in."""
+        if self._ended or self.world.conditions.deaf:
+            return
+        self._heard_s = self.clock.seconds()
+        try:
+            envelope = frames.open_envelope(frame)
+        except frames.FrameError:
+            self._refuse(Refusal("INVALID_REQUEST", "Malformed message", close=True))
+            return
+        if envelope.payloadType == frames.HEARTBEAT:
+            return  # never answered: some clients echo every heartbeat, and it would go round for ever
+        try:
+            self._quota.spend(envelope.payloadType, self.clock.seconds())
+        except Refusal as refusal:
+            self._refuse(refusal, envelope.clientMsgId)
+            return
+        latency_s = self.world.rules.latency_s
+        if latency_s:
+            self.later(latency_s * (0.5 + self.world.random.random()), self._perform, envelope)
+        else:
+            self._perform(envelope)
+
+    def closed(self) -> None:
+        """The connection is gone."""
+        self._end()
+        self._gone = True
+        self.world.dismiss(self.number)
+
+    # what answers and faults call
+
+    def send(self, message: Message, client_msg_id: str = "") -> None:
+        """Send one message."""
+        frame = frames.encode(message, client_msg_id)
+        every = self.world.rules.unknown_field_every
+        if client_msg_id and every:
+            self._answers += 1
+            if not self._answers % every:
+                row = registry.lookup(message)
+                payload = message.SerializePartialToString() + UNKNOWN_FIELD
+                frame = ProtoMessage(
+                    payloadType=row.number, payload=payload, clientMsgId=client_msg_id
+                ).SerializeToString()
+        self.send_frames([frame])
+
+    def send_frames(self, batch: Sequence[bytes]) -> None:
+        """Send frames as they are."""
+        conditions = self.world.conditions
+        if self._ended or conditions.deaf:
+            return
+        if conditions.delay_s:
+            self.clock.callLater(conditions.delay_s, self._send_delayed, batch)
+        else:
+            self.line.send(batch)
+
+    def _send_delayed(self, batch: Sequence[bytes]) -> None:
+        if not self._gone:
+            self.line.send(batch)
+
+    def send_ticks(self, batch: Sequence[bytes]) -> None:
+        """Send spot events, unless the client does not read: then they are lost, nothing is kept for it."""
+        if self.paused:
+            return
+        late_s = self.world.conditions.late_ticks_s
+        if late_s:
+            self.later(late_s, self.send_frames, batch)
+        else:
+            self.send_frames(batch)
+
+    def later(self, delay_s: float, call: Callable[..., object], *args: object) -> None:
+        """Call something later, unless the connection has ended by then."""
+
+        def run() -> None:
+            self._calls.discard(delayed)
+            call(*args)
+
+        delayed = self.clock.callLater(delay_s, run)
+        self._calls.add(delayed)
+
+    def close(self) -> None:
+        """Close in order; nothing is heard or said any more."""
+        self._end()
+        conditions = self.world.conditions
+        if lingers_s := max(conditions.lingers_s, conditions.delay_s):
+            self.clock.callLater(lingers_s, self._close_line)
+        else:
+            self.line.close()
+
+    def _close_line(self) -> None:
+        if not self._gone:
+            self.line.close()
+
+    def abort(self) -> None:
+        """Reset the connection."""
+        self._end()
+        self.line.abort()
+
+    def refuse_long_frame(self) -> None:
+        """The client announced a frame over the limit."""
+        if self.world.rules.frame_too_long_error:
+            self._refuse(Refusal("FRAME_TOO_LONG", "Frame is too long", close=True))
+        else:
+            self.abort()
+
+    def log_out(self, account_id: int) -> None:
+        """The account's session is gone, with its subscriptions; the connection stands."""
+        self.accounts.pop(account_id, None)
+        self.world.forget(self.number, account_id)
+
+    def pause(self) -> None:
+        """The way out is full."""
+        if not self.paused:
+            self.paused = True
+            self.later(self.world.rules.stuck_s, self._check_stuck)
+
+    def resume(self) -> None:
+        """The way out has room again. Quotes that were lost meanwhile changed sides that the client does not know."""
+        self.paused = False
+
+    # inside
+
+    def _perform(self, envelope: ProtoMessage) -> None:
+        number, msg_id = envelope.payloadType, envelope.clientMsgId
+        conditions = self.world.conditions
+        if number in conditions.hung:
+            return
+        try:
+            if refusal := conditions.refusal(number):
+                raise refusal
+            messages = self._answer(envelope)
+        except Refusal as refusal:
+            self._refuse(refusal, msg_id)
+            return
+        for position, message in enumerate(messages):
+            self.send(message, "" if position else msg_id)
+
+    def _answer(self, envelope: ProtoMessage) -> Sequence[Message]:
+        number = envelope.payloadType
+        answer = ANSWERS.get(number)
+        if answer is None:
+            raise Refusal("UNSUPPORTED_MESSAGE", f"Unsupported message with payload type {number}")
+        try:
+            request = frames.open_payload(envelope)
+        except frames.FrameError:
+            raise Refusal("INVALID_REQUEST", "Malformed message", close=True) from None
+        if missing := request.FindInitializationErrors():  # type: ignore[union-attr]
+            raise Refusal("INVALID_REQUEST", f"Message missing required fields: {', '.join(missing)}")
+        if not self.application and number not in OPEN_TO_ALL:
+            raise Refusal("CH_CLIENT_NOT_AUTHENTICATED", "Application is not authenticated")
+        return answer(self, request)
+
+    def _refuse(self, refusal: Refusal, client_msg_id: str = "") -> None:
+        self.send(refusal.message(), client_msg_id)
+        if refusal.close:
+            self.close()
+
+    def _check_application(self) -> None:
+        if not self.application:
+            self.close()
+
+    def _check_silence(self) -> None:
+        rest_s = self._heard_s + self.world.rules.idle_s - self.clock.seconds()
+        if rest_s <= 0:
+            self.close()
+        else:
+            self.later(rest_s, self._check_silence)
+
+    def _check_stuck(self) -> None:
+        if self.paused:
+            self._log.info("connection {number} reads nothing: dropped", number=self.number)
+            self.abort()
+
+    def _end(self) -> None:
+        self._ended = True
+        if self._heartbeats.running:
+            self._heartbeats.stop()
+        for call in self._calls:
+            call.cancel()
+        self._calls.clear()

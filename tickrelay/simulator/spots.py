@@ -1,0 +1,81 @@
+"""Spot events: who gets which, and their bytes.
+
+The first event after a subscription is technical: both sides, the last tick's old time and the session's close.
+Later ones carry only the sides that changed. Prices are 1/100000 whatever the digits.
+"""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from twisted.internet.interfaces import IDelayedCall
+
+from tickrelay.openapi import frames
+from tickrelay.openapi.messages_pb2 import ProtoOASpotEvent
+from tickrelay.simulator.market import ASK, BID, Listing, Quote
+
+if TYPE_CHECKING:
+    from tickrelay.simulator.session import Session
+
+
+@dataclass(slots=True, eq=False)
+class Subscription:
+    """One account's subscription of one symbol on one connection."""
+
+    session: "Session"
+    account_id: int
+    timestamps: bool
+    ending: IDelayedCall | None = None
+    """Unsubscribed; until this call late ticks may still come."""
+    periods: tuple[int, ...] = field(default=())
+    """Live trendbars that were asked for, by period number."""
+    missed: bool = False
+    """Quotes were lost while the client did not read: the next event carries both sides."""
+
+    def end(self) -> None:
+        """No late ticks either."""
+        if self.ending is not None:
+            self.ending.cancel()
+            self.ending = None
+
+
+class SpotFrames:
+    """The frames of one quote: one for all subscriptions that get the same bytes."""
+
+    __slots__ = ("_frames", "_quote", "_timestamps")
+
+    def __init__(self, quote: Quote, timestamps: bool) -> None:
+        self._quote = quote
+        self._timestamps = timestamps
+        self._frames: dict[tuple[int, bool, bool], bytes] = {}
+
+    def frame(self, subscription: Subscription) -> bytes:
+        """The frame for one subscription."""
+        key = (subscription.account_id, subscription.timestamps, subscription.missed)
+        found = self._frames.get(key)
+        if found is None:
+            quote = self._quote
+            event = ProtoOASpotEvent(ctidTraderAccountId=subscription.account_id, symbolId=quote.symbol_id)
+            if quote.changed & BID or subscription.missed:
+                event.bid = quote.bid
+            if quote.changed & ASK or subscription.missed:
+                event.ask = quote.ask
+            if self._timestamps and subscription.timestamps:
+                event.timestamp = quote.time_ms
+            found = self._frames[key] = frames.encode(event)
+        subscription.missed = False
+        return found
+
+
+def technical_event(listing: Listing, subscription: Subscription) -> ProtoOASpotEvent:
+    """The event that follows a subscription, whether the market is open or shut."""
+    last = listing.last
+    event = ProtoOASpotEvent(
+        ctidTraderAccountId=subscription.account_id,
+        symbolId=last.symbol_id,
+        bid=last.bid,
+        ask=last.ask,
+        sessionClose=listing.session_close,
+    )
+    if subscription.timestamps:
+        event.timestamp = last.time_ms
+    return event

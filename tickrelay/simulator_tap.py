@@ -1,0 +1,77 @@
+"""What ``twistd ctrader-simulator`` reads from the command line, and the service that it makes."""
+
+import sys
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from twisted.application.service import IService
+from twisted.python import usage
+
+from tickrelay.errors import SettingError
+from tickrelay.simulator.service import SimulatorService
+from tickrelay.simulator.settings import SimulatorSettings, from_mapping
+
+
+class Options(usage.Options):
+    """The command line of ``twistd ctrader-simulator``. A flag is stronger than the same setting in ``--config``."""
+
+    synopsis = "[options]"
+    optParameters = [  # noqa: RUF012
+        ["config", None, None, "TOML file with settings, users, accounts, rules (docs/simulator.rst)."],
+        ["host", None, None, "Address to listen on (127.0.0.1)."],
+        ["port", None, None, "Port to listen on; 0: any free one (5035)."],
+        ["ca-file", None, None, "Where to write the certificate authority that clients must trust."],
+        ["seed", None, None, "The market follows from this number (1)."],
+        ["rate", None, None, "How busy the market is, times the usual (1.0)."],
+        ["speed", None, None, "Seconds of market time a second (1.0)."],
+        ["schedule", None, None, "open: markets never close; real: each keeps its trading hours (open)."],
+        ["symbols", None, None, "The symbols to trade, between commas (about sixty of all kinds)."],
+        ["environment", None, None, "demo or live: which accounts this host serves (demo)."],
+        ["client-id", None, None, "Client id of the application that may log in (sim)."],
+        ["client-secret", None, None, "Its secret (sim-secret)."],
+        ["access-token", None, None, "Access token of the first user (sim-token)."],
+        ["account-id", None, None, "The first user's account (1001)."],
+    ]
+
+    settings: SimulatorSettings
+
+    def postOptions(self) -> None:
+        """Make the settings; a bad one ends the start with one line."""
+        try:
+            self.settings = self._load()
+        except SettingError as e:
+            raise SystemExit(f"ctrader-simulator: {e}") from None
+
+    def _load(self) -> SimulatorSettings:
+        values: dict[str, Any] = {}
+        if self["config"]:
+            values.update(_read(self["config"]))
+        flags = {name.replace("-", "_"): text for name, text in self.items() if name != "config" and text is not None}
+        return from_mapping({**values, **flags})
+
+
+def _read(path: str) -> Mapping[str, Any]:
+    try:
+        with Path(path).open("rb") as file:
+            return tomllib.load(file)
+    except OSError as e:
+        raise SettingError(f"--config: cannot read {path}: {e.strerror}") from None
+    except ValueError as e:
+        raise SettingError(f"--config: {path} is no TOML: {e}") from None
+
+
+class _Service(SimulatorService):
+    def privilegedStartService(self) -> None:
+        try:
+            super().privilegedStartService()
+        except SettingError as e:
+            sys.exit(f"ctrader-simulator: {e}")
+
+
+def makeService(options: Options) -> IService:
+    """Called by twistd."""
+    from twisted.internet import reactor
+
+    return _Service(options.settings, reactor)
