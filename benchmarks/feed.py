@@ -1,10 +1,10 @@
 """The feed every contender but tickrelay is given: ticks over one plain TCP connection, at a rate set from outside.
 
 Run as a process; it listens, takes one connection (the contender's) or, for a broker, connects to it, and writes
-ticks until standard input closes. Lines on standard input set the rate: ``rate 500``. A tick carries the monotonic
-time at which it was sent, in microseconds, as its bid (bid * 100,000), so that whoever reads it back knows its age.
-When the contender stops reading, ticks wait here and grow old, as they should. It must stay cheap: it shares its core
-with the load generator.
+ticks until standard input closes. Lines on standard input set the rate: ``rate 500``; ``count`` asks how many ticks
+there were so far. A tick carries the monotonic time at which it was sent, in microseconds, as its bid (bid * 100,000),
+so that whoever reads it back knows its age. When the contender stops reading, ticks wait here and grow old, as they
+should. It must stay cheap: it shares its core with the load generator.
 """
 
 import argparse
@@ -114,6 +114,8 @@ class Pace:
         self._rate = 0.0
         self._began = 0.0
         self._sent = 0
+        self.total = 0
+        """Ticks that fell due since the start."""
 
     def set_rate(self, rate: float, now: float) -> None:
         """Send ``rate`` ticks a second from ``now`` on."""
@@ -125,6 +127,7 @@ class Pace:
         if count <= 0:
             return []
         self._sent += count
+        self.total += count
         start, self._place = self._place, (self._place + count) % len(self._order)
         if self._place > start and count < len(self._order):
             return self._order[start : self._place]
@@ -158,7 +161,10 @@ def run(wire: Wire) -> None:
             if lines is None:
                 return
             for line in lines:
-                pace.set_rate(float(line.removeprefix("rate ")), now)
+                if line == "count":
+                    print(pace.total, flush=True)
+                else:
+                    pace.set_rate(float(line.removeprefix("rate ")), now)
             wire.hear()
         ids = pace.due(now)
         if ids and len(waiting) < BACKLOG_BYTES:

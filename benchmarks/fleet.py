@@ -222,8 +222,8 @@ class Fleet:
         self._stalled = []
         return list(arrivals.values())
 
-    def close(self) -> None:
-        """Drop every connection."""
-        for sock in self._socks.values():
-            sock.close()
-        self._epoll.close()
+    def leave(self) -> None:
+        """Close every connection."""
+        for fd in list(self._socks):
+            self._discard(fd)
+        self.closed = 0

@@ -6,6 +6,7 @@
     measure SECONDS  counts ticks and samples their ages
     stall CLIENTS    so many clients stop reading
     resume SECONDS   they read again, and what they get is examined
+    leave            every client closes its connection
 
 Between commands it goes on reading, so that nothing piles up. It ends when standard input closes.
 """
@@ -70,6 +71,9 @@ def run(fleet: Fleet) -> None:
             case ["stall", clients]:
                 fleet.stall(int(clients))
                 say(stalled=int(clients))
+            case ["leave"]:
+                fleet.leave()
+                say(left=True)
             case ["resume", seconds]:
                 say(**examine(fleet.resume(float(seconds))))
             case _:
@@ -93,7 +97,7 @@ def main() -> None:
     except FleetError as error:
         say(error=str(error))
     finally:
-        fleet.close()
+        fleet.leave()
 
 
 if __name__ == "__main__":

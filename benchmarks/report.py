@@ -32,7 +32,9 @@ COLUMNS = (
     Column("A", "A max, k/s", 0),
     Column("B", "B max, k/s", 0),
     Column("light", "A equal light, k per CPU-s", 0),
+    Column("light p99", "its p99, ms", 1),
     Column("heavy", "A equal heavy, k per CPU-s", 0),
+    Column("heavy p99", "its p99, ms", 1),
     Column("kib", "C: KiB a client", 1),
     Column("handshakes", "C: handshakes/s", 0),
     Column("subscribes", "C: subscribes/s", 0),
@@ -47,6 +49,8 @@ OWN_COLUMNS = (
     Column("cost 1000", "1,000 clients, µs", 2),
     Column("cost 10000", "10,000 clients, µs", 2),
     Column("skew", "skewed popularity: max, k/s", 0),
+    Column("few", "100 clients, 50 symbols each: max, k/s", 0),
+    Column("many", "10,000 clients, 1 symbol each: max, k/s", 0),
 )
 
 NOTES = """\

@@ -54,7 +54,7 @@ def one_session(contender: Contender, scenarios: list[Scenario], now: Pass) -> F
     """All scenarios that share a population of clients."""
     figures: Figures = {}
     try:
-        with Session(contender, scenarios[0].workload, scenarios[0].clients) as session:
+        with Session(contender, scenarios[0].workload) as session:
             for scenario in scenarios:
                 found = scenario.measure(session, now)
                 figures.update(found)
@@ -67,7 +67,7 @@ def one_session(contender: Contender, scenarios: list[Scenario], now: Pass) -> F
 def one_round(contenders: list[Contender], scenarios: list[Scenario], hints: dict[str, Pass]) -> dict[str, Figures]:
     """Every workload once, and under each the contenders one after the other."""
     figures: dict[str, Figures] = {contender.name: {} for contender in contenders}
-    for (workload, _clients), group in groupby(scenarios, key=lambda s: (s.workload, s.clients)):
+    for workload, group in groupby(scenarios, key=lambda s: s.workload):
         together = list(group)
         for contender in contenders:
             mine = [scenario for scenario in together if takes_part(contender, scenario)]

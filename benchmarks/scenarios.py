@@ -34,7 +34,7 @@ class Pass:
 
 @dataclass(frozen=True)
 class Scenario:
-    """One way to use a session; several with the same workload and number of clients share one.
+    """One way to use a session; several with the same workload share one.
 
     ``everybody`` is False where only tickrelay and its variants have to answer.
     """
@@ -42,7 +42,6 @@ class Scenario:
     name: str
     workload: str
     measure: Callable[[Session, Pass], Figures]
-    clients: int | None = None
     everybody: bool = True
 
 
@@ -71,7 +70,11 @@ def _equal(key: str, delivered: float, *, strict: bool) -> Callable[[Session, Pa
         session.calm()
         if strict and not seen.sustained:
             return {key: CANNOT}
-        return {key: Figure(seen.per_cpu_second / 1000)}
+        return {
+            key: Figure(seen.per_cpu_second / 1000),
+            f"{key} p50": Figure(seen.p50_ms),
+            f"{key} p99": Figure(seen.p99_ms),
+        }
 
     return measure
 
@@ -92,11 +95,11 @@ def _latency(session: Session, now: Pass) -> Figures:
 
 
 def _upstream(session: Session, now: Pass) -> Figures:
-    """Ticks nobody wants: what receiving costs. The rate is one the feed can make while it encrypts."""
-    ticks = 30_000.0
-    session.offer_ticks(ticks)
-    cpu_share = session.measure(now.seconds).cpu_share
-    return {"upstream": Figure(ticks / cpu_share / 1000) if cpu_share else CANNOT}
+    """What receiving costs when nobody listens any longer, at a rate the feed can make while it encrypts."""
+    session.leave()
+    session.offer_ticks(30_000.0)
+    seen = session.measure(now.seconds)
+    return {"upstream": Figure(seen.fed / session.fan_out / seen.cpu_share / 1000)}
 
 
 def _cost(key: str) -> Callable[[Session, Pass], Figures]:
@@ -120,9 +123,11 @@ SCENARIOS: dict[str, Scenario] = {
         Scenario("C", "C", _idle),
         Scenario("D", "D", _latency),
         Scenario("grow-100", "D", _cost("cost 100"), everybody=False),
-        Scenario("upstream", "A", _upstream, clients=0, everybody=False),
+        Scenario("upstream", "single", _upstream, everybody=False),
         Scenario("grow-1000", "B", _cost("cost 1000"), everybody=False),
         Scenario("grow-10000", "own-10000", _cost("cost 10000"), everybody=False),
         Scenario("skew", "skew", _maximum("skew"), everybody=False),
+        Scenario("few", "few", _maximum("few"), everybody=False),
+        Scenario("many", "C", _maximum("many"), everybody=False),
     )
 }

@@ -8,8 +8,6 @@ from benchmarks.session import Reading, Session
 CEILING = 3_200_000
 """Deliveries a second at which the load generator ends."""
 FLOOR = 5_000
-SATURATED = 0.9
-"""The load generator's share of its core beyond which a failure is not the server's."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +31,11 @@ def max_sustained(session: Session, seconds: float, hint: float = 0.0) -> Maximu
         seen = session.measure(seconds)
         if seen.sustained:
             best = seen if best is None or seen.rate > best.rate else best
-            if offered >= CEILING:
+            if offered >= CEILING or seen.starved:
                 return Maximum(best.rate, True, best)
         else:
             lowest_failed = offered
-            by_load = seen.load_busy > SATURATED
+            by_load = seen.starved
             session.calm()
         low = best.offered if best else 0.0
         if math.isinf(lowest_failed):

@@ -20,6 +20,8 @@ FRESH_MS = 100.0
 COMPLETE = 0.95
 """and while so much of what was offered arrives."""
 IDLE_TICKS = 50.0
+SATURATED = 0.9
+"""The load generator's share of its core beyond which it is the limit."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,11 @@ class Reading:
     """What one measurement saw."""
 
     offered: float
+    """Deliveries a second that were asked for,"""
+    fed: float
+    """that the feed made due,"""
     rate: float
+    """and that arrived."""
     p50_ms: float
     p99_ms: float
     max_ms: float
@@ -38,8 +44,13 @@ class Reading:
 
     @property
     def sustained(self) -> bool:
-        """Whether the server kept up."""
-        return self.p99_ms < FRESH_MS and self.rate >= COMPLETE * self.offered and not self.closed
+        """Whether the server kept up with what it was fed."""
+        return self.p99_ms < FRESH_MS and self.rate >= COMPLETE * self.fed and not self.closed
+
+    @property
+    def starved(self) -> bool:
+        """Whether the load generator or the feed was at its end: a failure is not the server's then."""
+        return self.load_busy > SATURATED or self.fed < COMPLETE * self.offered
 
     @property
     def per_cpu_second(self) -> float:
@@ -109,21 +120,28 @@ class Session:
 
     def measure(self, seconds: float) -> Reading:
         """Count for so long at the rate that is set."""
-        cpu, began = self.server.cpu_s(), time.monotonic()
+        ticks, cpu, began = self._count(), self.server.cpu_s(), time.monotonic()
         seen = self._load.ask(f"measure {seconds}", seconds + 30)
         self.server.require_life()
         elapsed = time.monotonic() - began
+        cpu_share = (self.server.cpu_s() - cpu) / elapsed
         return Reading(
             offered=self._offered,
+            fed=(self._count() - ticks) / (time.monotonic() - began) * self.fan_out,
             rate=seen["rate"],
             p50_ms=seen["p50_ms"],
             p99_ms=seen["p99_ms"],
             max_ms=seen["max_ms"],
-            cpu_share=(self.server.cpu_s() - cpu) / elapsed,
+            cpu_share=cpu_share,
             load_busy=seen["busy"],
             rss_kib=self.server.rss_kib(),
             closed=seen["closed"],
         )
+
+    def _count(self) -> int:
+        """Ticks that fell due since the feed started."""
+        self.feed.tell("count")
+        return int(self.feed.hear(10))
 
     def calm(self, timeout_s: float = 20.0) -> None:
         """Stop the feed and wait until what was under way has arrived."""
@@ -136,6 +154,10 @@ class Session:
     def stall(self, clients: int) -> None:
         """So many clients stop reading."""
         self._load.ask(f"stall {clients}", STAGE_TIMEOUT_S)
+
+    def leave(self) -> None:
+        """Every client closes its connection."""
+        self._load.ask("leave", STAGE_TIMEOUT_S)
 
     def resume(self, seconds: float) -> dict[str, float]:
         """They read again; says what they got."""

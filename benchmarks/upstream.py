@@ -8,9 +8,14 @@ generator. For a server that behaves like the real one see `tickrelay.simulator`
 
 import argparse
 import ssl
+import tempfile
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from google.protobuf.message import Message
 
@@ -26,7 +31,6 @@ from tickrelay.openapi.messages_pb2 import (
     ProtoOASymbolsListRes,
     ProtoOAVersionRes,
 )
-from tickrelay.simulator.certificates import make_certificate
 
 HOST = "localhost"
 ACCOUNT = 1001
@@ -36,15 +40,29 @@ QUIET_S = 0.3
 """So long after its last question the session is taken to be live."""
 
 
-def tls_context(ca: Path, kept: Path) -> ssl.SSLContext:
-    """A fresh certificate for `HOST`: its authority is written to *ca*, itself and its key to *kept*."""
-    made = make_certificate([HOST], time.time())
-    key = made.options.privateKey.to_cryptography_key()
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    kept.write_bytes(private + made.options.certificate.to_cryptography().public_bytes(Encoding.PEM))
-    ca.write_bytes(made.authority_pem)
+def tls_context(authority: Path) -> ssl.SSLContext:
+    """A certificate for `HOST` that is its own authority, good for a day; written to *authority* to be trusted."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, HOST)])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(HOST)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    authority.write_bytes(certificate.public_bytes(Encoding.PEM))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(kept)
+    with tempfile.NamedTemporaryFile() as kept:  # the ssl module reads keys from files only
+        kept.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        kept.write(certificate.public_bytes(Encoding.PEM))
+        kept.flush()
+        context.load_cert_chain(kept.name)
     return context
 
 
@@ -157,7 +175,7 @@ def main() -> None:
     parser.add_argument("--listen", type=int, required=True)
     parser.add_argument("--ca", type=Path, required=True, help="where to write the authority that the relay must trust")
     options = parser.parse_args()
-    context = tls_context(options.ca, options.ca.with_suffix(".key.pem"))
+    context = tls_context(options.ca)
     try:
         run(Link(context.wrap_socket(accept(options.listen), server_side=True)))
     except (BrokenPipeError, ConnectionResetError, ssl.SSLError):

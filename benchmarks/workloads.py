@@ -49,6 +49,10 @@ def _one(source: random.Random, client: int) -> list[str]:
     return [SYMBOLS[client % len(SYMBOLS)]]
 
 
+def _all(source: random.Random, client: int) -> list[str]:
+    return list(SYMBOLS)
+
+
 def _skewed(source: random.Random, client: int) -> list[str]:
     """A few symbols that nearly everybody wants and a long tail, as frontends do it."""
     chosen: set[str] = set()
@@ -61,6 +65,7 @@ _PATTERNS: dict[str, Callable[[random.Random, int], list[str]]] = {
     "shared": _shared,
     "own": _own,
     "one": _one,
+    "all": _all,
     "skewed": _skewed,
 }
 
@@ -71,6 +76,8 @@ WORKLOADS: dict[str, Workload] = {
         Workload("B", 1_000, "own", "1,000 clients, 10 random of 50 symbols each"),
         Workload("C", 10_000, "one", "10,000 clients, one symbol each"),
         Workload("D", 100, "own", "100 clients, 10 random of 50 symbols each"),
+        Workload("single", 1, "all", "one client, all 50 symbols"),
+        Workload("few", 100, "all", "100 clients, all 50 symbols each"),
         Workload("skew", 1_000, "skewed", "1,000 clients, 10 symbols each, a few of them in nearly every list"),
         Workload("own-10000", 10_000, "own", "10,000 clients, 10 random of 50 symbols each"),
     )
