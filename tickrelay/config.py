@@ -167,6 +167,78 @@ class CTraderSettings:
         default=10.0,
         unit="s",
     )
+    requests_per_s: int = setting(
+        "TICKRELAY_REQUESTS",
+        "requests to cTrader in any second (it allows 50)",
+        integer(5, 50),
+        flag="requests",
+        default=45,
+        unit="1/s",
+    )
+    historical_per_s: int = setting(
+        "TICKRELAY_HISTORICAL_REQUESTS",
+        "of these, requests for history (it allows 5)",
+        integer(2, 5),
+        flag="historical-requests",
+        default=4,
+        unit="1/s",
+    )
+    retry_least_s: float = setting(
+        "TICKRELAY_RETRY_LEAST",
+        "first wait after a lost connection, doubled after each failure",
+        number(0.05, 3600),
+        flag="retry-least",
+        default=0.5,
+        unit="s",
+    )
+    retry_most_s: float = setting(
+        "TICKRELAY_RETRY_MOST",
+        "longest wait after a lost connection",
+        number(0.05, 86_400),
+        flag="retry-most",
+        default=60.0,
+        unit="s",
+    )
+    refused_least_s: float = setting(
+        "TICKRELAY_REFUSED_LEAST",
+        "first wait after refused credentials, doubled after each failure",
+        number(1, 86_400),
+        flag="refused-least",
+        default=60.0,
+        unit="s",
+    )
+    refused_most_s: float = setting(
+        "TICKRELAY_REFUSED_MOST",
+        "longest wait after refused credentials",
+        number(1, 86_400),
+        flag="refused-most",
+        default=900.0,
+        unit="s",
+    )
+    link_silence_s: float = setting(
+        "TICKRELAY_LINK_SILENCE",
+        "without a byte from cTrader after which a connection is dead",
+        number(30, 3600),
+        flag="link-silence",
+        default=90.0,
+        unit="s",
+    )
+    data_silence_s: float = setting(
+        "TICKRELAY_DATA_SILENCE",
+        "without a tick of an open market after which the feed is dead",
+        number(5, 86_400),
+        flag="data-silence",
+        default=60.0,
+        unit="s",
+    )
+    symbol_silence_s: float = setting(
+        "TICKRELAY_SYMBOL_SILENCE",
+        "without a tick of one symbol of an open market after which it is subscribed again",
+        number(5, 86_400),
+        flag="symbol-silence",
+        default=600.0,
+        unit="s",
+    )
     live_timeout_s: float = setting(
         "TICKRELAY_LIVE_TIMEOUT",
         "for the whole way from connecting to live",

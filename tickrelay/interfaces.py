@@ -22,6 +22,8 @@ class SymbolFeed:
     """When cTrader confirmed the subscription in this session (Unix ms); 0: not confirmed."""
     refused: str = ""
     """cTrader's error code where it refused the symbol."""
+    silent: bool = False
+    """No spots for longer than usual, though the market is open."""
 
 
 class IFeed(Interface):

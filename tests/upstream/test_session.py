@@ -18,7 +18,6 @@ def test_the_way_to_live(rig: Any) -> None:
     """Each state is told once; the symbols are told before the status says connected."""
     rig.go_live("EURUSD")
     assert rig.listener.events == [
-        ("status", "ctrader-connecting", "waiting"),
         ("status", "ctrader-connecting", "connecting"),
         ("status", "ctrader-connecting", "application-auth"),
         ("status", "ctrader-connecting", "account-auth"),

@@ -86,6 +86,16 @@ def classify(code: str, description: str = "") -> ErrorClass:
     return ERROR_CLASSES.get(code, ErrorClass.UNKNOWN)
 
 
+_ENDING = frozenset(
+    {
+        ErrorClass.REAUTH_APPLICATION,
+        ErrorClass.FATAL_APPLICATION,
+        ErrorClass.FATAL_ACCOUNT,
+        ErrorClass.TOKEN,
+    }
+)
+
+
 class UpstreamError(Exception):
     """A request to cTrader did not succeed."""
 
@@ -112,6 +122,14 @@ class OpenApiError(UpstreamError):
     def error_class(self) -> ErrorClass:
         """What the error asks for."""
         return classify(self.code, self.description)
+
+    @property
+    def ends_the_session(self) -> bool:
+        """Is the whole connection refused, not only a request?"""
+        return self.error_class in _ENDING or self.code in (
+            "SERVER_IS_UNDER_MAINTENANCE",
+            "CONNECTIONS_LIMIT_EXCEEDED",
+        )
 
     def __str__(self) -> str:
         said = f": {self.description}" if self.description else ""

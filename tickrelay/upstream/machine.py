@@ -95,6 +95,9 @@ class Core(Protocol):
         """An input came that means nothing in *state*."""
 
 
+FLOWING = frozenset({State.RESTORING, State.LIVE, State.DEGRADED})
+"""The states in which spots come and clients are told ``connected``."""
+
 _S = State
 _AUTHORISED = (_S.SYMBOLS, _S.RESTORING, _S.LIVE, _S.DEGRADED)
 _CONNECTED = (_S.APPLICATION_AUTH, _S.ACCOUNT_AUTH, *_AUTHORISED)

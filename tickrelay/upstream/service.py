@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from twisted.application.service import Service
@@ -102,4 +103,5 @@ class UpstreamService(Service):
 
     def explain(self, name: str) -> SymbolFeed:
         """What the feed knows of the symbol's subscription."""
-        return self.session.subscriptions.explain(name)
+        known = self.session.subscriptions.explain(name)
+        return replace(known, silent=True) if name in self.session.vigil.silent else known

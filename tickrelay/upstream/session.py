@@ -1,8 +1,8 @@
 """CTraderSession: what is done in each state of the machine, and who is told.
 
-Everything that happens to the connection comes in here (as LinkOwner, FactoryOwner, SubscriptionsOwner), becomes an
-input of the machine, and the machine calls `enter`. A step on the way to live runs as one coroutine; it ends with its
-state: what it still brings after that is ignored.
+Everything that happens to the connection comes in here (as LinkOwner, FactoryOwner, SubscriptionsOwner, VigilOwner),
+becomes an input of the machine, and the machine calls `enter`. A step on the way to live runs as one coroutine; it
+ends with its state: what it still brings after that is ignored.
 """
 
 import random
@@ -11,37 +11,31 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
-from twisted.internet.interfaces import IConnector, IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IConnector, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from tickrelay.config import CTraderSettings
 from tickrelay.interfaces import IFeedListener
-from tickrelay.openapi.common_pb2 import ProtoErrorRes
-from tickrelay.openapi.messages_pb2 import (
-    ProtoOAAccountDisconnectEvent,
-    ProtoOAAccountsTokenInvalidatedEvent,
-    ProtoOAClientDisconnectEvent,
-    ProtoOAErrorRes,
-    ProtoOASymbolChangedEvent,
-)
-from tickrelay.status import FeedStatus, Status
+from tickrelay.upstream.announcer import Announcer
 from tickrelay.upstream.backoff import Backoff
 from tickrelay.upstream.counters import Counters
+from tickrelay.upstream.events import ServerEvents
 from tickrelay.upstream.factory import SessionFactory
 from tickrelay.upstream.faults import Cause, ErrorClass, Kind, LinkLost, OpenApiError, SessionFailed, UpstreamError
-from tickrelay.upstream.machine import FEED_STATES, State, make_machine
-from tickrelay.upstream.protocol import LinkSettings, OpenApiProtocol, api_error
+from tickrelay.upstream.machine import FEED_STATES, FLOWING, State, make_machine
+from tickrelay.upstream.protocol import LinkSettings, OpenApiProtocol
 from tickrelay.upstream.steps import AccountStep, authorise_application, cause_of, cause_of_loss
 from tickrelay.upstream.subscriptions import Subscriptions
 from tickrelay.upstream.symbols import SymbolBook
+from tickrelay.upstream.timers import Timers
 from tickrelay.upstream.tokens import TokenStore
+from tickrelay.upstream.vigil import Vigil
 
 MAX_ACCOUNT_LOSSES = 3
 """So often in a row the account is authorised again on one connection; after that a new connection is tried."""
 
 _ON_THE_WAY = frozenset({State.CONNECTING, State.APPLICATION_AUTH, State.ACCOUNT_AUTH, State.SYMBOLS, State.RESTORING})
-_FLOWING = frozenset({State.RESTORING, State.LIVE, State.DEGRADED})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -70,30 +64,30 @@ class CTraderSession:
         self._settings = settings
         self._listener = listener
         self._world = world
-        self._clock = world.clock
         self.counters = counters
         self.state = State.IDLE
         self.book = SymbolBook()
         self.subscriptions = Subscriptions(
             world.clock, world.monotonic, world.wall, self, settings.unsubscribe_linger_s
         )
-        self._backoff = Backoff(world.wall, rng=world.rng)
-        self._account = AccountStep(
-            settings,
-            TokenStore(settings.access_token, settings.refresh_token, settings.token_file, world.wall),
-            counters,
+        self.vigil = Vigil(world.clock, world.monotonic, world.wall, settings, counters, self.subscriptions, self)
+        self._announcer = Announcer(listener)
+        self._backoff = Backoff(
             world.wall,
+            network_s=(settings.retry_least_s, settings.retry_most_s),
+            credentials_s=(settings.refused_least_s, settings.refused_most_s),
+            rng=world.rng,
         )
+        tokens = TokenStore(settings.access_token, settings.refresh_token, settings.token_file, world.wall)
+        self._account = AccountStep(settings, tokens, counters, world.wall)
+        self._events = ServerEvents(settings.account_id, self)
+        self._timers = Timers(world.clock)
         self._machine = make_machine(self)
         self._factory = SessionFactory(world.clock, self, self._build_link, world.connect)
         self._link: OpenApiProtocol | None = None
         self._book_is_of: OpenApiProtocol | None = None
         self._step: Deferred[None] | None = None
-        self._timers: dict[str, IDelayedCall] = {}
-        self._status: FeedStatus | None = None
         self._cause: Cause | None = None
-        self._trouble: Cause | None = None
-        self._established = False
         self._account_losses = 0
         self._stopped: list[Deferred[None]] = []
 
@@ -118,12 +112,17 @@ class CTraderSession:
     def _build_link(self) -> OpenApiProtocol:
         settings = self._settings
         return OpenApiProtocol(
-            self._clock,
+            self._world.clock,
             self._world.monotonic,
             self,
             self._listener.spot,
             self.counters,
-            LinkSettings(account_id=settings.account_id, request_timeout_s=settings.request_timeout_s),
+            LinkSettings(
+                account_id=settings.account_id,
+                request_timeout_s=settings.request_timeout_s,
+                requests_per_s=settings.requests_per_s,
+                historical_per_s=settings.historical_per_s,
+            ),
             self._world.record,
         )
 
@@ -136,18 +135,19 @@ class CTraderSession:
         """TCP is up."""
         self._link = link
         if self.state is not State.CONNECTING:  # stopped or given up meanwhile
-            self._clock.callLater(0, link.abort)
+            self._world.clock.callLater(0, link.abort)
 
     def link_secured(self, link: OpenApiProtocol) -> None:
         """TLS is up."""
         if link is self._link and self.state is State.CONNECTING:
-            self._watch(link)
+            self._events.listen(link)
+            self.vigil.watch(link)
             self._machine.secured()
 
     def link_garbled(self, link: OpenApiProtocol, reason: str) -> None:
         """The other end does not speak the protocol."""
         if link is self._link:
-            self._drop(Cause(Kind.NETWORK, f"garbage from cTrader: {reason}"))
+            self.drop(Cause(Kind.NETWORK, f"garbage from cTrader: {reason}"))
 
     def link_lost(self, link: OpenApiProtocol, reason: Failure) -> None:
         """The connection is gone."""
@@ -167,92 +167,59 @@ class CTraderSession:
         """The connection is gone, and the connector is free."""
         self._machine.gone(self._cause or Cause(Kind.NETWORK, "connection lost"))
 
-    def _watch(self, link: OpenApiProtocol) -> None:
-        link.listen(ProtoOAClientDisconnectEvent, self._client_disconnected)
-        link.listen(ProtoOAAccountDisconnectEvent, self._account_disconnected)
-        link.listen(ProtoOAAccountsTokenInvalidatedEvent, self._token_invalidated)
-        link.listen(ProtoOASymbolChangedEvent, self._symbols_changed)
-        link.listen(ProtoOAErrorRes, self._error_came)
-        link.listen(ProtoErrorRes, self._error_came)
-        self._beat()
+    # From the server's events and the subscriptions.
 
-    def _beat(self) -> None:
-        self._after("heartbeat", self._settings.heartbeat_s, self._beat_now)
+    def drop(self, cause: Cause) -> None:
+        """The connection is of no use any longer; the first cause is the one that counts."""
+        if self._cause is None:
+            self._cause = cause
+        self._machine.drop(self._cause)
 
-    def _beat_now(self) -> None:
-        if self._link is not None:
-            self._link.heartbeat()
-            self._beat()
-
-    # Loss events.
-
-    def _client_disconnected(self, event: ProtoOAClientDisconnectEvent) -> None:
-        self._drop(Cause(Kind.NETWORK, f"cTrader ended the application's session: {event.reason or 'no reason given'}"))
-
-    def _account_disconnected(self, event: ProtoOAAccountDisconnectEvent) -> None:
-        if event.ctidTraderAccountId == self._settings.account_id:
-            self._account_lost("cTrader ended the account's session")
-
-    def _token_invalidated(self, event: ProtoOAAccountsTokenInvalidatedEvent) -> None:
-        if self._settings.account_id in event.ctidTraderAccountIds:
-            # Whoever replaced the token may have written the new one to the token file: it is read again.
-            self._account_lost(f"the access token was invalidated: {event.reason or 'no reason given'}")
-
-    def _account_lost(self, why: str) -> None:
-        self.counters.account_losses += 1
-        self._log.warn("{why}: authorising the account again", why=why)
-        if self.state in (State.SYMBOLS, *_FLOWING):
+    def account_lost(self, why: str) -> None:
+        """The account's session is gone, the connection is not."""
+        if self.state in (State.SYMBOLS, *FLOWING):
+            self.counters.account_losses += 1
             self._account_losses += 1
+            self._log.warn("{why}: authorising the account again", why=why)
             if self._account_losses > MAX_ACCOUNT_LOSSES:
-                self._drop(Cause(Kind.NETWORK, f"{why}, {self._account_losses} times in a row"))
+                self.drop(Cause(Kind.NETWORK, f"{why}, {self._account_losses} times in a row"))
                 return
         self._machine.account_lost()
 
-    def _symbols_changed(self, event: ProtoOASymbolChangedEvent) -> None:
-        if event.ctidTraderAccountId == self._settings.account_id and self._book_is_of is self._link:
-            refresh = Deferred.fromCoroutine(self._refresh_symbols(list(event.symbolId)))
-            refresh.addErrback(lambda f: f.trap(LinkLost, CancelledError))
+    def symbols_changed(self, ids: list[int]) -> None:
+        """What is known of these symbols is out of date."""
+        if self._book_is_of is self._link is not None:
+            refresh = Deferred.fromCoroutine(self._refresh_symbols(self._link, ids))
             refresh.addErrback(lambda f: self._log.failure("refreshing symbols failed", f))
 
-    async def _refresh_symbols(self, ids: list[int]) -> None:
-        link = self._link
-        if link is None:
-            return
+    async def _refresh_symbols(self, link: OpenApiProtocol, ids: list[int]) -> None:
         try:
             changed = await self.book.refresh(link, self._settings.account_id, ids)
-        except (OpenApiError, UpstreamError) as e:
+        except UpstreamError as e:
             if link is self._link:
-                self._request_failed(e)
+                self.request_failed(e)
             return
         if changed and link is self._link:
             self._log.info("{count} symbols changed", count=len(ids))
             self._listener.symbols_loaded(self.book.symbols())
             self.subscriptions.book_changed()
 
-    def _error_came(self, message: ProtoOAErrorRes | ProtoErrorRes) -> None:
-        self._request_failed(api_error(message))
-
-    def _request_failed(self, error: Exception) -> None:
+    def request_failed(self, error: Exception) -> None:
         """An error outside of a step: what it means for the session."""
         if isinstance(error, LinkLost):
             return
-        kind = error.error_class if isinstance(error, OpenApiError) else None
-        if kind is ErrorClass.REAUTH_ACCOUNT or (kind is ErrorClass.TOKEN and self.state in _FLOWING):
-            self._account_lost(str(error))
-        elif isinstance(error, OpenApiError) and not self._ends_the_session(error):
-            self._log.warn("cTrader answered {error}", error=str(error))
+        if not isinstance(error, OpenApiError):
+            self.drop(cause_of(error, self._settings))
+        elif error.error_class is ErrorClass.REAUTH_ACCOUNT or (
+            error.error_class is ErrorClass.TOKEN and self.state in FLOWING
+        ):
+            self.account_lost(str(error))
+        elif error.ends_the_session:
+            self.drop(cause_of(error, self._settings))
         else:
-            self._drop(cause_of(error, self._settings))
+            self._log.warn("cTrader answered {error}", error=str(error))
 
-    def _ends_the_session(self, error: OpenApiError) -> bool:
-        return error.error_class in (
-            ErrorClass.REAUTH_APPLICATION,
-            ErrorClass.FATAL_APPLICATION,
-            ErrorClass.FATAL_ACCOUNT,
-            ErrorClass.TOKEN,
-        ) or error.code in ("SERVER_IS_UNDER_MAINTENANCE", "CONNECTIONS_LIMIT_EXCEEDED")
-
-    # From the subscriptions.
+    subscriptions_failed = request_failed
 
     def symbol_confirmed(self, name: str) -> None:
         """cTrader confirmed the symbol."""
@@ -268,9 +235,28 @@ class CTraderSession:
         if self.state is State.RESTORING:
             self._machine.restored()
 
-    def subscriptions_failed(self, error: Exception) -> None:
-        """A subscription failed in a way that is the session's to mend."""
-        self._request_failed(error)
+    # From the vigil.
+
+    def link_dead(self, cause: Cause) -> None:
+        """The connection carries nothing that is worth having."""
+        self.drop(cause)
+
+    def data_silent(self, message: str) -> None:
+        """No spots though the market is open."""
+        self._log.warn("{message}: subscribing again", message=message)
+        self._listener.feed_lost("stale", sorted(self.vigil.silent))
+        self._machine.data_dead()
+        if self.state is State.DEGRADED:
+            self._announcer.tell(State.DEGRADED, message=message)
+
+    def data_flows(self) -> None:
+        """Spots flow again."""
+        self._machine.data_back()
+
+    def symbols_silent(self, names: list[str]) -> None:
+        """Some symbols have no spots though others have."""
+        self._log.warn("no ticks of {names} though their market is open: subscribing again", names=", ".join(names))
+        self._listener.feed_lost("stale", names)
 
     # The machine.
 
@@ -278,64 +264,56 @@ class CTraderSession:
         """An input came that means nothing in *state*."""
         self.counters.ignored_inputs += 1
 
-    def _drop(self, cause: Cause) -> None:
-        if self._cause is None:
-            self._cause = cause
-        self._machine.drop(cause)
-
     def enter(self, state: State, cause: Cause | None) -> None:
         """The machine is in *state* now: tell, then act."""
         before, self.state = self.state, state
         self.counters.state = FEED_STATES[state]
         self._end_step()
-        if before in _FLOWING and state not in _FLOWING:
+        if before in FLOWING and state not in FLOWING:
             self.subscriptions.detach()
-            self._listener.feed_lost(self._loss_word(state, cause), None)
+            self.vigil.suspend()
+            self._listener.feed_lost(_loss_word(state, cause), None)
         if state not in _ON_THE_WAY:
-            self._cancel("way")
-        self._tell(state, cause)
-        getattr(self, f"_enter_{state.name.lower()}")(cause)
-
-    @staticmethod
-    def _loss_word(state: State, cause: Cause | None) -> str:
-        if state is State.ACCOUNT_AUTH:
-            return "account-disconnect"
-        return "stale" if cause is not None and cause.kind is Kind.STALE else "upstream-disconnect"
+            self._timers.cancel("way")
+        if state is not State.DEGRADED and not (state is State.WAITING and cause is None):
+            self._announcer.tell(state, cause)
+        enter: Callable[[Cause | None], None] | None = getattr(self, f"_enter_{state.name.lower()}", None)
+        if enter is not None:
+            enter(cause)
 
     def _enter_connecting(self, _: Cause | None) -> None:
         self._cause = None
-        self._established = False
         self._begin_way()
         timeout = self._settings.connect_timeout_s
         where = f"{self._settings.host}:{self._settings.port}"
         self._log.info("connecting to {where}", where=where)
-        self._after(
+        self._timers.after(
             "connect",
             timeout,
-            lambda: self._drop(Cause(Kind.NETWORK, f"no TLS connection to {where} within {timeout:g} s")),
+            lambda: self.drop(Cause(Kind.NETWORK, f"no TLS connection to {where} within {timeout:g} s")),
         )
 
     def _begin_way(self) -> None:
         timeout = self._settings.live_timeout_s
-        self._after("way", timeout, lambda: self._drop(Cause(Kind.NETWORK, f"not live within {timeout:g} s")))
+        self._timers.after("way", timeout, lambda: self.drop(Cause(Kind.NETWORK, f"not live within {timeout:g} s")))
 
     def _enter_application_auth(self, _: Cause | None) -> None:
-        self._cancel("connect")
+        self._timers.cancel("connect")
         assert self._link is not None
         self._run(authorise_application(self._link, self._settings), self._machine.application_accepted)
 
     def _enter_account_auth(self, _: Cause | None) -> None:
-        if "way" not in self._timers or not self._timers["way"].active():
+        if not self._timers.running("way"):  # back from live
             self._begin_way()
         assert self._link is not None
         self._run(self._account.run(self._link), self._machine.account_accepted)
 
     def _enter_symbols(self, _: Cause | None) -> None:
-        self._run(self._learn_symbols(), self._machine.symbols_known)
+        assert self._link is not None
+        self._run(self._learn_symbols(self._link), self._machine.symbols_known)
 
-    async def _learn_symbols(self) -> None:
-        link = self._link
-        if link is None or self._book_is_of is link:
+    async def _learn_symbols(self, link: OpenApiProtocol) -> None:
+        if self._book_is_of is link:
             return  # the account was authorised again on the same connection: the ids hold
         book = SymbolBook()
         await book.load(link, self._settings.account_id)
@@ -346,31 +324,34 @@ class CTraderSession:
     def _enter_restoring(self, _: Cause | None) -> None:
         assert self._link is not None
         self.subscriptions.attach(self._link, self.book, self._settings.account_id)
+        self.vigil.judge(self.book)
 
     def _enter_live(self, _: Cause | None) -> None:
+        if self._timers.running("stable"):
+            return  # back from degraded
         if self.counters.live_since_s:
             self.counters.reconnects += 1
         self.counters.live_since_s = self._world.monotonic()
         self._log.info("live: {count} symbols subscribed", count=len(self.subscriptions.confirmed))
-        self._after("stable", self._settings.stable_s, self._proved_stable)
+        self._timers.after("stable", self._settings.stable_s, self._proved_stable)
 
     def _proved_stable(self) -> None:
         self._backoff.reset()
         self._account_losses = 0
 
-    def _enter_degraded(self, _: Cause | None) -> None:
-        pass
+    def _leave_connection(self) -> None:
+        self._timers.cancel("connect", "stable")
+        self.vigil.rest()
 
     def _enter_dropping(self, cause: Cause | None) -> None:
-        self._cancel("connect", "heartbeat", "stable")
-        self._log.warn("ending the connection: {why}", why=cause.message if cause else "")
+        self._leave_connection()
         if self._link is not None:
             self._link.abort()
         else:
             self._factory.give_up()
 
     def _enter_waiting(self, cause: Cause | None) -> None:
-        self._cancel("connect", "heartbeat", "stable")
+        self._leave_connection()
         if cause is None:
             self._factory.start()
             return
@@ -379,86 +360,63 @@ class CTraderSession:
         self._factory.retry_in(delay)
 
     def _enter_stopping(self, _: Cause | None) -> None:
-        self._cancel("connect", "heartbeat", "stable")
+        self._leave_connection()
         if self._link is None:
             self._factory.give_up()
         else:
-            self._after("stop", self._settings.stop_timeout_s, self._link.abort)
+            self._timers.after("stop", self._settings.stop_timeout_s, self._link.abort)
             self._link.close()
 
     def _enter_stopped(self, _: Cause | None) -> None:
-        for timer in tuple(self._timers):
-            self._cancel(timer)
+        self._timers.cancel_all()
         self._factory.stopTrying()
         self.subscriptions.stop()
         stopped, self._stopped = self._stopped, []
         for deferred in stopped:
             deferred.callback(None)
 
-    # Helpers.
+    # Steps.
 
     def _run(self, flow: Coroutine[Any, Any, None], then: Callable[[], None]) -> None:
         """Run a step of this state; *then* is the input that it ends with."""
         step = self._step = Deferred.fromCoroutine(flow)
-
-        def failed(failure: Failure) -> None:
-            error = failure.value
-            if step is not self._step:
-                failure.trap(UpstreamError, CancelledError)
-            elif isinstance(error, SessionFailed):
-                self._drop(error.cause)
-            elif isinstance(error, OpenApiError) and error.error_class is ErrorClass.REAUTH_ACCOUNT:
-                self._account_lost(str(error))
-            elif isinstance(error, LinkLost):
-                pass  # the loss itself is told by the link
-            elif isinstance(error, UpstreamError):
-                self._drop(cause_of(error, self._settings))
-            else:
-                self._log.failure("a step of the session failed", failure)
-                self._drop(Cause(Kind.NETWORK, f"internal error: {type(error).__name__}"))
 
         def done(_: None) -> None:
             if step is self._step:
                 self._step = None
                 then()
 
+        def failed(failure: Failure) -> None:
+            if step is self._step:
+                self._step_failed(failure)
+            else:
+                failure.trap(UpstreamError, CancelledError)
+
         step.addCallbacks(done, failed)
         step.addErrback(lambda f: self._log.failure("the session failed", f))
+
+    def _step_failed(self, failure: Failure) -> None:
+        error = failure.value
+        if isinstance(error, SessionFailed):
+            self.drop(error.cause)
+        elif isinstance(error, OpenApiError) and error.error_class is ErrorClass.REAUTH_ACCOUNT:
+            self.account_lost(str(error))
+        elif isinstance(error, LinkLost):
+            pass  # the loss itself is told by the link
+        elif isinstance(error, UpstreamError):
+            self.drop(cause_of(error, self._settings))
+        else:
+            self._log.failure("a step of the session failed", failure)
+            self.drop(Cause(Kind.NETWORK, f"internal error: {type(error).__name__}"))
 
     def _end_step(self) -> None:
         step, self._step = self._step, None
         if step is not None:
             step.cancel()
 
-    def _after(self, name: str, delay_s: float, call: Callable[[], None]) -> None:
-        self._cancel(name)
-        self._timers[name] = self._clock.callLater(delay_s, call)
 
-    def _cancel(self, *names: str) -> None:
-        for name in names:
-            timer = self._timers.pop(name, None)
-            if timer is not None and timer.active():
-                timer.cancel()
-
-    def _tell(self, state: State, cause: Cause | None) -> None:
-        status, message, code = self._status_of(state, cause)
-        told = FeedStatus(status, FEED_STATES[state], message, code)
-        if told != self._status:
-            self._status = told
-            self._listener.status_changed(told)
-
-    def _status_of(self, state: State, cause: Cause | None) -> tuple[Status, str, str]:
-        if state in _FLOWING:
-            self._trouble, self._established = None, True
-            return Status.CONNECTED, "", ""
-        if state in (State.STOPPING, State.STOPPED):
-            return Status.DISCONNECTED, "", ""
-        if cause is not None:
-            self._trouble = cause if cause.kind.needs_mending else None
-            if self._trouble is None:
-                status = Status.DISCONNECTED if self._established else Status.CTRADER_CONNECTING
-                return status, cause.message, cause.code
-        if self._trouble is not None:
-            # It stays an error until it is mended, through every slow retry.
-            return Status.ERROR, self._trouble.message, self._trouble.code
-        return Status.CTRADER_CONNECTING, "", ""
+def _loss_word(state: State, cause: Cause | None) -> str:
+    """The word that clients see as the cause of a gap."""
+    if state is State.ACCOUNT_AUTH:
+        return "account-disconnect"
+    return "stale" if cause is not None and cause.kind is Kind.STALE else "upstream-disconnect"

@@ -295,7 +295,7 @@ class Subscriptions:
 
     def _refused(self, session: _Session, ids: list[int], subscribe: bool, tries: int, error: Exception) -> None:
         kind = error.error_class if isinstance(error, OpenApiError) else None
-        if not isinstance(error, OpenApiError) or kind in _FOR_THE_SESSION or error.code in _ENDS_THE_SESSION:
+        if not isinstance(error, OpenApiError) or kind is ErrorClass.REAUTH_ACCOUNT or error.ends_the_session:
             session.busy.difference_update(ids)
             if not isinstance(error, (LinkLost, CancelledError)):
                 self._owner.subscriptions_failed(error)
@@ -327,14 +327,4 @@ class Subscriptions:
         self._look_again(0)
 
 
-_FOR_THE_SESSION = frozenset(
-    {
-        ErrorClass.REAUTH_ACCOUNT,
-        ErrorClass.REAUTH_APPLICATION,
-        ErrorClass.TOKEN,
-        ErrorClass.FATAL_ACCOUNT,
-        ErrorClass.FATAL_APPLICATION,
-    }
-)
-_ENDS_THE_SESSION = frozenset({"SERVER_IS_UNDER_MAINTENANCE", "CONNECTIONS_LIMIT_EXCEEDED"})
 _DIVISIBLE = frozenset({ErrorClass.SUCCESS, ErrorClass.SYMBOL, ErrorClass.CLIENT_BUG, ErrorClass.TRADING})

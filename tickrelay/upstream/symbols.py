@@ -114,6 +114,7 @@ class SymbolBook:
 
     def _index(self) -> None:
         self.by_name, self.by_id = {}, {}
+        schedules: dict[Schedule, Schedule] = {}
         for symbol_id, light in self._light.items():
             name = light.symbolName
             if not name:
@@ -129,6 +130,7 @@ class SymbolBook:
                 asset_class=asset_class,
                 base=self._assets.get(light.baseAssetId, ""),
                 quote=self._assets.get(light.quoteAssetId, ""),
+                schedules=schedules,
             )
             self.by_name[name] = self.by_id[symbol_id] = symbol
 
@@ -148,9 +150,8 @@ def _optional(answer: "Deferred[M]") -> "Deferred[M | None]":
     def forgive(failure: Failure) -> None:
         failure.trap(OpenApiError, RequestTimeout)
         error = failure.value
-        if isinstance(error, OpenApiError) and error.error_class in (
-            ErrorClass.REAUTH_ACCOUNT,
-            ErrorClass.REAUTH_APPLICATION,
+        if isinstance(error, OpenApiError) and (
+            error.error_class is ErrorClass.REAUTH_ACCOUNT or error.ends_the_session
         ):
             raise error
         _log.info("going on without: {error}", error=str(error))
@@ -166,8 +167,15 @@ def make_symbol(
     asset_class: str = "",
     base: str = "",
     quote: str = "",
+    schedules: dict[Schedule, Schedule] | None = None,
 ) -> Symbol:
-    """A Symbol from what the server says of it; what it does not say has the Symbol's defaults."""
+    """A Symbol from what the server says of it; what it does not say has the Symbol's defaults.
+
+    *schedules*: those made so far; equal ones become the same object, which is looked at once for all its symbols.
+    """
+    schedule = make_schedule(full) if full is not None else Schedule()
+    if schedules is not None:
+        schedule = schedules.setdefault(schedule, schedule)
     known = {}
     if full is not None:
         known = {"digits": min(max(full.digits, 0), 5), "pip_position": full.pipPosition}
@@ -180,7 +188,7 @@ def make_symbol(
         base=base,
         quote=quote,
         enabled=light.enabled if light.HasField("enabled") else True,
-        schedule=make_schedule(full) if full is not None else Schedule(),
+        schedule=schedule,
         **known,
     )
 

@@ -10,6 +10,7 @@ from OpenSSL import SSL
 from twisted.internet._sslverify import IOpenSSLTrustRoot
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.internet.ssl import TLSVersion, optionsForClientTLS
+from twisted.logger import Logger
 from zope.interface import implementer
 
 from tickrelay.errors import SettingError
@@ -34,6 +35,30 @@ class SystemAndFile:
 
 def client_options(host: str, ca_file: str = "") -> IOpenSSLClientConnectionCreator:
     """What `connectSSL` needs to speak to *host*. Raises SettingError where *ca_file* is no certificate file."""
+    return _Rereading(host, ca_file) if ca_file else _options(host, "")
+
+
+@implementer(IOpenSSLClientConnectionCreator)
+class _Rereading:
+    """Reads the CA file for each connection, so that an authority can be replaced without a restart."""
+
+    _log = Logger()
+
+    def __init__(self, host: str, ca_file: str) -> None:
+        self._host = host
+        self._ca_file = ca_file
+        self._options = _options(host, ca_file)
+
+    def clientConnectionForTLS(self, tlsProtocol: Any) -> Any:
+        """Called by Twisted for each connection; a file that is being replaced leaves the last good one in force."""
+        try:
+            self._options = _options(self._host, self._ca_file)
+        except SettingError as e:
+            self._log.warn("{problem}: still trusting what it held before", problem=str(e))
+        return self._options.clientConnectionForTLS(tlsProtocol)
+
+
+def _options(host: str, ca_file: str) -> IOpenSSLClientConnectionCreator:
     trust: dict[str, Any] = {"trustRoot": SystemAndFile(ca_file)} if ca_file else {}
     options: IOpenSSLClientConnectionCreator = optionsForClientTLS(
         host, extraCertificateOptions={"raiseMinimumTo": TLSVersion.TLSv1_2}, **trust

@@ -1,0 +1,34 @@
+"""Timers by name: each name has one timer at most, and all of them can be ended at once."""
+
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+
+class Timers:
+    """The timers of one session, on its clock."""
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._running: dict[str, IDelayedCall] = {}
+
+    def after(self, name: str, delay_s: float, call: Callable[[], object]) -> None:
+        """Call once in *delay_s*; replaces the timer that had the name."""
+        self.cancel(name)
+        self._running[name] = self._clock.callLater(delay_s, call)
+
+    def running(self, name: str) -> bool:
+        """Is the timer still to fire?"""
+        timer = self._running.get(name)
+        return timer is not None and bool(timer.active())
+
+    def cancel(self, *names: str) -> None:
+        """End these timers, where they run."""
+        for name in names:
+            timer = self._running.pop(name, None)
+            if timer is not None and timer.active():
+                timer.cancel()
+
+    def cancel_all(self) -> None:
+        """End them all."""
+        self.cancel(*tuple(self._running))
