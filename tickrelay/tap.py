@@ -121,32 +121,32 @@ class RelayService(MultiService):
         self.upstream: UpstreamService | None = None
 
     def privilegedStartService(self) -> None:
-        """Bind the port while the process may still have the rights to, and before anything connects."""
+        """Bind the ports while the process may still have the rights to, and before anything connects."""
         try:
             self.clients.listen()
+            settings = self._config.ctrader
+            if self._simulator is not None:
+                self._simulator.listen()
+                settings = self._simulator.join(settings)
+            self.upstream = UpstreamService(settings, self.hub, self._reactor)
         except SettingError as e:
             sys.exit(f"tickrelay: {e}")
+        self.hub.feed = self.upstream
         self.hub.status_changed(FeedStatus(Status.WS_OPEN, FeedState.IDLE))
+        for name in ("host", "port"):
+            source = "the simulator" if self._simulator else self._config.sources.get(name, "default")
+            self._log.info(
+                "cTrader {name} {value} (set by {source})", name=name, value=getattr(settings, name), source=source
+            )
 
     def startService(self) -> None:
         """Serve the clients, then begin to connect to cTrader."""
         self.clients.setServiceParent(self)
-        settings = self._config.ctrader
         if self._simulator is not None:
             self._simulator.setServiceParent(self)
+        if self.upstream is not None:
+            self.upstream.setServiceParent(self)
         super().startService()
-        if self._simulator is not None:
-            settings = self._simulator.join(settings)
-        for name in ("host", "port"):
-            self._log.info(
-                "cTrader {name} {value} (set by {source})",
-                name=name,
-                value=getattr(settings, name),
-                source=self._config.sources.get(name, "the simulator" if self._simulator else "default"),
-            )
-        self.upstream = UpstreamService(settings, self.hub, self._reactor)
-        self.hub.feed = self.upstream
-        self.upstream.setServiceParent(self)
 
     def stopService(self) -> Deferred[None]:
         """Let the clients go, then close the cTrader connection, then the rest; all within a deadline."""

@@ -1,0 +1,97 @@
+"""Real processes: twistd from the built wheel, away from the checkout, with what it prints kept in a file."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+STEP_S = 0.02
+
+
+def free_port() -> int:
+    """A port that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Twistd:
+    """``twistd --nodaemon NAME …`` as a process; killed when the with-block ends."""
+
+    def __init__(
+        self, python: Path, folder: Path, name: str, *arguments: str, env: Mapping[str, str] | None = None
+    ) -> None:
+        self.output = folder / f"{name}-{len(list(folder.glob(f'{name}-*')))}.log"
+        self._file = self.output.open("wb")
+        command: Sequence[str] = [
+            str(python.parent / "twistd"), "--nodaemon", "--pidfile=", name, *arguments
+        ]  # fmt: skip
+        base = {key: value for key, value in os.environ.items() if not re.search("PORT|HOST|CTRADER|TICKRELAY", key)}
+        self.process = subprocess.Popen(
+            command, cwd=folder, env={**base, **(env or {})}, stdout=self._file, stderr=subprocess.STDOUT
+        )
+
+    def __enter__(self) -> "Twistd":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.kill()
+        self._file.close()
+        if error is not None:
+            print(f"--- {self.output.name}\n{self.text()}", file=sys.stderr)
+
+    def text(self) -> str:
+        """All that it has printed."""
+        return self.output.read_text(errors="replace")
+
+    def wait_for(self, pattern: str, timeout_s: float = 20.0, times: int = 1) -> re.Match[str]:
+        """Wait until what it printed matches *pattern* for the *times*-th time."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            found = list(re.finditer(pattern, self.text()))
+            if len(found) >= times:
+                return found[times - 1]
+            assert self.process.poll() is None, f"ended with {self.process.returncode}: {self.text()}"
+            assert time.monotonic() < deadline, f"no {pattern!r} within {timeout_s} s"
+            time.sleep(STEP_S)
+
+    def ends(self, timeout_s: float = 15.0) -> int:
+        """Wait for its end; returns the exit status (negative: the signal)."""
+        return self.process.wait(timeout_s)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM, timeout_s: float = 15.0) -> int:
+        """Send a signal and wait for the end."""
+        self.process.send_signal(number)
+        return self.ends(timeout_s)
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+def simulator(python: Path, folder: Path, port: int, *arguments: str) -> Twistd:
+    """A simulated cTrader server on *port*; writes its authority to ca.pem in *folder*."""
+    return Twistd(python, folder, "ctrader-simulator", "--port", str(port), "--ca-file", "ca.pem", *arguments)
+
+
+def relay(python: Path, folder: Path, port: int, ws_port: int, *arguments: str, **env: str) -> Twistd:
+    """The relay against the simulator on *port*, with the simulator's own account."""
+    account = {
+        "CTRADER_CLIENT_ID": "sim",
+        "CTRADER_CLIENT_SECRET": "sim-secret",
+        "CTRADER_ACCESS_TOKEN": "sim-token",
+        "CTRADER_ACCOUNT_ID": "1001",
+        "CTRADER_HOST": "localhost",
+        "CTRADER_PORT": str(port),
+        "CTRADER_CA_FILE": "ca.pem",
+        "WS_PORT": str(ws_port),
+    }
+    return Twistd(python, folder, "tickrelay", *arguments, env={**account, **env})

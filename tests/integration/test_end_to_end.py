@@ -1,0 +1,142 @@
+"""The relay as a process against the simulator as another, over TLS, with a client that is not ours."""
+
+import json
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+
+from tests.integration.processes import Twistd, free_port, relay, simulator
+
+SYMBOLS = ["EURUSD", "XAUUSD", "BTCUSD", "USDJPY"]
+
+
+class Frontend:
+    """A WebSocket client from another library, that collects what it hears."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self.socket = socket
+
+    def say(self, **message: object) -> None:
+        """Send a message."""
+        self.socket.send(json.dumps(message))
+
+    def until(self, wanted: Any, timeout_s: float = 20.0) -> list[dict[str, Any]]:
+        """What it hears up to the first message for which *wanted* is true."""
+        heard: list[dict[str, Any]] = []
+        deadline = time.monotonic() + timeout_s
+        while not (heard and wanted(heard[-1])):
+            heard.append(json.loads(self.socket.recv(timeout=max(0.01, deadline - time.monotonic()))))
+        return heard
+
+    def ticks_of(self, symbols: list[str], timeout_s: float = 20.0) -> list[dict[str, Any]]:
+        """What it hears until every symbol has ticked."""
+        missing = set(symbols)
+
+        def all_seen(message: dict[str, Any]) -> bool:
+            if message["type"] == "tick":
+                missing.discard(message["symbol"])
+            return not missing
+
+        return self.until(all_seen, timeout_s)
+
+
+@contextmanager
+def subscribed(ws_port: int) -> Iterator[Frontend]:
+    """A frontend that is connected, subscribed, and has seen ticks of every symbol."""
+    with connect(f"ws://127.0.0.1:{ws_port}/", open_timeout=5) as socket:
+        frontend = Frontend(socket)
+        subscribe(frontend)
+        yield frontend
+
+
+def subscribe(frontend: Frontend) -> None:
+    """Connect and subscribe, as every frontend does."""
+    frontend.say(type="connect")
+    heard = frontend.until(lambda m: m.get("status") == "connected")
+    assert set(SYMBOLS) <= set(heard[-1]["availableSymbols"])
+    frontend.say(type="subscribe", symbols=SYMBOLS)
+    (answer,) = [m for m in frontend.ticks_of(SYMBOLS) if m["type"] == "subscribeResponse"]
+    assert {r["status"] for r in answer["results"]} == {"subscribed"}
+
+
+def test_a_killed_broker_comes_back_and_clients_do_nothing(wheel_python: Path, tmp_path: Path) -> None:
+    """Statuses in sequence, and ticks of every symbol again, for a client that only listens."""
+    port, ws_port = free_port(), free_port()
+    with ExitStack() as stack:
+        broker = stack.enter_context(simulator(wheel_python, tmp_path, port))
+        broker.wait_for("cTrader simulator on")
+        service = stack.enter_context(relay(wheel_python, tmp_path, port, ws_port))
+        service.wait_for("status connected")
+        frontend = stack.enter_context(subscribed(ws_port))
+        broker.kill()
+        heard = frontend.until(lambda m: m.get("status") == "ctrader-connecting")
+        assert [m["status"] for m in heard if m["type"] == "status"] == ["disconnected", "ctrader-connecting"]
+        stack.enter_context(simulator(wheel_python, tmp_path, port)).wait_for("cTrader simulator on")
+        heard = frontend.ticks_of(SYMBOLS)
+        assert [m["status"] for m in heard if m["type"] == "status"] == ["connected"]
+        assert {m["type"] for m in heard} == {"status", "tick"}
+
+
+def test_stopping_closes_clients_in_order(wheel_python: Path, tmp_path: Path) -> None:
+    """Ctrl-C: a proper close frame for every client, the end within seconds, no traceback."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        ws_port = free_port()
+        with ExitStack() as stack:
+            service = stack.enter_context(
+                Twistd(wheel_python, tmp_path, "tickrelay", "--simulate", env={"WS_PORT": str(ws_port)})
+            )
+            service.wait_for("status connected")
+            frontends = [stack.enter_context(subscribed(ws_port)) for _ in range(3)]
+            begun = time.monotonic()
+            service.process.send_signal(number)
+            for frontend in frontends:
+                with pytest.raises(ConnectionClosed) as closed:
+                    frontend.until(lambda m: False)
+                assert closed.value.rcvd is not None
+                assert closed.value.rcvd.code == 1012
+            service.ends()
+            assert time.monotonic() - begun < 5
+            assert "Traceback" not in service.text()
+
+
+def test_the_port_is_taken(wheel_python: Path, tmp_path: Path) -> None:
+    """One line that names the port and what to do, exit status 1, no traceback, nothing connected."""
+    with socket.socket() as other:
+        other.bind(("0.0.0.0", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with Twistd(wheel_python, tmp_path, "tickrelay", "--simulate", env={"WS_PORT": str(port)}) as service:
+            assert service.ends() == 1
+            assert f"tickrelay: cannot listen on port {port}" in service.text()
+            assert "WS_PORT" in service.text()
+            assert "Traceback" not in service.text()
+            assert "connecting" not in service.text()
+
+
+@pytest.mark.parametrize(
+    ("environ", "said"),
+    [
+        ({}, "tickrelay: CTRADER_CLIENT_ID is not set"),
+        ({"CTRADER_CLIENT_ID": "a", "CTRADER_CLIENT_SECRET_FILE": "nowhere"}, "cannot read nowhere"),
+        ({"WS_PORT": "high"}, "WS_PORT"),
+        ({"CTRADER_CA_FILE": "nowhere.pem"}, "CTRADER_CA_FILE"),
+    ],
+)
+def test_a_bad_setting_ends_the_start(wheel_python: Path, tmp_path: Path, environ: dict[str, str], said: str) -> None:
+    """One line that names the setting, exit status 1, no traceback."""
+    whole = dict.fromkeys(("CTRADER_CLIENT_ID", "CTRADER_CLIENT_SECRET", "CTRADER_ACCESS_TOKEN"), "x")
+    account = {**whole, "CTRADER_ACCOUNT_ID": "1"} if "PORT" in said or "CA_FILE" in said else {}
+    with Twistd(
+        wheel_python, tmp_path, "tickrelay", env={"WS_PORT": str(free_port()), **account, **environ}
+    ) as service:
+        assert service.ends() == 1
+        assert said in service.text()
+        assert "Traceback" not in service.text()
