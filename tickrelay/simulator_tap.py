@@ -10,6 +10,7 @@ from twisted.application.service import IService
 from twisted.python import usage
 
 from tickrelay.errors import SettingError
+from tickrelay.simulator.faults import check
 from tickrelay.simulator.service import SimulatorService
 from tickrelay.simulator.settings import SimulatorSettings, from_mapping
 
@@ -32,10 +33,20 @@ class Options(usage.Options):
         ["client-id", None, None, "Client id of the application that may log in (sim)."],
         ["client-secret", None, None, "Its secret (sim-secret)."],
         ["access-token", None, None, "Access token of the first user (sim-token)."],
+        ["faults", None, None, "File with a fault script, such as: at 30s: drop; at 60s: hang account-auth for 20s."],
+        ["control", None, None, "Port of 127.0.0.1 where faults can be ordered over HTTP (none)."],
         ["account-id", None, None, "The first user's account (1001)."],
     ]
 
     settings: SimulatorSettings
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fault_lines: list[str] = []
+
+    def opt_fault(self, statement: str) -> None:
+        """A fault, as in a script; may be given more than once."""
+        self.fault_lines.append(statement)
 
     def postOptions(self) -> None:
         """Make the settings; a bad one ends the start with one line."""
@@ -49,7 +60,20 @@ class Options(usage.Options):
         if self["config"]:
             values.update(_read(self["config"]))
         flags = {name.replace("-", "_"): text for name, text in self.items() if name != "config" and text is not None}
-        return from_mapping({**values, **flags})
+        if "control" in flags:
+            flags["control_port"] = flags.pop("control")
+        script = [str(values.get("faults", "")), *self.fault_lines]
+        if "faults" in flags:
+            script.append(_text(flags["faults"], "--faults"))
+        check("\n".join(script))
+        return from_mapping({**values, **flags, "faults": "\n".join(script)})
+
+
+def _text(path: str, flag: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as e:
+        raise SettingError(f"{flag}: cannot read {path}: {e}") from None
 
 
 def _read(path: str) -> Mapping[str, Any]:

@@ -1,5 +1,6 @@
 """The simulator on a real TLS port of the loopback interface."""
 
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, connectProtocol, wrapClientTLS
 from twisted.internet.protocol import connectionDone
+from twisted.internet.threads import deferToThread
 from twisted.python.failure import Failure
 
 from tickrelay.errors import SettingError
@@ -50,6 +52,12 @@ def call(service: SimulatorService, host: str) -> Deferred[Caller]:
         client_options(host, str(service.ca_file)), HostnameEndpoint(reactor, "127.0.0.1", service.port)
     )
     return connectProtocol(endpoint, Caller())
+
+
+def fetch(url: str) -> bytes:
+    """The body of a web answer; blocks."""
+    with urllib.request.urlopen(url, timeout=5) as answer:
+        return bytes(answer.read())
 
 
 @pytest_twisted.async_yield_fixture
@@ -111,3 +119,15 @@ def test_a_ca_file_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> 
     settings = SimulatorSettings(port=0, ca_file=str(tmp_path / "none" / "ca.pem"))
     with pytest.raises(SettingError, match="--ca-file: cannot write"):
         SimulatorService(settings, reactor).listen()
+
+
+@pytest_twisted.ensureDeferred
+async def test_faults_of_the_settings_and_of_the_control_endpoint(tmp_path: Path) -> None:
+    """A script runs from the start; the endpoint listens on the loopback interface."""
+    settings = SimulatorSettings(port=0, control_port=0, faults="hang app-auth", ca_file=str(tmp_path / "ca.pem"))
+    service = SimulatorService(settings, reactor)
+    service.startService()
+    url = f"http://127.0.0.1:{service.control_port}/faults"
+    body = await deferToThread(fetch, url)
+    assert b"hang app-auth" in body
+    await service.stopService()

@@ -22,7 +22,7 @@ class Conditions:
     """Ticks are held for a moment and sent symbol by symbol; the order within a symbol stands."""
     no_timestamps: bool = False
     hung: set[int] = field(default_factory=set)
-    """Requests of these payload types are never answered."""
+    """Requests of these payload types are never answered; 0: none is."""
     refused: dict[int, Callable[[], Refusal]] = field(default_factory=dict)
     """Requests of these payload types are refused; 0: all of them."""
     closes_at_once: bool = False

@@ -120,6 +120,8 @@ class Market:
     ) -> None:
         self.rate = rate
         self.catch_up_s = CATCH_UP_S
+        self.shut = False
+        """No symbol trades, whatever its hours (a fault)."""
         common = CommonMoves(seed, now_s)
         assets = {a.name: AssetWalk(a, common.of(a), seed, now_s) for a in ASSETS.values()}
         self.listings = {i.symbol_id: Listing(i, assets, seed, now_s, hours(i)) for i in instruments}
@@ -158,7 +160,7 @@ class Market:
             when, symbol_id = turns[0]
             when = max(when, earliest)
             listing = self.listings[symbol_id]
-            if listing.is_open(when):
+            if not self.shut and listing.is_open(when):
                 quotes.append(listing.move(when))
                 heapq.heapreplace(turns, (when + listing.wait_s(when, rate), symbol_id))
             else:

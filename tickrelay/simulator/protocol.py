@@ -22,6 +22,7 @@ class SimulatorProtocol(FrameReceiver):
     def __init__(self, world: World, clock: IReactorTime) -> None:
         self._world = world
         self._clock = clock
+        self._closing = False
 
     def connectionMade(self) -> None:
         """The connection stands (with TLS: before the handshake, which costs nothing here)."""
@@ -53,8 +54,10 @@ class SimulatorProtocol(FrameReceiver):
 
     def close(self) -> None:
         """Close in order, after what was written."""
-        self._transport.unregisterProducer()  # TLS waits for a producer before it closes
-        self._transport.loseConnection()
+        if not self._closing:
+            self._closing = True
+            self._transport.unregisterProducer()  # TLS waits for a producer before it closes
+            self._transport.loseConnection()
 
     def abort(self) -> None:
         """Reset the connection."""

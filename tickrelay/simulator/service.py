@@ -12,11 +12,14 @@ from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
+from twisted.web.server import Site
 
 from tickrelay.config import CTraderSettings
 from tickrelay.errors import SettingError
 from tickrelay.simulator.certificates import ServerCertificate, make_certificate
+from tickrelay.simulator.control import Control
 from tickrelay.simulator.factory import SimulatorFactory
+from tickrelay.simulator.faults import Faults
 from tickrelay.simulator.settings import SimulatorSettings
 from tickrelay.simulator.world import World
 
@@ -36,11 +39,19 @@ class SimulatorService(Service):
         self.ca_file = settings.ca_file
         """PEM file with the authority that a client must trust."""
         self.world: World | None = None
+        self.faults: Faults | None = None
 
     @property
     def port(self) -> int:
         """The port that is bound (0 before)."""
         return int(self._ports[0].getHost().port) if self._ports else 0  # type: ignore[attr-defined]
+
+    @property
+    def control_port(self) -> int:
+        """The port of the control endpoint (0: there is none)."""
+        if self.settings.control_port is None or len(self._ports) < 2:
+            return 0
+        return int(self._ports[1].getHost().port)  # type: ignore[attr-defined]
 
     @property
     def ca_pem(self) -> bytes:
@@ -57,7 +68,11 @@ class SimulatorService(Service):
         assert self._certificate is not None
         self.world = World(self.settings, self._now)
         factory = SimulatorFactory(self.world, self._reactor)
+        self.faults = Faults(self.world, self._reactor)
         self._ports.append(self._bind("port", self.settings.port, factory))
+        if self.settings.control_port is not None:
+            self._ports.append(self._listen_control(self.settings.control_port))
+        self.faults.run(self.settings.faults)
         self._announce()
 
     def privilegedStartService(self) -> None:
@@ -76,6 +91,9 @@ class SimulatorService(Service):
         ports, self._ports = self._ports, []
         if self.world is not None:
             self.world.stop()
+        if self.faults is not None:
+            self.faults.clear()
+        if self.world is not None:
             for session in list(self.world.sessions.values()):
                 session.close()
         if self._own_ca_file is not None:
@@ -111,6 +129,17 @@ class SimulatorService(Service):
                 f"--{name}: cannot listen on {self.settings.host}:{port}: {e.socketError.strerror}; "
                 f"choose another with --{name}"
             ) from None
+        return bound
+
+    def _listen_control(self, port: int) -> IListeningPort:
+        """The control endpoint; on the loopback interface only, whatever --host says."""
+        assert self.world is not None and self.faults is not None
+        site = Site(Control(self.world, self.faults))
+        try:
+            bound: IListeningPort = self._reactor.listenTCP(port, site, interface="127.0.0.1")
+        except CannotListenError as e:
+            raise SettingError(f"--control: cannot listen on 127.0.0.1:{port}: {e.socketError.strerror}") from None
+        self._log.info("control endpoint: http://127.0.0.1:{port}/faults", port=bound.getHost().port)  # type: ignore[attr-defined]
         return bound
 
     def _announce(self) -> None:

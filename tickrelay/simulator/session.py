@@ -31,6 +31,9 @@ class Line(Protocol):
     def send(self, batch: Sequence[bytes]) -> None:
         """Send frames (serialized envelopes), together if the framing can."""
 
+    def write_raw(self, data: bytes) -> None:
+        """Send bytes that are no frame (faults)."""
+
     def close(self) -> None:
         """Close in order, after what was sent."""
 
@@ -132,6 +135,11 @@ class Session:
         else:
             self.line.send(batch)
 
+    def write_raw(self, data: bytes) -> None:
+        """Send bytes that are no frame (faults)."""
+        if not self._ended:
+            self.line.write_raw(data)
+
     def _send_delayed(self, batch: Sequence[bytes]) -> None:
         if not self._gone:
             self.line.send(batch)
@@ -155,6 +163,10 @@ class Session:
 
         delayed = self.clock.callLater(delay_s, run)
         self._calls.add(delayed)
+
+    def go_deaf(self) -> None:
+        """From now on the connection only stands: nothing is heard, nothing said, it is never closed from here."""
+        self._end()
 
     def close(self) -> None:
         """Close in order; nothing is heard or said any more."""
@@ -201,7 +213,7 @@ class Session:
     def _perform(self, envelope: ProtoMessage) -> None:
         number, msg_id = envelope.payloadType, envelope.clientMsgId
         conditions = self.world.conditions
-        if number in conditions.hung:
+        if number in conditions.hung or 0 in conditions.hung:
             return
         try:
             if refusal := conditions.refusal(number):
@@ -234,15 +246,17 @@ class Session:
             self.close()
 
     def _check_application(self) -> None:
-        if not self.application:
+        if self.world.conditions.deaf:
+            self.later(1.0, self._check_application)
+        elif not self.application:
             self.close()
 
     def _check_silence(self) -> None:
         rest_s = self._heard_s + self.world.rules.idle_s - self.clock.seconds()
-        if rest_s <= 0:
+        if rest_s <= 0 and not self.world.conditions.deaf:
             self.close()
         else:
-            self.later(rest_s, self._check_silence)
+            self.later(max(1.0, rest_s), self._check_silence)
 
     def _check_stuck(self) -> None:
         if self.paused:

@@ -21,6 +21,8 @@ from tickrelay.simulator.spots import SpotFrames, Subscription
 if TYPE_CHECKING:
     from tickrelay.simulator.session import Session
 
+HOLD_S = 0.2
+"""How long reordered ticks are held."""
 TURN_S = 0.005
 """The market wakes at most this often; what fell due meanwhile is sent together."""
 
@@ -55,6 +57,7 @@ class World:
         self._clock: IReactorTime | None = None
         self._turn: IDelayedCall | None = None
         self._connections = 0
+        self._held: list[Quote] = []
 
     # time
 
@@ -81,6 +84,13 @@ class World:
             self._turn.cancel()
             self._turn = None
         self._clock = None
+
+    def wake(self) -> None:
+        """The market's rate has changed: draw the waiting times anew."""
+        self.market.restart()
+        if self._turn is not None:
+            self._turn.cancel()
+            self._wait()
 
     def _wait(self) -> None:
         assert self._clock is not None
@@ -155,7 +165,20 @@ class World:
         if self.conditions.silent_ticks:
             return
         if self.conditions.reordered:
-            quotes.sort(key=lambda quote: quote.symbol_id)
+            self._hold(quotes)
+            return
+        self._send(quotes)
+
+    def _hold(self, quotes: list[Quote]) -> None:
+        if not self._held and self._clock is not None:
+            self._clock.callLater(HOLD_S, self._release)
+        self._held += quotes
+
+    def _release(self) -> None:
+        held, self._held = self._held, []
+        self._send(sorted(held, key=lambda quote: quote.symbol_id))  # stable: the order within a symbol stands
+
+    def _send(self, quotes: Iterable[Quote]) -> None:
         timestamps = not self.conditions.no_timestamps
         batches: dict[Session, list[bytes]] = {}
         for quote in quotes:

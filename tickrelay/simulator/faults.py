@@ -1,0 +1,165 @@
+"""Faults on demand, by their names: `FAULTS` is the list that the documentation, the script and the control endpoint
+share, `Faults` runs them. All of them were met by users of the real server.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+from tickrelay.errors import SettingError
+from tickrelay.simulator import faults_lasting as lasting
+from tickrelay.simulator import faults_sudden as sudden
+from tickrelay.simulator.faults_lasting import Undo, Words
+from tickrelay.simulator.script import Statement, parse
+from tickrelay.simulator.world import World
+
+MAX_RUNNING = 1000
+"""Faults that are on, or due, at the same time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A row of the list of faults."""
+
+    name: str
+    run: Callable[[World, Words], Undo | None]
+    about: str
+    lasts_s: float = 0.0
+    """How long it lasts unless told; 0: for good, or over at once."""
+
+
+def _fault(name: str, run: Callable[[World, Words], Undo | None], about: str = "", lasts_s: float = 0.0) -> Fault:
+    return Fault(name, run, about or (run.__doc__ or "").strip().partition("\n")[0], lasts_s)
+
+
+FAULTS = {
+    fault.name: fault
+    for fault in (
+        _fault("drop", sudden.drop),
+        _fault("reset", sudden.reset),
+        _fault("half-open", sudden.half_open),
+        _fault("deaf", partial(lasting.condition, "deaf", True), "Nothing is heard or said, on new connections too."),
+        _fault(
+            "silent-ticks", partial(lasting.condition, "silent_ticks", True), "No ticks; heartbeats and answers go on."
+        ),
+        _fault("slow", partial(lasting.timed, "delay_s", 2.0), "Everything is sent this much later (default 2s)."),
+        _fault(
+            "late", partial(lasting.timed, "late_ticks_s", 2.0), "Ticks alone are sent this much later (default 2s)."
+        ),
+        _fault(
+            "reorder",
+            partial(lasting.condition, "reordered", True),
+            "Ticks are held a moment and sent symbol by symbol.",
+        ),
+        _fault("no-timestamps", partial(lasting.condition, "no_timestamps", True), "Spot events carry no time."),
+        _fault(
+            "slow-close", partial(lasting.timed, "lingers_s", 5.0), "An orderly close takes this long (default 5s)."
+        ),
+        _fault(
+            "no-connections", partial(lasting.condition, "closes_at_once", True), "New connections are closed at once."
+        ),
+        _fault("garbage", sudden.garbage),
+        _fault("garbage-spot", sudden.garbage_spot),
+        _fault("overlong", sudden.overlong),
+        _fault("empty-frame", sudden.empty_frame),
+        _fault("unknown-type", sudden.unknown_type),
+        _fault("hang", lasting.hang),
+        _fault("refuse", lasting.refuse),
+        _fault("rate-limit", lasting.rate_limit),
+        _fault("maintenance", lasting.maintenance, lasts_s=30.0),
+        _fault("token-expired", sudden.token_expired),
+        _fault("token-invalidated", sudden.token_invalidated),
+        _fault("account-disconnect", sudden.account_disconnect),
+        _fault("client-disconnect", sudden.client_disconnect),
+        _fault("symbol-changed", sudden.symbol_changed),
+        _fault("burst", lasting.burst, lasts_s=5.0),
+        _fault("markets-closed", lasting.markets_closed),
+    )
+}
+
+
+def check(script: str) -> list[Statement]:
+    """The statements of a script that names known faults only. Raises SettingError."""
+    statements = parse(script)
+    for statement in statements:
+        if statement.fault != "clear" and statement.fault not in FAULTS:
+            raise SettingError(f"fault script: no fault {statement.fault!r}; there are clear, {', '.join(FAULTS)}")
+    return statements
+
+
+class Faults:
+    """The faults of one world: those that are on, and those that are due."""
+
+    _log = Logger()
+
+    def __init__(self, world: World, clock: IReactorTime) -> None:
+        self._world = world
+        self._clock = clock
+        self._lasting: dict[int, tuple[Statement, Undo, IDelayedCall | None]] = {}
+        self._due: set[IDelayedCall] = set()
+        self._count = 0
+
+    def run(self, script: str) -> list[Statement]:
+        """Start a script: its times count from now. Raises SettingError, and then nothing of it runs."""
+        statements = check(script)
+        if len(self._due) + len(self._lasting) + len(statements) > MAX_RUNNING:
+            raise SettingError(f"fault script: more than {MAX_RUNNING} faults at a time")
+        for statement in statements:
+            if statement.at_s:
+                self._later(statement.at_s, statement)
+            else:
+                self._do(statement)
+        return statements
+
+    def clear(self) -> None:
+        """End every fault that lasts, and forget those that are due."""
+        for call in self._due:
+            call.cancel()
+        self._due.clear()
+        for number in list(self._lasting):
+            self._end(number)
+
+    @property
+    def lasting(self) -> list[str]:
+        """The faults that are on, as statements."""
+        return [str(statement) for statement, _, _ in self._lasting.values()]
+
+    def _later(self, wait_s: float, statement: Statement) -> None:
+        def run() -> None:
+            self._due.discard(call)
+            if statement.every_s:
+                self._later(statement.every_s, statement)
+            try:
+                self._do(statement)
+            except SettingError as e:
+                self._log.error("fault {fault}: {error}", fault=str(statement), error=e)
+
+        call = self._clock.callLater(wait_s, run)
+        self._due.add(call)
+
+    def _do(self, statement: Statement) -> None:
+        self._log.info("fault: {fault}", fault=str(statement))
+        if statement.fault == "clear":
+            self.clear()
+            return
+        fault = FAULTS[statement.fault]
+        try:
+            undo = fault.run(self._world, statement.arguments)
+        except (SettingError, ValueError) as e:
+            raise SettingError(f"fault script: {statement}: {e}") from None
+        if undo is None:
+            return
+        self._count += 1
+        number = self._count
+        for_s = statement.for_s or fault.lasts_s
+        call = self._clock.callLater(for_s, self._end, number) if for_s else None
+        self._lasting[number] = (statement, undo, call)
+
+    def _end(self, number: int) -> None:
+        _, undo, call = self._lasting.pop(number)
+        if call is not None and call.active():
+            call.cancel()
+        undo()
