@@ -63,10 +63,10 @@ class Server:
         self.hub.symbols_loaded(self.symbols)
         self.hub.status_changed(LIVE)
 
-    def browser(self, **kwargs: Any) -> "Browser":
-        """A client that has opened its connection."""
+    def browser(self, *lines: bytes) -> "Browser":
+        """A client that has opened its connection, with more header *lines*."""
         browser = Browser(self)
-        browser.open(**kwargs)
+        browser.open(*lines)
         return browser
 
     def spot(self, symbol_id: int, bid: int, ask: int) -> None:

@@ -9,17 +9,23 @@ from twisted.logger import Logger
 
 from tickrelay.clients.admission import Admission
 from tickrelay.clients.broadcast import Broadcast
+from tickrelay.clients.explaining import symbol_info
+from tickrelay.clients.names import SymbolNames
 from tickrelay.clients.protocol import ClientProtocol
+from tickrelay.clients.pushes import Pushes
 from tickrelay.clients.session import ClientSession
+from tickrelay.clients.tokens import Tokens
 from tickrelay.config import ClientSettings
 from tickrelay.errors import CloseCode
 from tickrelay.relay.hub import Hub, Time
 from tickrelay.status import FeedStatus, Status
 from tickrelay.wire.encodings import Encoding, Encodings
-from tickrelay.wire.messages import StatusMessage
+from tickrelay.wire.messages import Detail, Feed, StatusMessage, SymbolInfo
 
 _DRAIN_PER_S = 100.0
 """So few clients reconnect elsewhere at once that the end need not be spread any longer."""
+
+_INFOS_KEPT_MS = 5_000
 
 
 class ClientFactory(WebSocketServerFactory):
@@ -29,19 +35,26 @@ class ClientFactory(WebSocketServerFactory):
     noisy = False
     _log = Logger()
 
-    def __init__(self, hub: Hub, encodings: Encodings, settings: ClientSettings, time: Time) -> None:
+    def __init__(
+        self, hub: Hub, encodings: Encodings, settings: ClientSettings, time: Time, tokens: Tokens | None = None
+    ) -> None:
         super().__init__(server="")
         self.hub = hub
         self.encodings = encodings
         self.settings = settings
         self.time = time
         self.admission = Admission(settings.max_connections_per_address, settings.allowed_origins)
+        self.tokens = tokens
+        """Who may come in; None: everybody."""
+        self.pushes = Pushes(hub, time.now_ms)
         self.draining = False
         self._clients: dict[ClientProtocol, None] = {}
         self._broadcast = Broadcast(time.call_later)
         self._told = hub.status
         self._frames: dict[Encoding, bytes] = {}
         self._emptied: Deferred[None] | None = None
+        self._names = SymbolNames({})
+        self._infos: tuple[int, SymbolNames, list[SymbolInfo]] = (0, self._names, [])
         hub.observer = self
         # Autobahn's defaults are open: no limit on messages, a status page that redirects, no pings. allowNullOrigin
         # belongs in the same call, since every call resets it; who may connect is the admission's business.
@@ -81,8 +94,34 @@ class ClientFactory(WebSocketServerFactory):
         return len(self._clients)
 
     def sessions(self) -> Iterator[ClientSession]:
-        """The sessions of all clients that are open."""
-        return (client.session for client in self._clients if client.session is not None)
+        """The sessions of all clients that were let in."""
+        sessions = (client.session for client in self._clients)
+        return (session for session in sessions if session is not None and session.is_open)
+
+    # What everybody can ask.
+
+    @property
+    def names(self) -> SymbolNames:
+        """The present symbol list, by the names that clients use."""
+        if self._names.symbols is not self.hub.symbols:
+            self._names = SymbolNames(self.hub.symbols)
+        return self._names
+
+    def symbol_infos(self) -> list[SymbolInfo]:
+        """What is known of every symbol; made at most once in a few seconds, however many ask."""
+        now_ms = self.time.now_ms()
+        made_ms, names, infos = self._infos
+        if names is not self.names or now_ms - made_ms > _INFOS_KEPT_MS:
+            infos = [symbol_info(symbol, now_ms) for symbol in self.hub.symbols.values()]
+            self._infos = (now_ms, self.names, infos)
+        return infos
+
+    def feed(self) -> Feed:
+        """How the feed does."""
+        feed = Feed(state=self.hub.status.state)
+        if self.hub.last_spot_s:
+            feed.last_spot_age_ms = max(0, int((self.time.monotonic() - self.hub.last_spot_s) * 1000))
+        return feed
 
     # What everybody is told.
 
@@ -103,16 +142,19 @@ class ClientFactory(WebSocketServerFactory):
         status = self.hub.status
         connected = status.status is Status.CONNECTED
         names = [symbol.name for symbol in self.hub.symbols.values() if symbol.enabled] if connected else []
-        message = StatusMessage(status=status.status, available_symbols=names)
+        message = StatusMessage(status=status.status, available_symbols=names, epoch=self.hub.epoch, feed=self.feed())
         if status.message:
             message.message = status.message
+        if status.upstream_code:
+            message.detail = Detail(upstream=status.upstream_code)
         return message
 
     def status_changed(self, status: FeedStatus) -> None:
         """Tell every client, where what it can see has changed."""
         self._frames = {}
         told, self._told = self._told, status
-        if (status.status, status.message) != (told.status, told.message):
+        # What goes on while connecting is for the log; that an error has another cause is for everybody.
+        if status.status is not told.status or (status.status is Status.ERROR and status.message != told.message):
             self._log.info("status {status} ({state}) {note}", status=status.status.value, state=status.state.value,
                            note=status.message)  # fmt: skip
             sessions = list(self.sessions())
@@ -124,7 +166,13 @@ class ClientFactory(WebSocketServerFactory):
         self._frames = {}
 
     def symbol_refused(self, name: str, code: str, message: str) -> None:
-        """Basic clients cannot be told; those that subscribe it again are."""
+        """Those who asked for notices are told; the others wait for ticks."""
+        self.pushes.symbol_refused(name, code, message)
+
+    def each_second(self) -> None:
+        """What is to be done from time to time; called by the service."""
+        self.hub.sweep()
+        self.pushes.each_second()
 
     def log_failure(self, peer: str) -> None:
         """Log the exception that a client's request met."""
@@ -142,6 +190,7 @@ class ClientFactory(WebSocketServerFactory):
             return done
         self._emptied = done
         spread_s = min(self.settings.drain_s, len(clients) / _DRAIN_PER_S)
+        self.pushes.draining([session.outbox for session in self.sessions()], int(self.settings.drain_s * 1000))
         for position, client in enumerate(clients):
             close = partial(client.close, CloseCode.RESTART, "service restart")
             self.time.call_later(spread_s * position / len(clients), close)

@@ -17,6 +17,7 @@ from zope.interface import implementer
 
 from tickrelay.clients.quiet import QUIET
 from tickrelay.clients.session import ClientSession
+from tickrelay.clients.tokens import offered
 from tickrelay.errors import CloseCode
 from tickrelay.relay.outbox import Outbox
 from tickrelay.wire.encodings import Encoding
@@ -47,6 +48,7 @@ class ClientProtocol(WebSocketServerProtocol):
     outbox: Outbox | None = None
     session: ClientSession | None = None
     address = ""
+    _token: str | None = None
     _full = False
     _tokens = 0.0
     _tokens_at_s = 0.0
@@ -70,6 +72,8 @@ class ClientProtocol(WebSocketServerProtocol):
             raise ConnectionDeny(ConnectionDeny.FORBIDDEN, "Origin not allowed")
         if self.factory.draining:
             raise ConnectionDeny(ConnectionDeny.SERVICE_UNAVAILABLE, "Shutting down")
+        if self.factory.tokens is not None:
+            self._token = offered(request.protocols, request.headers.get("authorization", ""))
         for name in request.protocols:
             encoding = self.factory.encodings.by_subprotocol(name)
             if encoding is not None:
@@ -103,7 +107,8 @@ class ClientProtocol(WebSocketServerProtocol):
         self._tokens_at_s = factory.time.monotonic()
         self.address = str(self.peer).rsplit(":", 1)[0]
         if factory.admit(self):
-            self.session.opened()
+            token, self._token = self._token, None
+            self.session.opened(token)
         else:
             self.close(CloseCode.TOO_MANY_CONNECTIONS, "too many connections from this address")
 

@@ -27,7 +27,7 @@ class ClientService(Service):
         self._source = source
         self._reactor = reactor
         self._port: IListeningPort | None = None
-        self._sweep = LoopingCall(factory.hub.sweep)
+        self._sweep = LoopingCall(factory.each_second)
         self._sweep.clock = reactor
 
     def listen(self) -> None:

@@ -1,13 +1,23 @@
-"""One client's requests against the hub. Knows no socket: frames go to the outbox."""
+"""One client's requests against the hub. Knows no socket: frames go to the outbox.
+
+What basic clients may ask is answered here; what v1 adds, in `tickrelay.clients.v1`, which a session has once its
+client speaks v1.
+"""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from tickrelay.errors import ErrorCode
+from msgspec import UNSET
+
+from tickrelay.clients.results import refused
+from tickrelay.clients.tokens import AUTH_TIMEOUT_S
+from tickrelay.clients.v1 import V1Requests
+from tickrelay.errors import CloseCode, ErrorCode
 from tickrelay.relay.outbox import Outbox
 from tickrelay.ticks import Symbol
 from tickrelay.wire.messages import (
     AnyMessage,
+    Error,
     Pong,
     Result,
     SubscribeResponse,
@@ -15,7 +25,15 @@ from tickrelay.wire.messages import (
     UnsubscribeResponse,
     refusal,
 )
-from tickrelay.wire.requests import BadRequest, Connect, GetSubscriptions, Ping, Subscribe, Unsubscribe
+from tickrelay.wire.requests import (
+    BadRequest,
+    Connect,
+    GetSubscriptions,
+    Ping,
+    Request,
+    Subscribe,
+    Unsubscribe,
+)
 
 if TYPE_CHECKING:
     from tickrelay.clients.factory import ClientFactory
@@ -26,84 +44,116 @@ class ClientSession:
 
     def __init__(self, factory: "ClientFactory", outbox: Outbox) -> None:
         self.outbox = outbox
-        self.is_open = True
+        self.is_open = False
+        """The client was let in and has not gone: it may ask, and is told."""
         self.heard = 0
         """The number of the newest status this client was sent."""
+        self._over = False
         self._factory = factory
         self._hub = factory.hub
+        self._v1 = V1Requests(factory, self) if outbox.encoding.version else None
 
-    def opened(self) -> None:
-        """The client was admitted."""
+    # Coming and going.
+
+    def opened(self, token: str | None) -> None:
+        """The client was admitted; *token* is what its opening request brought (None: nothing)."""
+        if self._factory.tokens is None:
+            self.is_open = True
+        elif token is not None:
+            self._authorise(token)
+        else:
+            self._factory.time.call_later(AUTH_TIMEOUT_S, self._expect_token)
 
     def closed(self) -> None:
         """The connection is closing or gone: subscriptions go back, exactly once."""
         self.is_open = False
+        self._over = True
+        if self._v1 is not None:
+            self._v1.closed()
         self._hub.detach(self.outbox)
+
+    def _expect_token(self) -> None:
+        if not (self.is_open or self._over):
+            self.outbox.close(CloseCode.BAD_TOKEN, "token expected")
+
+    def _authorise(self, token: str, request: Request | None = None) -> bool:
+        tokens = self._factory.tokens
+        if tokens is None or tokens.allow(token):
+            self.is_open = True
+            return True
+        if self.outbox.encoding.version:
+            mark = UNSET if request is None else request.id
+            self.say(Error(id=mark, code=ErrorCode.UNAUTHORIZED, message="Token expected or refused", fatal=True))
+        self.outbox.close(CloseCode.BAD_TOKEN, "token refused")
+        return False
+
+    # Requests.
 
     def received(self, payload: bytes, binary: bool) -> None:
         """Answer one message; whatever is wrong with it harms nobody."""
         try:
             request = self.outbox.encoding.parse(payload, binary)
         except BadRequest as bad:
-            self._say(refusal(bad))
+            self.say(refusal(bad))
             return
+        if isinstance(request, Connect) and request.protocol == 1 and self._v1 is None:
+            self._hub.set_encoding(self.outbox, self._factory.encodings.v1_json)
+            self._v1 = V1Requests(self._factory, self)
+        if not self.is_open:
+            token = request.token if isinstance(request, Connect) else UNSET
+            if not self._authorise("" if token is UNSET else token, request):
+                return
         match request:
-            case Connect():
-                self._connect(request)
-            case Subscribe():
-                self._subscribe(request)
-            case Unsubscribe():
-                self._unsubscribe(request)
             case Ping():
-                self._say(Pong(id=request.id, timestamp=self._factory.time.now_ms()))
+                self.say(Pong(id=request.id, timestamp=self._factory.time.now_ms()))
             case GetSubscriptions():
                 names = [channel.symbol.name for channel in self.outbox.channels]
-                self._say(Subscriptions(id=request.id, symbols=names, timestamp=self._factory.time.now_ms()))
+                self.say(Subscriptions(id=request.id, symbols=names, timestamp=self._factory.time.now_ms()))
+            case _ if self._v1 is not None:
+                self._v1.answer(request)
+            case Connect():
+                self._connect()
+            case Subscribe():
+                self._subscribe(request.symbols)
+            case Unsubscribe():
+                self._unsubscribe(request.symbols)
 
-    def _say(self, message: AnyMessage) -> None:
+    def say(self, message: AnyMessage) -> None:
+        """Send the client a message of its own."""
         self.outbox.write(self.outbox.encoding.message(message))
 
-    def _connect(self, request: Connect) -> None:
+    def _connect(self) -> None:
         self.heard = self._factory.status_number
         self.outbox.write(self._factory.status_frame(self.outbox.encoding))
 
-    def _subscribe(self, request: Subscribe) -> None:
+    def _subscribe(self, names: Iterable[str]) -> None:
         results: list[Result] = []
         symbols: list[Symbol] = []
         room = self._factory.settings.max_symbols - len(self.outbox.channels)
         subscribed = {channel.symbol.name for channel in self.outbox.channels}
-        for name in request.symbols:
+        for name in names:
             found = self._find(name)
             if isinstance(found, Result):
                 results.append(found)
                 continue
             if found.name not in subscribed:
                 if room <= 0:
-                    results.append(self._refuse(name, ErrorCode.SUBSCRIPTION_LIMIT, "Too many symbols"))
+                    results.append(refused(name, ErrorCode.SUBSCRIPTION_LIMIT))
                     continue
                 room -= 1
                 subscribed.add(found.name)
             symbols.append(found)
             results.append(Result(symbol=name, status="subscribed"))
         self._hub.subscribe(self.outbox, symbols)
-        self._say(SubscribeResponse(id=request.id, results=results))
+        self.say(SubscribeResponse(results=results))
 
     def _find(self, name: str) -> Symbol | Result:
         """The symbol that the client means, or the result that says why there is none."""
         symbol = self._hub.symbols.get(name)
         if symbol is None:
-            if not self._hub.symbols:
-                return self._refuse(name, ErrorCode.NOT_READY, "Not connected to cTrader")
-            return self._refuse(name, ErrorCode.UNKNOWN_SYMBOL, "Unknown symbol")
-        if not symbol.enabled:
-            return self._refuse(name, ErrorCode.SYMBOL_DISABLED, "Not enabled on this account")
-        return symbol
+            return refused(name, ErrorCode.UNKNOWN_SYMBOL if self._hub.symbols else ErrorCode.NOT_READY)
+        return symbol if symbol.enabled else refused(name, ErrorCode.SYMBOL_DISABLED)
 
-    def _refuse(self, name: str, code: ErrorCode, message: str) -> Result:
-        return Result(symbol=name, status="error", code=code, message=message)
-
-    def _unsubscribe(self, request: Unsubscribe) -> None:
-        names: Iterable[str] = request.symbols
+    def _unsubscribe(self, names: Iterable[str]) -> None:
         self._hub.unsubscribe(self.outbox, names)
-        results = [Result(symbol=name, status="unsubscribed") for name in names]
-        self._say(UnsubscribeResponse(id=request.id, results=results))
+        self.say(UnsubscribeResponse(results=[Result(symbol=name, status="unsubscribed") for name in names]))

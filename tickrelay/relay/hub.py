@@ -10,7 +10,7 @@ from typing import Protocol
 from zope.interface import implementer
 
 from tickrelay.errors import CloseCode
-from tickrelay.interfaces import IFeed, IFeedListener
+from tickrelay.interfaces import IFeed, IFeedListener, SymbolFeed
 from tickrelay.relay.channel import UNHEARD, Channel
 from tickrelay.relay.cohort import Lane
 from tickrelay.relay.outbox import Outbox
@@ -219,6 +219,16 @@ class Hub:
             outbox.channels[channel] = max_rate
         self._pace(outbox, max_rate)
         self._place(outbox)
+
+    def set_encoding(self, outbox: Outbox, encoding: Encoding) -> None:
+        """The client speaks another encoding from here on."""
+        self._lift(outbox)
+        outbox.encoding = encoding
+        self._place(outbox)
+
+    def feed_of(self, name: str) -> SymbolFeed:
+        """What the feed knows of a symbol's subscription."""
+        return SymbolFeed(wanted=False, confirmed_at_ms=0) if self.feed is None else self.feed.explain(name)
 
     def keep_history(self, channel: Channel) -> None:
         """A client that can resume has subscribed: remember the symbol's ticks from now on."""

@@ -1,0 +1,241 @@
+"""Subscribe and unsubscribe in v1: other spellings, patterns, rates, snapshots, and going on where one left off.
+
+The order of what a client gets: the answer, then per symbol what it missed or a snapshot, then the ticks that follow.
+Every tick has ``seq == previous + 1 + conflated``; the answer's ``seq`` is where the live stream goes on from.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from msgspec import UNSET
+
+from tickrelay.clients import results
+from tickrelay.clients.names import is_pattern, matches
+from tickrelay.errors import ErrorCode
+from tickrelay.relay.channel import Channel
+from tickrelay.relay.outbox import Outbox
+from tickrelay.ticks import Symbol, Tick
+from tickrelay.wire.messages import AnyMessage, Result, SubscribeResponse, UnsubscribeResponse
+from tickrelay.wire.requests import Position, Subscribe, Unsubscribe
+
+if TYPE_CHECKING:
+    from tickrelay.clients.factory import ClientFactory
+    from tickrelay.clients.v1 import V1Requests
+
+MAX_RATE = 50.0
+"""The highest rate a client can ask for, ticks per second and symbol; who wants more wants every tick."""
+
+MIN_RATE = 0.01
+
+MAX_PATTERNS = 20
+"""In one request: each is held against the whole symbol list."""
+
+MOST_REPLAYED = 10_000
+"""Ticks replayed on one connection, of all symbols together."""
+
+
+def effective_rate(asked: float) -> float:
+    """The rate that a client gets: at most MAX_RATE, and two significant digits, since clients of a rate share a timer.
+
+    0 stays 0: every tick.
+    """
+    if not asked:
+        return 0.0
+    bounded = min(max(asked, MIN_RATE), MAX_RATE)
+    return float(f"{bounded:.1e}")
+
+
+@dataclass
+class _Place:
+    """Where one symbol of a request stands in the answer."""
+
+    spelled: str
+    symbol: Symbol
+    resume: Position | None = None
+    was_subscribed: bool = False
+
+
+@dataclass
+class _Plan:
+    """The answer in the making: in the order of the request."""
+
+    entries: list[Result | _Place] = field(default_factory=list)
+    listed: set[str] = field(default_factory=set)
+
+    def places(self) -> Iterator[_Place]:
+        """The symbols that are to be subscribed."""
+        return (entry for entry in self.entries if isinstance(entry, _Place))
+
+
+class Subscriber:
+    """Made for one request of one client."""
+
+    def __init__(self, factory: "ClientFactory", outbox: Outbox, client: "V1Requests") -> None:
+        self._factory = factory
+        self._hub = factory.hub
+        self._outbox = outbox
+        self._client = client
+
+    def subscribe(self, request: Subscribe) -> None:
+        """Subscribe what can be, answer, and bring the client up to date."""
+        plan = self._plan(request)
+        self._admit(plan)
+        channels = self._take(plan, request)
+        answers: list[Result] = []
+        frames: list[bytes] = []
+        for entry in plan.entries:
+            if isinstance(entry, Result):
+                answers.append(entry)
+            else:
+                answers.append(self._start(entry, channels[entry.symbol.name], request.snapshot, frames))
+        self._say(SubscribeResponse(id=request.id, results=answers))
+        if frames:
+            self._outbox.write(b"".join(frames))
+
+    # Which symbols.
+
+    def _plan(self, request: Subscribe) -> _Plan:
+        plan = _Plan()
+        patterns = 0
+        for name in request.symbols:
+            if is_pattern(name) and not self._factory.names.find(name):
+                patterns += 1
+                if patterns > MAX_PATTERNS:
+                    plan.entries.append(results.refused(name, ErrorCode.BAD_REQUEST, "Too many patterns"))
+                else:
+                    self._plan_pattern(plan, name, request)
+            else:
+                self._plan_name(plan, name, request)
+        return plan
+
+    def _plan_name(self, plan: _Plan, name: str, request: Subscribe) -> None:
+        found = self._factory.names.find(name)
+        if len(found) != 1:
+            plan.entries.append(self._not_one(name, found))
+        elif not found[0].enabled:
+            plan.entries.append(results.refused(name, ErrorCode.SYMBOL_DISABLED))
+        else:
+            symbol = found[0]
+            resume = request.resume.get(name) or request.resume.get(symbol.name)
+            plan.entries.append(_Place(name, symbol, resume))
+            plan.listed.add(symbol.name)
+
+    def _plan_pattern(self, plan: _Plan, pattern: str, request: Subscribe) -> None:
+        """Each symbol that matches stands in the answer by its own name, and only once in all of it."""
+        found = self._factory.names.match(pattern)
+        if not found:
+            plan.entries.append(self._not_one(pattern, found))
+        for symbol in found:
+            if symbol.name in plan.listed:
+                continue
+            plan.listed.add(symbol.name)
+            if symbol.enabled:
+                plan.entries.append(_Place(symbol.name, symbol, request.resume.get(symbol.name)))
+            else:
+                plan.entries.append(results.refused(symbol.name, ErrorCode.SYMBOL_DISABLED))
+
+    def _not_one(self, name: str, found: list[Symbol]) -> Result:
+        if found:
+            names = ", ".join(symbol.name for symbol in found[:5])
+            return results.refused(name, ErrorCode.UNKNOWN_SYMBOL, f"Ambiguous: {names}")
+        return results.refused(name, ErrorCode.UNKNOWN_SYMBOL if self._hub.symbols else ErrorCode.NOT_READY)
+
+    def _admit(self, plan: _Plan) -> None:
+        """Refuse what is more than one client may have."""
+        subscribed = {channel.symbol.name for channel in self._outbox.channels}
+        before = frozenset(subscribed)
+        for i, entry in enumerate(plan.entries):
+            if isinstance(entry, Result):
+                continue
+            name = entry.symbol.name
+            if name not in subscribed:
+                if len(subscribed) >= self._factory.settings.max_symbols:
+                    plan.entries[i] = results.refused(entry.spelled, ErrorCode.SUBSCRIPTION_LIMIT)
+                    continue
+                subscribed.add(name)
+            entry.was_subscribed = name in before
+
+    # Subscribing.
+
+    def _take(self, plan: _Plan, request: Subscribe) -> dict[str, Channel]:
+        """Subscribe, all symbols of a rate at a time."""
+        present = {channel.symbol.name: rate for channel, rate in self._outbox.channels.items()}
+        by_rate: dict[float, dict[str, Symbol]] = {}
+        for place in plan.places():
+            if request.max_rate is not UNSET:
+                rate = effective_rate(request.max_rate)
+            else:
+                rate = present.get(place.symbol.name, self._client.rate)
+            by_rate.setdefault(rate, {})[place.symbol.name] = place.symbol
+        channels: dict[str, Channel] = {}
+        for rate, symbols in by_rate.items():
+            for channel in self._hub.subscribe(self._outbox, symbols.values(), rate):
+                self._hub.keep_history(channel)
+                channels[channel.symbol.name] = channel
+        return channels
+
+    def _start(self, place: _Place, channel: Channel, snapshot: bool, frames: list[bytes]) -> Result:
+        """The result of one symbol; adds the frames that bring the client up to date."""
+        outbox = self._outbox
+        name = channel.symbol.name
+        seq = outbox.positions.get(channel, channel.sent_seq)
+        result = results.subscribed(
+            place.spelled, channel, self._hub.epoch, seq, outbox.channels[channel], self._hub.feed_of(name)
+        )
+        if place.resume is not None and not place.was_subscribed:
+            missed = self._missed(channel, place.resume)
+            result.recovered = missed is not None
+            if missed:
+                self._client.replays_left -= len(missed)
+                frames.extend(map(outbox.encoding.tick, missed))
+                snapshot = False
+            elif missed is None:
+                snapshot = True
+            result.replayed = len(missed or ())
+            place.was_subscribed = True  # spelled in two ways: once is enough
+        if snapshot and channel.sent is not None:
+            if seq == channel.sent_seq:
+                frames.append(outbox.encoding.snapshot(channel.sent, self._age_ms(channel.sent)))
+            elif not (outbox.held or outbox.paused):
+                frames.append(self._hub.newest(outbox, [channel]))
+        return result
+
+    def _missed(self, channel: Channel, position: Position) -> list[Tick] | None:
+        missed = self._hub.missed_since(channel, position.epoch, position.seq)
+        if missed is None or len(missed) > self._client.replays_left:
+            return None
+        return list(missed)
+
+    def _age_ms(self, tick: Tick) -> int:
+        return max(0, self._factory.time.now_ms() - tick.timestamp_ms)
+
+    def _say(self, message: AnyMessage) -> None:
+        self._outbox.write(self._outbox.encoding.message(message))
+
+    # Unsubscribing.
+
+    def unsubscribe(self, request: Unsubscribe) -> None:
+        """Give symbols back, by any spelling; what was not subscribed is unsubscribed."""
+        answers: list[Result] = []
+        gone: dict[str, None] = {}
+        for spelled in request.symbols:
+            names = list(self._subscribed_as(spelled))
+            gone.update(dict.fromkeys(names))
+            if is_pattern(spelled) and names:
+                answers.extend(Result(symbol=name, status="unsubscribed") for name in names)
+            else:
+                result = Result(symbol=spelled, status="unsubscribed")
+                if names and names[0] != spelled:
+                    result.name = names[0]
+                answers.append(result)
+        self._hub.unsubscribe(self._outbox, gone)
+        self._say(UnsubscribeResponse(id=request.id, results=answers))
+
+    def _subscribed_as(self, spelled: str) -> Iterable[str]:
+        subscribed = {channel.symbol.name for channel in self._outbox.channels}
+        if spelled in subscribed:
+            return [spelled]
+        if is_pattern(spelled):
+            return [name for name in subscribed if matches(name, spelled)]
+        return [symbol.name for symbol in self._factory.names.find(spelled) if symbol.name in subscribed]
