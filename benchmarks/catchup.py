@@ -1,14 +1,16 @@
 """Judges what clients got that had stopped reading and read again: how much was old, and when the new prices came.
 
-Values in, values out. A tick is *stale* when it arrives more than a second after it was sent. What the kernel had
-already taken for a stuck client cannot be called back and arrives first; after it there should be nothing but the
-newest prices.
+Values in, values out. What the kernel had already taken for a stuck client cannot be called back and arrives first.
+A server that then goes on with the newest prices leaves a jump in the send times, of more than a second; one that
+kept everything leaves none.
 """
 
 import re
 import statistics
+from itertools import pairwise
 
 TICK = re.compile(rb'"type":"tick","symbol":"(\w+)","symbolId":\d+,"bid":([\d.]+)')
+JUMP_MS = 1000.0
 STALE_MS = 1000.0
 
 Arrivals = list[tuple[float, bytes]]
@@ -18,31 +20,42 @@ Seen = tuple[float, bytes, float]
 def examine(clients: list[Arrivals]) -> dict[str, float]:
     """One summary over all clients that were stuck; times in milliseconds since the first of them read again."""
     began = min((arrivals[0][0] for arrivals in clients if arrivals), default=0.0)
-    stale_kib, fresh_after, first_ages = [], [], []
-    disordered = stale_after_fresh = closed = 0
+    old_kib, new_after, first_ages = [], [], []
+    disordered = old_after_new = closed = jumped = 0
     for arrivals in clients:
         closed += any(not data for _, data in arrivals)
         ticks = _ticks(arrivals)
-        stale = [at - stamp > STALE_MS for at, _, stamp in ticks]
-        stale_kib.append(sum(stale) * _octets_a_tick(arrivals, ticks) / 1024)
         disordered += not _in_order(ticks)
-        if False in stale:
-            fresh = stale.index(False)
-            stale_after_fresh += any(stale[fresh:])
-            fresh_after.append(ticks[fresh][0] - began)
-            first_ages += _first_ages(ticks[fresh:])
+        stale = [at - stamp > STALE_MS for at, _, stamp in ticks]
+        place = _jump(ticks)
+        if place:
+            jumped += 1
+            old_after_new += any(stale[place:])
+            first_ages += _first_ages(ticks[place:])
+        else:
+            place = len(stale) - stale[::-1].index(True) if True in stale else 0
+        old_kib.append(place * _octets_a_tick(arrivals, ticks) / 1024)
+        if place < len(ticks):
+            new_after.append(ticks[place][0] - began)
     return {
         "clients": len(clients),
         "closed": closed,
-        "caught_up": len(fresh_after),
-        "stale_kib_median": statistics.median(stale_kib or [0.0]),
-        "fresh_after_ms_median": statistics.median(fresh_after or [0.0]),
-        "fresh_after_ms_max": max(fresh_after, default=0.0),
-        "first_price_age_ms_median": statistics.median(first_ages or [0.0]),
-        "first_price_age_ms_max": max(first_ages, default=0.0),
-        "stale_after_fresh": stale_after_fresh,
+        "jumped": jumped,
+        "old_kib": statistics.median(old_kib or [0.0]),
+        "new_after_ms": statistics.median(new_after or [0.0]),
+        "new_after_ms_max": max(new_after, default=0.0),
+        "first_age_ms": statistics.median(first_ages or [0.0]),
+        "first_age_ms_max": max(first_ages, default=0.0),
+        "old_after_new": old_after_new,
         "disordered": disordered,
     }
+
+
+def _jump(ticks: list[Seen]) -> int:
+    """The place of the first tick after the widest gap in the send times; 0 if there is no wide one."""
+    gaps = [(later[2] - earlier[2], place) for place, (earlier, later) in enumerate(pairwise(ticks), 1)]
+    widest, place = max(gaps, default=(0.0, 0))
+    return place if widest > JUMP_MS else 0
 
 
 def _ticks(arrivals: Arrivals) -> list[Seen]:

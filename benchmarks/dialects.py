@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tickrelay.wire.tickrelay_pb2 import ClientMessage
 
-TEXT, BINARY, PONG = 0x81, 0x82, 0x8A
+TEXT, BINARY = 0x81, 0x82
 NO_MASK = b"\0\0\0\0"
 
 
@@ -20,10 +20,6 @@ def frame(opcode: int, payload: bytes) -> bytes:
     if len(payload) < 126:
         return bytes((opcode, 0x80 | len(payload))) + NO_MASK + payload
     return struct.pack("!BBH", opcode, 0x80 | 126, len(payload)) + NO_MASK + payload
-
-
-SIGN_OF_LIFE = frame(PONG, b"")
-"""An unasked pong: keeps servers content that would otherwise wait for the answer to a ping."""
 
 
 def handshake(host: str, port: int, subprotocol: str | None) -> bytes:
@@ -43,13 +39,22 @@ def handshake(host: str, port: int, subprotocol: str | None) -> bytes:
 
 @dataclass(frozen=True)
 class Dialect:
-    """How to ask for ticks, how to know that the request was taken, how to count ticks and read one's age."""
+    """How to ask for ticks, how to know that the request was taken, how to count ticks and read one's age.
+
+    ``ping`` is the protocol's own, sent now and then: frames are not read, so a WebSocket ping is never answered.
+    """
 
     subprotocol: str | None
     requests: Callable[[list[str]], bytes]
+    ping: bytes
     ready: bytes
     tick: bytes
     stamp: Callable[[bytearray, int, bool], float | None]
+
+    def change(self, dropped: list[str], taken: list[str]) -> bytes:
+        """The requests that change a subscription; known for basic only."""
+        unsubscribe, subscribe = ({"type": "unsubscribe", "symbols": dropped}, {"type": "subscribe", "symbols": taken})
+        return b"".join(frame(TEXT, json.dumps(request).encode()) for request in (unsubscribe, subscribe))
 
 
 def _json_requests(symbols: list[str]) -> bytes:
@@ -94,11 +99,20 @@ def _protobuf_stamp(buffer: bytearray, end: int, newest: bool) -> float | None:
     return value >> 1
 
 
+JSON_PING = frame(TEXT, b'{"type":"ping"}')
+
 DIALECTS: dict[str, Dialect] = {
-    "basic": Dialect(None, _json_requests, b'"subscribeResponse"', b'"type":"tick"', _json_stamp),
-    "nats": Dialect(None, _nats_requests, b"PONG\r\n", b'"type":"tick"', _json_stamp),
-    "v1-json": Dialect("tickrelay.v1.json", _json_requests, b'"subscribeResponse"', b'"type":"tick"', _json_stamp),
+    "basic": Dialect(None, _json_requests, JSON_PING, b'"subscribeResponse"', b'"type":"tick"', _json_stamp),
+    "nats": Dialect(None, _nats_requests, frame(BINARY, b"PING\r\n"), b"PONG\r\n", b'"type":"tick"', _json_stamp),
+    "v1-json": Dialect(
+        "tickrelay.v1.json", _json_requests, JSON_PING, b'"subscribeResponse"', b'"type":"tick"', _json_stamp
+    ),
     "v1-protobuf": Dialect(
-        "tickrelay.v1.protobuf", _protobuf_requests, b"\x12\x0asubscribed", PROTOBUF_TICK, _protobuf_stamp
+        "tickrelay.v1.protobuf",
+        _protobuf_requests,
+        frame(BINARY, ClientMessage(ping={}).SerializeToString()),
+        b"\x12\x0asubscribed",
+        PROTOBUF_TICK,
+        _protobuf_stamp,
     ),
 }

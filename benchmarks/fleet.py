@@ -4,19 +4,21 @@
 are counted with ``bytes.count`` over 256 KiB reads, and the age of a tick is read from a sample of the reads.
 """
 
+import math
 import select
 import socket
 import time
 from dataclasses import dataclass, field
 
-from benchmarks.dialects import SIGN_OF_LIFE, Dialect, handshake
+from benchmarks.dialects import Dialect, handshake
+from benchmarks.workloads import SYMBOLS
 
 READ_BYTES = 256 * 1024
 IN_FLIGHT = 48
 """Openings under way at once: below the smallest default backlog among the contenders (50)."""
 CLIENTS_PER_ADDRESS = 50
 SAMPLE_EVERY = 4
-SIGN_OF_LIFE_S = 10.0
+PING_S = 15.0
 STAGE_TIMEOUT_S = 60.0
 IP_BIND_ADDRESS_NO_PORT = 24
 
@@ -62,8 +64,11 @@ class Fleet:
         self._order: list[int] = []
         self._stalled: list[int] = []
         self._reads_seen = 0
-        self._life_due = time.monotonic() + SIGN_OF_LIFE_S
-        self._life_place = 0
+        self._ping_due = time.monotonic() + PING_S
+        self._ping_place = 0
+        self._churn_s = 0.0
+        self._churn_due = math.inf
+        self._churns = 0
         self.closed = 0
 
     def connect(self) -> float:
@@ -170,24 +175,43 @@ class Fleet:
                     if stamped is not None:
                         ages.append((clock() * 1000 - stamped / 1000, brought))
             now = clock()
-            if now >= self._life_due and self._order:
-                self._show_life(now)
+            if now >= self._ping_due and self._order:
+                self._ping_some(now)
+            while now >= self._churn_due:
+                self._change_list()
         self._reads_seen = reads
         elapsed = clock() - began
         busy = (time.process_time() - worked) / elapsed
         return Measure(elapsed, ticks, octets, reads - first, busy, ages)
 
-    def _show_life(self, now: float) -> None:
+    def _ping_some(self, now: float) -> None:
         """A hundredth of the clients at a time, so that it never shows in the figures."""
         share = max(1, len(self._order) // 100)
-        for fd in self._order[self._life_place : self._life_place + share]:
+        for fd in self._order[self._ping_place : self._ping_place + share]:
             if fd in self._socks:
                 try:
-                    self._socks[fd].send(SIGN_OF_LIFE)
+                    self._socks[fd].send(self._dialect.ping)
                 except OSError:
                     continue  # its end is noticed where it is read
-        self._life_place = (self._life_place + share) % len(self._order)
-        self._life_due = now + SIGN_OF_LIFE_S / 100
+        self._ping_place = (self._ping_place + share) % len(self._order)
+        self._ping_due = now + PING_S / 100
+
+    def churn(self, changes_per_s: float) -> None:
+        """From now on clients change their lists all the time, one after the other; so many changes a second."""
+        self._churn_s = 1 / changes_per_s
+        self._churn_due = time.monotonic()
+
+    def _change_list(self) -> None:
+        """One client drops its oldest symbol and takes one that it does not have."""
+        index = self._churns % len(self._order)
+        mine = self._subscriptions[index]
+        dropped = mine.pop(0)
+        taken = next(s for s in SYMBOLS[self._churns % len(SYMBOLS) :] + SYMBOLS if s not in mine and s != dropped)
+        mine.append(taken)
+        if self._order[index] in self._socks:
+            self._socks[self._order[index]].send(self._dialect.change([dropped], [taken]))
+        self._churns += 1
+        self._churn_due += self._churn_s
 
     def _discard(self, fd: int) -> None:
         self._epoll.unregister(fd)

@@ -1,11 +1,12 @@
 """The load generator as a process: a fleet of clients that does what standard input says, one JSON line for each.
 
-    python -m benchmarks.load --port 8080 --workload A [--dialect basic] [--clients 100]
+    python -m benchmarks.load --port 8080 --workload A [--dialect basic]
 
     connect          opens and subscribes every client
     measure SECONDS  counts ticks and samples their ages
     stall CLIENTS    so many clients stop reading
     resume SECONDS   they read again, and what they get is examined
+    churn CHANGES    clients change their lists, so many changes a second
     leave            every client closes its connection
 
 Between commands it goes on reading, so that nothing piles up. It ends when standard input closes.
@@ -71,6 +72,9 @@ def run(fleet: Fleet) -> None:
             case ["stall", clients]:
                 fleet.stall(int(clients))
                 say(stalled=int(clients))
+            case ["churn", changes]:
+                fleet.churn(float(changes))
+                say(churning=True)
             case ["leave"]:
                 fleet.leave()
                 say(left=True)
@@ -86,12 +90,10 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--workload", choices=WORKLOADS, default="A")
     parser.add_argument("--dialect", choices=DIALECTS, default="basic")
-    parser.add_argument("--clients", type=int, help="fewer than the workload's own number")
     options = parser.parse_args()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    subscriptions = WORKLOADS[options.workload].subscriptions()
-    fleet = Fleet(options.port, DIALECTS[options.dialect], subscriptions[: options.clients])
+    fleet = Fleet(options.port, DIALECTS[options.dialect], WORKLOADS[options.workload].subscriptions())
     try:
         run(fleet)
     except FleetError as error:

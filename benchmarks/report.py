@@ -50,6 +50,9 @@ OWN_COLUMNS = (
     Column("cost 10000", "10,000 clients, µs", 2),
     Column("skew", "skewed popularity: max, k/s", 0),
     Column("few", "100 clients, 50 symbols each: max, k/s", 0),
+    Column("churn p99", "B light, 1,000 list changes/s: p99, ms", 1),
+    Column("churn cpu", "CPU, %", 0),
+    Column("storm p99", "A light while 1,000 more join: p99, ms", 1),
     Column("many", "10,000 clients, 1 symbol each: max, k/s", 0),
 )
 

@@ -113,6 +113,20 @@ def _cost(key: str) -> Callable[[Session, Pass], Figures]:
     return measure
 
 
+def _churn(session: Session, now: Pass) -> Figures:
+    """Light load while every client changes its list once a second, on average."""
+    session.churn(session.clients)
+    session.offer(LIGHT)
+    seen = session.measure(now.seconds)
+    return {"churn p99": Figure(seen.p99_ms), "churn cpu": Figure(seen.cpu_share * 100)}
+
+
+def _storm(session: Session, now: Pass) -> Figures:
+    """Light load while as many clients again join; the ages are those of the clients that were there."""
+    session.offer(LIGHT)
+    return {"storm p99": Figure(session.storm(now.seconds).p99_ms)}
+
+
 SCENARIOS: dict[str, Scenario] = {
     scenario.name: scenario
     for scenario in (
@@ -127,6 +141,8 @@ SCENARIOS: dict[str, Scenario] = {
         Scenario("grow-1000", "B", _cost("cost 1000"), everybody=False),
         Scenario("grow-10000", "own-10000", _cost("cost 10000"), everybody=False),
         Scenario("skew", "skew", _maximum("skew"), everybody=False),
+        Scenario("churn", "B", _churn, everybody=False),
+        Scenario("storm", "A", _storm, everybody=False),
         Scenario("few", "few", _maximum("few"), everybody=False),
         Scenario("many", "C", _maximum("many"), everybody=False),
     )

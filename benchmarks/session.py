@@ -61,12 +61,12 @@ class Reading:
 class Session:
     """A context: on entering, everything runs and every client is subscribed."""
 
-    def __init__(self, contender: Contender, workload: str, clients: int | None = None) -> None:
+    def __init__(self, contender: Contender, workload: str) -> None:
         self.contender = contender
         self._workload = WORKLOADS[workload]
-        self.clients = self._workload.clients if clients is None else clients
+        self.clients = self._workload.clients
         self._stack = ExitStack()
-        self.fan_out = self._workload.fan_out() * self.clients / self._workload.clients
+        self.fan_out = self._workload.fan_out()
 
     def __enter__(self) -> Self:
         try:
@@ -85,28 +85,33 @@ class Session:
         start = self.contender.start(port, feed_port)
         feeder = [sys.executable, "-m", *self.contender.feed.command(feed_port)]
         broker = self.contender.feed.connects
-
-        def launch(name: str, command: list[str], core: int, env: dict[str, str], talks: bool) -> Process:
-            log = CACHE / f"{self.contender.name}.{name}.log"
-            return self._stack.enter_context(Process(command, core, log=log, env=env, talks=talks))
-
+        self._port = port
         if not broker:
-            self.feed = launch("feed", feeder, load_core, {}, True)
+            self.feed = self._launch("feed", feeder, load_core)
             self.feed.hear(20)  # "listening"
-        self.server = launch("server", start.command, server_core, start.env, False)
+        self.server = self._launch("server", start.command, server_core, start.env)
         self.server.await_port(port)
         if broker:
             self.server.await_port(feed_port)
-            self.feed = launch("feed", feeder, load_core, {}, True)
+            self.feed = self._launch("feed", feeder, load_core)
         self.feed.hear(30)  # "connected"
         self.rss_before_kib = self.server.rss_kib()
-        load = ["--port", str(port), "--workload", self._workload.name, "--dialect", self.contender.dialect]
-        load += ["--clients", str(self.clients)]
-        self._load = launch("load", [sys.executable, "-m", "benchmarks.load", *load], load_core, {}, True)
+        self._load = self._launch_load("load")
         opened = self._load.ask("connect", STAGE_TIMEOUT_S)
         self.handshakes_per_s = self.clients / opened["handshakes_s"]
         self.subscribes_per_s = self.clients / opened["subscribes_s"]
         self._offered = 0.0
+
+    def _launch(self, name: str, command: list[str], core: int, env: dict[str, str] | None = None) -> Process:
+        """Start a process that ends with the session; the server, which gets an environment, is not talked to."""
+        log = CACHE / f"{self.contender.name}.{name}.log"
+        return self._stack.enter_context(Process(command, core, log=log, env=env, talks=env is None))
+
+    def _launch_load(self, name: str) -> Process:
+        """A load generator with this session's clients, not connected yet."""
+        command = [sys.executable, "-m", "benchmarks.load", "--port", str(self._port)]
+        command += ["--workload", self._workload.name, "--dialect", self.contender.dialect]
+        return self._launch(name, command, cores()[1])
 
     def offer(self, delivered: float, settle_s: float = 0.5) -> None:
         """Let the feed run at a rate that makes so many deliveries a second, and wait for it to settle."""
@@ -154,6 +159,18 @@ class Session:
     def stall(self, clients: int) -> None:
         """So many clients stop reading."""
         self._load.ask(f"stall {clients}", STAGE_TIMEOUT_S)
+
+    def churn(self, changes_per_s: float) -> None:
+        """Clients change their lists all the time."""
+        self._load.ask(f"churn {changes_per_s}", STAGE_TIMEOUT_S)
+
+    def storm(self, seconds: float) -> Reading:
+        """Measure while as many clients again join as fast as they can."""
+        joining = self._launch_load("storm")
+        joining.tell("connect")
+        seen = self.measure(seconds)
+        joining.hear(STAGE_TIMEOUT_S)
+        return seen
 
     def leave(self) -> None:
         """Every client closes its connection."""

@@ -47,6 +47,8 @@ def answer(text: str | bytes) -> tuple[str, list[str]]:
     request = json.loads(text)
     if request["type"] == "connect":
         return json.dumps({"type": "status", "status": "connected", "availableSymbols": SYMBOLS}), []
+    if request["type"] == "ping":
+        return json.dumps({"type": "pong", "timestamp": int(time.time() * 1000)}), []
     symbols = [symbol for symbol in request.get("symbols", []) if symbol in _IDS]
     results = [{"symbol": symbol, "status": "subscribed"} for symbol in symbols]
     return json.dumps({"type": "subscribeResponse", "results": results}), symbols

@@ -21,6 +21,10 @@ server.on("connection", (socket) => {
       socket.send(JSON.stringify({ type: "status", status: "connected", availableSymbols: symbols }));
       return;
     }
+    if (request.type === "ping") {
+      socket.send(JSON.stringify({ type: "pong", timestamp: Date.now() }));
+      return;
+    }
     const results = request.symbols.map((symbol) => {
       wanted.add(symbol);
       return { symbol, status: "subscribed" };
