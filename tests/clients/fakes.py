@@ -96,7 +96,7 @@ class Browser:
         self.transport.protocol = protocol
         self.head = b""
         protocol.makeConnection(self.transport)
-        protocol.peer = f"tcp4:{address}:1234"
+        protocol.peer = address
 
     def open(self, *lines: bytes) -> None:
         """Send the opening request with more header *lines*, and take the answer's head."""

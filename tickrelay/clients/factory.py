@@ -31,7 +31,6 @@ _INFOS_KEPT_MS = 5_000
 class ClientFactory(WebSocketServerFactory):
     """The Autobahn factory of `ClientProtocol`; the hub's observer."""
 
-    protocol = ClientProtocol  # type: ignore[assignment]
     noisy = False
     _log = Logger()
 
@@ -71,6 +70,7 @@ class ClientFactory(WebSocketServerFactory):
             closeHandshakeTimeout=1.0,
             maxConnections=settings.max_connections,
         )
+        self.protocol = ClientProtocol.with_options(self)
 
     # Who is here.
 

@@ -7,15 +7,14 @@ owns the outbox through which every byte leaves.
 import re
 import socket
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from autobahn.twisted.websocket import WebSocketServerProtocol
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from twisted.internet.interfaces import IPullProducer, IPushProducer, ISSLTransport
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from tickrelay.clients.quiet import QUIET
+from tickrelay.clients.lean import LeanServerProtocol
 from tickrelay.clients.session import ClientSession
 from tickrelay.clients.tokens import offered
 from tickrelay.errors import CloseCode
@@ -37,13 +36,10 @@ _UNSENT_BYTES = 65_536
 
 
 @implementer(IPullProducer, IPushProducer)
-class ClientProtocol(WebSocketServerProtocol):
+class ClientProtocol(LeanServerProtocol):
     """Made by `ClientFactory`, which Autobahn stores as ``factory``."""
 
-    # Autobahn owns the name `log`: at debug it formats every frame (3 µs each, shown or not) and prints tokens.
-    log = QUIET
     factory: "ClientFactory"
-    transport: Any
 
     outbox: Outbox | None = None
     session: ClientSession | None = None
@@ -85,7 +81,7 @@ class ClientProtocol(WebSocketServerProtocol):
     def onOpen(self) -> None:
         """The client is in: give it an outbox and a session."""
         factory = self.factory
-        del self.http_request_data, self.http_headers, self.http_response_data  # a KiB each, read no more
+        self.let_go()
         streaming = ISSLTransport.providedBy(self.transport)
         handle = None if streaming else getattr(self.transport, "getHandle", lambda: None)()
         if handle is not None and hasattr(handle, "send"):
@@ -105,7 +101,7 @@ class ClientProtocol(WebSocketServerProtocol):
         self.session = ClientSession(factory, outbox)
         self._tokens = float(factory.settings.messages_burst)
         self._tokens_at_s = factory.time.monotonic()
-        self.address = str(self.peer).rsplit(":", 1)[0]
+        self.address = str(self.peer)
         if factory.admit(self):
             token, self._token = self._token, None
             self.session.opened(token)
