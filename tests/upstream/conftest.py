@@ -78,7 +78,10 @@ class End:
         """Close in order, after what was written."""
         if self.open and not self.disconnecting:
             self.disconnecting = True
-            self.connection.clock.callLater(LATENCY_S, self.connection.end, ConnectionDone(), ConnectionDone())
+            if self is self.connection.server and self.connection.black_hole:
+                self.connection.clock.callLater(0, self.connection.server_leaves)
+            else:
+                self.connection.clock.callLater(LATENCY_S, self.connection.end, ConnectionDone(), ConnectionDone())
 
     def abortConnection(self) -> None:
         """Reset."""
@@ -112,6 +115,7 @@ class Connection:
         self.connector = connector
         self.black_hole = False
         self.keep_alive = False
+        self.secure = False
         self.client = End(self, connector.factory.buildProtocol(None))
         self.server = End(self, net.server.buildProtocol(IPv4Address("TCP", "127.0.0.1", 5035)))
         self.client.peer, self.server.peer = self.server, self.client
@@ -123,13 +127,15 @@ class Connection:
     def make(self) -> None:
         """Both ends know that they are connected; TLS takes a moment longer."""
         self.client.protocol.makeConnection(self.client)
-        self.server.protocol.makeConnection(self.server)
         if self.net.tls:
             self.clock.callLater(LATENCY_S, self._handshake)
 
     def _handshake(self) -> None:
         if not self.over:
+            self.secure = True
             self.client.protocol.handshakeCompleted()
+            # What a server says at once travels inside TLS: never before the handshake.
+            self.server.protocol.makeConnection(self.server)
 
     def bytes_seen(self, end: End, data: bytes) -> None:
         """Keep a record of what the client sends."""
@@ -143,6 +149,12 @@ class Connection:
                 self.sent.append((self.clock.seconds(), envelope.payloadType))
                 del self._from_client[:size]
 
+    def server_leaves(self) -> None:
+        """The server closes, and the client never hears of it."""
+        if self.server.open:
+            self.server.open = False
+            self.server.protocol.connectionLost(Failure(ConnectionLost()))
+
     def end(self, client_reason: Exception, server_reason: Exception) -> None:
         """The connection is gone, for these reasons."""
         if self.over:
@@ -151,9 +163,11 @@ class Connection:
         if isinstance(server_reason, ConnectionDone):
             self.server.flush()
             self.client.flush()
-        self.client.open = self.server.open = False
+        self.client.open = False
         self.net.open.remove(self)
-        self.server.protocol.connectionLost(Failure(server_reason))
+        if self.server.open and self.secure:
+            self.server.open = False
+            self.server.protocol.connectionLost(Failure(server_reason))
         self.client.protocol.connectionLost(Failure(client_reason))
         self.connector.lost(client_reason)
 
@@ -306,7 +320,9 @@ class Rig:
         self.clock = clock
         self.wall_offset_s = START_S
         rules = {"unknown_field_every": 0, **(rules or {})}
-        self.world = World(SimulatorSettings(rules=Rules(**rules), **(simulator or {})), self.wall)
+        self.world = World(
+            SimulatorSettings(rules=Rules(**rules), **(simulator or {})), lambda: START_S + clock.seconds()
+        )
         self.net = MemoryNet(clock, SimulatorFactory(self.world, clock))
         self.listener = RecordingListener()
         values: dict[str, Any] = {
@@ -368,6 +384,11 @@ class Rig:
     def message(self) -> str:
         """The last message that was told."""
         return self.listener.statuses[-1].message
+
+    @property
+    def messages(self) -> list[str]:
+        """Every message that was told."""
+        return [status.message for status in self.listener.statuses]
 
     @property
     def connection(self) -> Connection:

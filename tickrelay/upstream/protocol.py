@@ -26,7 +26,7 @@ from tickrelay.openapi.frames import HEARTBEAT, SPOT, FrameError, FrameReceiver,
 from tickrelay.openapi.messages_pb2 import ProtoOAErrorRes, ProtoOASpotEvent
 from tickrelay.upstream.counters import Counters
 from tickrelay.upstream.faults import ErrorClass, LinkLost, NotAllowed, OpenApiError, RequestTimeout
-from tickrelay.upstream.pacing import Pacer, Ticket
+from tickrelay.upstream.pacing import MAX_PAUSE_S, Pacer, Ticket
 
 M = TypeVar("M", bound=Message)
 
@@ -127,6 +127,8 @@ class OpenApiProtocol(FrameReceiver):
         self._pacer = Pacer(clock, monotonic, settings.requests_per_s, settings.historical_per_s)
         self._pending: dict[str, _Pending] = {}
         self._last_id = 0
+        self._rate_answers: dict[int, int] = {}
+        """Answers in a row that asked for a pause, by the request's payload type."""
         self._spot_listeners: list[Callable[[Any], None]] = []
         self._listeners: dict[int, list[Callable[[Any], None]]] = {SPOT: self._spot_listeners}
         self._over = False
@@ -339,7 +341,9 @@ class OpenApiProtocol(FrameReceiver):
                 return
             self._counters.request_errors += 1
             pending.deferred.errback(Failure(error))
-        elif row.answer is not None and row.answer.number != payload_type:
+            return
+        self._rate_answers.pop(pending.payload_type, None)
+        if row.answer is not None and row.answer.number != payload_type:
             self._counters.request_errors += 1
             text = f"answered with payload type {payload_type}"
             pending.deferred.errback(Failure(OpenApiError("UNEXPECTED_ANSWER", text, row.name)))
@@ -348,7 +352,9 @@ class OpenApiProtocol(FrameReceiver):
 
     def _wait_and_repeat(self, pending: _Pending, error: OpenApiError) -> None:
         self._counters.rate_limited += 1
-        pause = max(error.retry_after_s, 2.0**pending.rate_answers)
+        in_a_row = self._rate_answers.get(pending.payload_type, 0)
+        self._rate_answers[pending.payload_type] = in_a_row + 1
+        pause = min(max(error.retry_after_s, 2.0 ** min(in_a_row, 30)), MAX_PAUSE_S)
         pending.rate_answers += 1
         self._log.warn(
             "cTrader asks for a pause of {pause} s ({code} to {name})",

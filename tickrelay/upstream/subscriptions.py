@@ -299,7 +299,7 @@ class Subscriptions:
             session.busy.difference_update(ids)
             if not isinstance(error, (LinkLost, CancelledError)):
                 self._owner.subscriptions_failed(error)
-        elif kind is ErrorClass.RETRY and tries < MAX_RETRIES.get(error.code, sys.maxsize):
+        elif kind in (ErrorClass.RETRY, ErrorClass.RATE) and tries < MAX_RETRIES.get(error.code, sys.maxsize):
             again = self._clock.callLater(
                 min(RETRY_MOST_S, 2.0 ** min(tries, 6)),
                 lambda: self._ask(session, ids, subscribe=subscribe, tries=tries + 1),

@@ -1,0 +1,286 @@
+"""Faults of the network and of a server that hangs: each is noticed within its deadline and lived through."""
+
+import struct
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from tickrelay.openapi.frames import encode
+from tickrelay.openapi.messages_pb2 import ProtoOASpotEvent
+
+
+def frame(payload: bytes) -> bytes:
+    """A frame with its length prefix."""
+    return struct.pack("!I", len(payload)) + payload
+
+
+def recovered(rig: Any, *names: str, limit_s: float = 200) -> None:
+    """The session came back with everything, and never had two connections."""
+    rig.until(lambda: rig.state == "live", limit_s)
+    assert rig.upstream_set() == set(names)
+    assert rig.net.most_open == 1
+    assert len(rig.net.open) == 1
+
+
+@pytest.mark.parametrize("how", ["reset", "finish"])
+def test_rst_and_fin(rig: Any, how: str) -> None:
+    """A reset and an orderly close are told at once and healed within two seconds."""
+    rig.go_live("EURUSD", "GBPUSD")
+    getattr(rig.connection, how)()
+    assert rig.status == "disconnected"
+    recovered(rig, "EURUSD", "GBPUSD", limit_s=2)
+
+
+def test_hang_before_tcp(rig: Any) -> None:
+    """A connection that gets nowhere is given up after the connect deadline, and tried again for ever."""
+    rig.net.reachable = False
+    rig.service.startService()
+    rig.run(14.9, 0.1)
+    assert len(rig.net.attempts) == 1
+    rig.run(120, 0.1)
+    assert len(rig.net.attempts) >= 5
+    assert rig.status == "ctrader-connecting"
+    rig.net.reachable = True
+    recovered(rig)
+
+
+def test_hang_after_tcp(rig: Any) -> None:
+    """TLS that never completes: nothing is written, the connection ends after the connect deadline."""
+    rig.net.tls = False
+    rig.service.startService()
+    rig.run(14.9, 0.1)
+    assert len(rig.net.open) == 1
+    rig.run(0.3, 0.1)
+    assert rig.connection is rig.net.connections[0] and not rig.net.open
+    assert rig.counters.requests == 0
+    assert "no TLS connection to demo.ctraderapi.com:5035 within 15 s" in rig.messages
+    rig.net.tls = True
+    recovered(rig)
+
+
+def test_refused_connections_are_retried_with_growing_waits(rig: Any) -> None:
+    """Full jitter under a ceiling that doubles from half a second to a minute, for ever."""
+    rig.net.refuses = True
+    rig.service.startService()
+    rig.run(3600, 0.5)
+    waits = [b - a for a, b in pairwise(rig.net.attempts)]
+    assert max(waits[:2]) <= 1.6
+    assert max(waits) <= 61
+    assert max(waits) > 30, "the ceiling was reached"
+    assert len(waits) > 60, "a mean of half the ceiling"
+    rig.net.refuses = False
+    recovered(rig)
+
+
+@pytest.mark.parametrize(
+    ("request_name", "state"),
+    [
+        ("ProtoOAApplicationAuthReq", "application-auth"),
+        ("ProtoOAAccountAuthReq", "account-auth"),
+        ("ProtoOASymbolsListReq", "symbols"),
+        ("ProtoOASymbolByIdReq", "symbols"),
+        ("ProtoOASubscribeSpotsReq", "restoring"),
+    ],
+)
+def test_an_answer_that_never_comes(rig: Any, request_name: str, state: str) -> None:
+    """Each request has a deadline of ten seconds; after it the connection is made anew."""
+    rig.hang(request_name)
+    rig.service.startService()
+    rig.service.want("EURUSD")
+    rig.until(lambda: rig.state == state)
+    rig.run(9.9)
+    assert rig.state == state
+    rig.until(lambda: rig.state in ("waiting", "connecting"), 0.2)
+    assert rig.counters.request_timeouts == 1
+    assert f"{request_name} was not answered within 10 s" in rig.messages
+    rig.hang(request_name, False)
+    recovered(rig, "EURUSD")
+
+
+def test_a_server_that_answers_nothing_at_all(rig: Any) -> None:
+    """TLS up and then silence: the deadline of the first request ends it."""
+    rig.world.conditions.deaf = True
+    rig.service.startService()
+    rig.run(10.5, 0.05)
+    assert len(rig.net.connections) >= 1 and rig.counters.request_timeouts == 1
+    rig.world.conditions.deaf = False
+    recovered(rig)
+
+
+def test_the_whole_way_has_a_deadline(make_rig: Callable[..., Any]) -> None:
+    """A server that answers each request just in time does not hold the session for ever."""
+    rig = make_rig(rules={"latency_s": 9.0}, request_timeout_s=30.0, live_timeout_s=20.0)
+    rig.service.startService()
+    rig.run(19, 0.1)
+    assert len(rig.net.connections) == 1 and rig.net.open
+    rig.run(2, 0.1)
+    assert "not live within 20 s" in rig.messages
+
+
+def test_half_open(rig: Any) -> None:
+    """A connection that carries nothing any more is noticed within 90 s and replaced."""
+    rig.go_live("EURUSD")
+    rig.run(5)
+    rig.connection.black_hole = True
+    took = rig.until(lambda: rig.status == "disconnected", 90, 0.1)
+    assert 60 <= took <= 90
+    assert rig.listener.lost[-1] == ("upstream-disconnect", None)
+    recovered(rig, "EURUSD")
+    assert rig.connection.keep_alive
+
+
+def test_a_quiet_but_healthy_link_stays(make_rig: Callable[..., Any]) -> None:
+    """No spots wanted, no server heartbeats: the link is asked for a sign of life, and stays."""
+    rig = make_rig(rules={"heartbeat_s": 100_000.0})
+    rig.go_live()
+    rig.run(1800, 0.5)
+    assert len(rig.net.attempts) == 1
+    assert rig.counters.losses == 0
+
+
+def test_heartbeats_every_ten_seconds(rig: Any) -> None:
+    """A server cuts off a client that is silent for 30 s; ours never is."""
+    rig.go_live()
+    rig.run(120, 0.1)
+    beats = rig.sent("ProtoHeartbeatEvent")
+    assert len(beats) >= 11
+    assert all(9.9 < b - a < 10.2 for a, b in pairwise(beats))
+    assert rig.counters.losses == 0
+
+
+def test_heartbeats_are_not_echoed(rig: Any) -> None:
+    """The server's heartbeats are counted and never answered."""
+    rig.go_live()
+    before = len(rig.sent("ProtoHeartbeatEvent"))
+    for _ in range(50):
+        rig.connection.inject(frame(b"\x08\x33"))
+        rig.connection.inject(frame(b"\x08\x33\x12\x00"))
+    rig.run(1)
+    assert rig.counters.heartbeats >= 100
+    assert len(rig.sent("ProtoHeartbeatEvent")) - before <= 1
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        frame(b"\xff\xff\xff\xff"),
+        frame(b"GET / HTTP/1.1\r\n"),
+        frame(b"\x12\x00"),
+        frame(b"\x08\xd3\x10\x12\x03\xff\xff\xff"),
+        frame(b"\x08\xde\x10\x12\x02\x1a\xff"),
+        struct.pack("!I", 15_000_001),
+        struct.pack("!I", 2**31),
+        b"\xff\xff\xff\xff",
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+    ],
+    ids=["no envelope", "text", "no type", "bad spot", "bad error", "too long", "2^31", "2^32-1", "http"],
+)
+def test_garbage_recycles_the_connection(rig: Any, garbage: bytes) -> None:
+    """What cannot be read is counted, the connection is reset at once and made anew; nothing is buffered."""
+    rig.go_live("EURUSD")
+    rig.connection.inject(garbage)
+    assert rig.counters.protocol_errors == 1
+    assert rig.status == "disconnected"
+    assert "garbage" in rig.message
+    recovered(rig, "EURUSD")
+
+
+def test_harmless_oddities_are_tolerated(rig: Any) -> None:
+    """Empty frames, unknown payload types and unknown fields: counted at most."""
+    rig.go_live("EURUSD")
+    rig.connection.inject(frame(b""))
+    rig.connection.inject(frame(b"\x08\x8d\x11\x12\x01\x00"))  # 2189, a type of another release
+    rig.connection.inject(frame(b"\x08\xff\xff\x03\x1a\x01x"))
+    rig.connection.inject(frame(b"\x08\x33\xc0\x3e\x01"))
+    rig.run(1)
+    assert rig.counters.unknown_types == 2 and rig.counters.protocol_errors == 1
+    assert rig.state == "live" and rig.counters.losses == 0
+
+
+def test_a_frame_cut_anywhere_leaves_nothing_behind(make_rig: Callable[..., Any]) -> None:
+    """A connection lost in the middle of a frame: the half frame is forgotten, the next connection is whole."""
+    spot = frame(encode(ProtoOASpotEvent(ctidTraderAccountId=1001, symbolId=1, bid=108_000, ask=108_010)))
+    rig = make_rig(simulator={"symbols": ("EURUSD",)})
+    rig.go_live("EURUSD")
+    for size in range(1, len(spot)):
+        rig.listener.spots.clear()
+        rig.world.conditions.silent_ticks = True
+        rig.connection.inject(spot[:size])
+        assert not rig.listener.spots
+        (rig.connection.reset if size % 2 else rig.connection.finish)()
+        rig.until(lambda: rig.state == "live", 100)
+        rig.connection.inject(spot)
+        assert rig.listener.spots == [(1, 108_000, 108_010, 0)]
+        rig.run(31, 1)  # stable: the next wait is a short one
+    assert rig.net.most_open == 1 and rig.counters.protocol_errors == 0
+
+
+def test_half_a_frame_then_silence(rig: Any) -> None:
+    """A frame that never ends is silence: the link clock ends it."""
+    rig.go_live("EURUSD")
+    rig.connection.inject(b"\x00\x00\x00\x40\x08")
+    rig.connection.black_hole = True
+    rig.until(lambda: rig.status == "disconnected", 90, 0.1)
+    recovered(rig, "EURUSD")
+
+
+def test_events_of_a_dead_connection_change_nothing(rig: Any) -> None:
+    """What arrives after the session gave a connection up is not even read."""
+    rig.go_live("EURUSD")
+    old = rig.connection.client.protocol
+    old.abort()
+    spots = len(rig.listener.spots)
+    old.dataReceived(frame(encode(ProtoOASpotEvent(ctidTraderAccountId=1001, symbolId=1, bid=1, ask=2))))
+    assert len(rig.listener.spots) == spots
+
+
+def test_spots_of_another_account_are_dropped(rig: Any) -> None:
+    """Only our account's spots are relayed."""
+    rig.go_live("EURUSD")
+    spots = len(rig.listener.spots)
+    rig.connection.inject(frame(encode(ProtoOASpotEvent(ctidTraderAccountId=7, symbolId=1, bid=1, ask=2))))
+    assert len(rig.listener.spots) == spots and rig.counters.foreign_spots == 1
+
+
+def test_wait_begins_small_again_only_after_being_stable(rig: Any) -> None:
+    """A server that accepts and soon drops is not hammered: the ceiling grows until a session lasted 30 s."""
+    rig.go_live()
+    waits = []
+    for _ in range(8):
+        rig.run(1)
+        rig.connection.reset()
+        waits.append(rig.until(lambda: rig.state == "live", 100))
+    assert max(waits) > 5
+    rig.run(31)
+    rig.connection.reset()
+    assert rig.until(lambda: rig.state == "live", 100) < 1
+
+
+def test_wall_clock_steps_change_nothing(rig: Any) -> None:
+    """The wall clock jumps an hour forth and back: no timer moves, no false alarm."""
+    rig.go_live("EURUSD")
+    for step in (3600, -7200, 3600):
+        rig.wall_offset_s += step
+        rig.run(120, 0.1)
+    assert rig.counters.losses == 0 and rig.counters.stale_feeds == 0
+    assert len(rig.sent("ProtoHeartbeatEvent")) in range(35, 38)
+
+
+@pytest.mark.parametrize("delay_ms", range(0, 40, 2))
+def test_stopping_in_every_state(make_rig: Callable[..., Any], delay_ms: int) -> None:
+    """Whatever the session is doing, it stops, nothing is left open, nothing is tried again; it can start again."""
+    rig = make_rig(rules={"latency_s": 0.003}, simulator={"symbols": ("EURUSD",)})
+    rig.service.startService()
+    rig.service.want("EURUSD")
+    rig.run(delay_ms / 1000, 0.001)
+    done: list[object] = []
+    rig.service.stopService().addCallback(done.append)
+    rig.run(4, 0.1)
+    assert done and not rig.net.open and rig.state == "stopped"
+    attempts = len(rig.net.attempts)
+    rig.run(70, 10)
+    assert len(rig.net.attempts) == attempts
+    rig.service.startService()
+    rig.until(lambda: rig.state == "live" and rig.upstream_set() == {"EURUSD"})
