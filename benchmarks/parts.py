@@ -18,11 +18,12 @@ from twisted.internet.testing import StringTransport
 
 from benchmarks import report
 from benchmarks.workloads import SYMBOLS, WORKLOADS
+from tickrelay.config import RelaySettings
 from tickrelay.errors import CloseCode
 from tickrelay.openapi.common_pb2 import ProtoMessage
 from tickrelay.openapi.frames import encode
 from tickrelay.openapi.messages_pb2 import ProtoOASpotEvent
-from tickrelay.relay.hub import Hub, Limits
+from tickrelay.relay.hub import Hub
 from tickrelay.relay.outbox import Outbox
 from tickrelay.ticks import Symbol, Tick
 from tickrelay.upstream.counters import Counters
@@ -136,7 +137,7 @@ def new_prices(symbol: Symbol) -> Iterator[Tick]:
 
 def hub_with(encodings: Encodings, way: Encoding, lists: list[list[str]]) -> Hub:
     """A hub whose clients have these subscriptions and a socket that takes everything."""
-    hub = Hub(Time(), encodings, Limits(), "bench")
+    hub = Hub(Time(), encodings, RelaySettings(), "bench")
     by_name = {symbol.name: symbol for symbol in symbols()}
     hub.symbols_loaded(list(by_name.values()))
 

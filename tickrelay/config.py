@@ -359,12 +359,33 @@ class ClientSettings:
         flag="allowed-origins",
         default=("*",),
     )
+    tokens_file: str = setting(
+        "TICKRELAY_TOKENS_FILE",
+        "file with the SHA-256 digests of the tokens that clients need, one a line; without it no token is needed",
+        _path,
+        flag="tokens-file",
+        default="",
+    )
     drain_s: float = setting(
         "TICKRELAY_DRAIN",
         "over which clients are closed when the service stops",
         number(0, 300),
         flag="drain",
         default=8.0,
+        unit="s",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RelaySettings:
+    """The fan-out: the flush, slow clients, what is kept for those who come back."""
+
+    flush_window_s: float = setting(
+        "TICKRELAY_FLUSH_WINDOW",
+        "at least between two writes to a client; more of it costs latency and saves CPU",
+        number(0, 10),
+        flag="flush-window",
+        default=0.0,
         unit="s",
     )
     stuck_timeout_s: float = setting(
@@ -375,6 +396,36 @@ class ClientSettings:
         default=30.0,
         unit="s",
     )
+    max_queued_bytes: int = setting(
+        "TICKRELAY_MAX_QUEUED",
+        "answers that may wait for a client that does not read; ticks never wait",
+        integer(65_536, 1_073_741_824),
+        flag="max-queued",
+        default=4_194_304,
+        unit="bytes",
+    )
+    history_ticks: int = setting(
+        "TICKRELAY_HISTORY",
+        "newest ticks kept of each symbol for clients that resume",
+        integer(0, 1_000_000),
+        flag="history",
+        default=5_000,
+    )
+    history_s: float = setting(
+        "TICKRELAY_HISTORY_AGE",
+        "how old a tick may be that is replayed",
+        number(0, 86_400),
+        flag="history-age",
+        default=300.0,
+        unit="s",
+    )
+    replay_ticks: int = setting(
+        "TICKRELAY_REPLAY",
+        "ticks of a symbol replayed to a client that resumes; who missed more gets a snapshot",
+        integer(0, 1_000_000),
+        flag="replay",
+        default=1_000,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -383,12 +434,13 @@ class Config:
 
     ctrader: CTraderSettings
     clients: ClientSettings
+    relay: RelaySettings
     sources: Mapping[str, str]
 
 
 def settings() -> Iterator[dataclasses.Field[Any]]:
     """Every setting, in the order of the documentation."""
-    for section in (CTraderSettings, ClientSettings):
+    for section in (CTraderSettings, ClientSettings, RelaySettings):
         yield from dataclasses.fields(section)
 
 
@@ -472,7 +524,8 @@ def load(places: Places, *, ctrader: Mapping[str, Any] | None = None) -> Config:
         port, where = _ws_port(places)
         clients = dataclasses.replace(clients, listen=f"tcp:{port}:backlog=1024")
         sources["listen"] = where
-    return Config(ctrader=ctrader_settings, clients=clients, sources=sources)
+    relay = _section(RelaySettings, places, sources, {})
+    return Config(ctrader=ctrader_settings, clients=clients, relay=relay, sources=sources)
 
 
 def _ws_port(places: Places) -> tuple[int, str]:

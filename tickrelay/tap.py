@@ -24,7 +24,7 @@ from tickrelay.clients.factory import ClientFactory
 from tickrelay.clients.service import ClientService
 from tickrelay.config import Config, Places, Secret
 from tickrelay.errors import SettingError
-from tickrelay.relay.hub import Hub, Limits
+from tickrelay.relay.hub import Hub
 from tickrelay.simulator.service import SimulatorService
 from tickrelay.simulator.settings import SimulatorSettings
 from tickrelay.status import FeedState, FeedStatus, Status
@@ -114,8 +114,7 @@ class RelayService(MultiService):
         epoch = secrets.token_hex(3)
         encodings = make_encodings(epoch)
         clock = ReactorTime(reactor)
-        limits = Limits(stuck_timeout_s=config.clients.stuck_timeout_s)
-        self.hub = Hub(clock, encodings, limits, epoch)
+        self.hub = Hub(clock, encodings, config.relay, epoch)
         factory = ClientFactory(self.hub, encodings, config.clients, clock)
         self.clients = ClientService(factory, config.clients.listen, config.sources["listen"], reactor)
         self.upstream: UpstreamService | None = None

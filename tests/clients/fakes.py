@@ -13,8 +13,8 @@ from twisted.python.failure import Failure
 from tests.relay.fakes import EPOCH, FakeFeed, HubTime
 from tickrelay.clients.factory import ClientFactory
 from tickrelay.clients.protocol import ClientProtocol
-from tickrelay.config import ClientSettings
-from tickrelay.relay.hub import Hub, Limits
+from tickrelay.config import ClientSettings, RelaySettings
+from tickrelay.relay.hub import Hub
 from tickrelay.status import FeedState, FeedStatus, Status
 from tickrelay.ticks import Symbol
 from tickrelay.wire.encodings import make_encodings
@@ -46,7 +46,7 @@ class Server:
         self.clock = clock
         encodings = make_encodings(EPOCH)
         time = HubTime(clock)
-        self.hub = Hub(time, encodings, Limits(), EPOCH)
+        self.hub = Hub(time, encodings, RelaySettings(), EPOCH)
         self.feed = FakeFeed()
         self.hub.feed = self.feed
         self.factory = ClientFactory(self.hub, encodings, ClientSettings(**settings), time)

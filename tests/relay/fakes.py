@@ -7,9 +7,10 @@ from typing import Any
 from twisted.internet.task import Clock
 from zope.interface import implementer
 
+from tickrelay.config import RelaySettings
 from tickrelay.errors import CloseCode
 from tickrelay.interfaces import IFeed, SymbolFeed
-from tickrelay.relay.hub import Hub, Limits
+from tickrelay.relay.hub import Hub
 from tickrelay.relay.outbox import Outbox
 from tickrelay.ticks import Symbol
 from tickrelay.wire.encodings import Encoding, Encodings, make_encodings
@@ -126,10 +127,10 @@ class FakeClient:
 class Relay:
     """A hub with five symbols on a clock, and clients in memory."""
 
-    def __init__(self, clock: Clock, limits: Limits | None = None) -> None:
+    def __init__(self, clock: Clock, settings: RelaySettings | None = None) -> None:
         self.clock = clock
         self.encodings: Encodings = make_encodings(EPOCH)
-        self.hub = Hub(HubTime(clock), self.encodings, limits or Limits(), EPOCH)
+        self.hub = Hub(HubTime(clock), self.encodings, settings or RelaySettings(), EPOCH)
         self.feed = FakeFeed()
         self.hub.feed = self.feed
         self.symbols = {name: Symbol(symbol_id=n, name=name) for n, name in enumerate(NAMES, 1)}

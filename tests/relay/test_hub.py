@@ -6,9 +6,9 @@ from twisted.internet.task import Clock
 from zope.interface.verify import verifyObject
 
 from tests.relay.fakes import EPOCH, Relay
+from tickrelay.config import RelaySettings
 from tickrelay.errors import CloseCode
 from tickrelay.interfaces import IFeedListener
-from tickrelay.relay.hub import Limits
 from tickrelay.ticks import Symbol
 
 
@@ -133,7 +133,7 @@ def test_a_stalled_client_gets_the_newest_of_each_symbol_in_one_write(relay: Rel
 
 def test_a_stuck_client_is_closed_and_others_never_notice(clock: Clock) -> None:
     """Nothing drained for the timeout: closed as a slow consumer; a healthy neighbour keeps its stream."""
-    relay = Relay(clock, Limits(stuck_timeout_s=30.0))
+    relay = Relay(clock, RelaySettings(stuck_timeout_s=30.0))
     stuck, healthy = relay.client("EURUSD"), relay.client("EURUSD")
     stuck.stall()
     for n in range(40):
@@ -147,7 +147,7 @@ def test_a_stuck_client_is_closed_and_others_never_notice(clock: Clock) -> None:
 
 def test_a_slow_client_that_drains_is_not_stuck(clock: Clock) -> None:
     """A client that takes a long answer little by little makes progress and stays."""
-    relay = Relay(clock, Limits(stuck_timeout_s=30.0))
+    relay = Relay(clock, RelaySettings(stuck_timeout_s=30.0))
     client = relay.client()
     client.stall()
     client.outbox.write(b"\x81\x02{}" * 200_000)
@@ -160,7 +160,7 @@ def test_a_slow_client_that_drains_is_not_stuck(clock: Clock) -> None:
 
 def test_answers_to_a_client_that_never_reads_are_bounded(clock: Clock) -> None:
     """Frames of its own are queued up to the bound, then the client is closed."""
-    relay = Relay(clock, Limits(max_queued_bytes=100_000))
+    relay = Relay(clock, RelaySettings(max_queued_bytes=100_000))
     client = relay.client()
     client.stall()
     for _ in range(200):

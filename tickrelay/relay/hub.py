@@ -4,11 +4,11 @@ Knows no reactor and no socket: time comes in as callables, bytes go out through
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from zope.interface import implementer
 
+from tickrelay.config import RelaySettings
 from tickrelay.errors import CloseCode
 from tickrelay.interfaces import IFeed, IFeedListener, SymbolFeed
 from tickrelay.relay.channel import UNHEARD, Channel
@@ -19,6 +19,9 @@ from tickrelay.status import FeedState, FeedStatus, Status
 from tickrelay.ticks import Symbol, Tick
 from tickrelay.wire.encodings import Encoding
 from tickrelay.wire.messages import Gap
+
+MAX_REST_S = 0.005
+"""A longer rest after a long flush would add to latency and carry little more."""
 
 
 class Time(Protocol):
@@ -47,18 +50,6 @@ class Observer(Protocol):
         """Upstream refused a symbol that clients subscribe."""
 
 
-@dataclass
-class Limits:
-    """The hub's bounds; `tickrelay.config` has the defaults that count."""
-
-    flush_window_s: float = 0.0
-    max_queued_bytes: int = 4 * 1_048_576
-    stuck_timeout_s: float = 30.0
-    history_ticks: int = 5_000
-    history_ms: int = 300_000
-    replay_ticks: int = 1_000
-
-
 class Counters:
     """Plain integers, read by the metrics."""
 
@@ -78,14 +69,14 @@ class Counters:
 class Hub:
     """The one meeting place of the feed and the clients."""
 
-    def __init__(self, time: Time, encodings: Iterable[Encoding], limits: Limits, epoch: str) -> None:
+    def __init__(self, time: Time, encodings: Iterable[Encoding], settings: RelaySettings, epoch: str) -> None:
         self.feed: IFeed | None = None
         self.observer: Observer | None = None
         self.status = FeedStatus(Status.WS_CONNECTING, FeedState.IDLE)
         self.symbols: Mapping[str, Symbol] = {}
         self.counters = Counters()
-        self.limits = limits
-        self.max_queued_bytes = limits.max_queued_bytes
+        self.settings = settings
+        self.max_queued_bytes = settings.max_queued_bytes
         self.epoch = epoch
         self.channels: dict[str, Channel] = {}
         self.behind: dict[Outbox, float] = {}
@@ -232,14 +223,14 @@ class Hub:
 
     def keep_history(self, channel: Channel) -> None:
         """A client that can resume has subscribed: remember the symbol's ticks from now on."""
-        channel.keep_history(self.limits.history_ticks)
+        channel.keep_history(self.settings.history_ticks)
 
     def missed_since(self, channel: Channel, epoch: str, seq: int) -> Sequence[Tick] | None:
         """What a client missed that stands at *(epoch, seq)*: all of it, or None."""
         if epoch != self.epoch or channel.lost:
             return None
-        oldest_ms = self._time.now_ms() - self.limits.history_ms
-        return channel.since(seq, oldest_ms, self.limits.replay_ticks)
+        oldest_ms = self._time.now_ms() - int(self.settings.history_s * 1000)
+        return channel.since(seq, oldest_ms, self.settings.replay_ticks)
 
     # The outboxes' side.
 
@@ -269,7 +260,7 @@ class Hub:
 
     def sweep(self) -> None:
         """Expel the clients that have drained nothing for too long. Called about once a second."""
-        horizon = self._time.monotonic() - self.limits.stuck_timeout_s
+        horizon = self._time.monotonic() - self.settings.stuck_timeout_s
         for outbox in [outbox for outbox, since in self.behind.items() if since < horizon]:
             self.expel(outbox)
 
@@ -283,8 +274,9 @@ class Hub:
     def flush(self) -> None:
         """Hand out what the turn brought: one write a client.
 
-        The next flush comes not before this one's duration has passed once more, so that under overload at most
-        half of the time is spent sending and each turn carries more; or not before the window that is set.
+        The next flush comes not before this one's duration has passed once more (but no longer than `MAX_REST_S`), so
+        that under overload about half of the time is spent sending and each turn carries more; nor before the window
+        that is set has passed.
         """
         self._scheduled = False
         begun = self._time.monotonic()
@@ -303,7 +295,7 @@ class Hub:
         self.last_spot_s = begun
         self.counters.flushes += 1
         self.counters.flush_s += ended - begun
-        self._flush_not_before = max(ended + (ended - begun), begun + self.limits.flush_window_s)
+        self._flush_not_before = max(ended + min(ended - begun, MAX_REST_S), begun + self.settings.flush_window_s)
 
     # Where a client stands: inside a cohort, or outside with positions.
 
