@@ -281,15 +281,15 @@ def test_a_flush_waits_as_long_as_the_last_one_took(clock: Clock) -> None:
     send = client.outbox.send
 
     def slow(data: bytes) -> int:
-        clock.rightNow += 0.5
+        clock.rightNow += 0.004
         return send(data)
 
     client.outbox.send = slow
     relay.spot("EURUSD", 108_000)
     relay.turn()
     relay.spot("EURUSD", 108_001)
-    relay.turn(0.1)
+    relay.turn(0.001)
     relay.spot("EURUSD", 108_002)
     assert client.sends == 1
-    relay.turn(0.4)
+    relay.turn(0.004)
     assert client.sends == 2
