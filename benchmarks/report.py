@@ -15,8 +15,10 @@ from benchmarks.scenarios import Figure, Figures
 
 BASELINE = "ws"
 
+CANNOT_TEXT = "cannot"
+
 Rows = dict[str, dict[str, Figure | str]]
-"""By contender and column: the median, or the word that stands in its place."""
+"""By contender and column: the median, or `CANNOT_TEXT`. Contenders that took no part have an empty row."""
 
 
 @dataclass(frozen=True)
@@ -69,23 +71,21 @@ decodes its ticks from a TLS connection; the others get theirs as 20-byte record
 finished JSON, which is in their favour."""
 
 
-def collect(rounds: Iterable[dict[str, Figures]], absent: dict[str, str]) -> Rows:
-    """The medians of all rounds; contenders that took no part keep their word in every column."""
+def collect(rounds: Iterable[dict[str, Figures]], absent: Iterable[str]) -> Rows:
+    """The medians of all rounds."""
     seen: dict[str, dict[str, list[Figure | None]]] = {}
     for figures in rounds:
         for name, cells in figures.items():
             for key, figure in cells.items():
                 seen.setdefault(name, {}).setdefault(key, []).append(figure)
     rows: Rows = {name: {key: _median(found) for key, found in cells.items()} for name, cells in seen.items()}
-    for name, word in absent.items():
-        rows[name] = dict.fromkeys((column.key for column in COLUMNS), word)
-    return rows
+    return rows | {name: {} for name in absent}
 
 
 def _median(found: list[Figure | None]) -> Figure | str:
     figures = [figure for figure in found if figure is not None]
     if len(figures) * 2 <= len(found):
-        return "cannot"
+        return CANNOT_TEXT
     middle = statistics.median_low([figure.value for figure in figures])
     return next(figure for figure in figures if figure.value == middle)
 
@@ -99,9 +99,8 @@ def value(rows: Rows, name: str, key: str) -> float | None:
 def table(rows: Rows, columns: Iterable[Column], title: Callable[[str], str], baseline: str | None) -> str:
     """A Markdown table with the columns that anybody has a figure for."""
     shown = [column for column in columns if any(column.key in cells for cells in rows.values())]
-    named = [name for name in rows if any(column.key in rows[name] for column in shown)]
     lines = ["| server | " + " | ".join(column.title for column in shown) + " |", "|---" * (len(shown) + 1) + "|"]
-    for name in named:
+    for name in rows:
         cells = [_cell(rows, name, column, baseline) for column in shown]
         lines.append(f"| {title(name)} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
@@ -128,7 +127,7 @@ def machine(versions: dict[str, str]) -> str:
     )
     lines = [
         f"- {time.strftime('%Y-%m-%d')}, {model}, {os.cpu_count()} cores, {platform.system()} {platform.release()}, "
-        f"Python {platform.python_version()}; load average at the start {os.getloadavg()[2]:.2f} (15 min)",
+        f"Python {platform.python_version()}; load average at the start {os.getloadavg()[0]:.2f}",
     ]
     lines += [f"- {name}: {version}" for name, version in versions.items()]
     return "\n".join(lines)

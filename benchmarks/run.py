@@ -21,7 +21,7 @@ from benchmarks.scenarios import SCENARIOS, Figures, Pass, Scenario
 from benchmarks.session import Session
 
 RESULTS = ROOT / "benchmarks" / "RESULTS.md"
-FULL_S, QUICK_S = 2.0, 1.0
+FULL_S, QUICK_S = 1.5, 1.0
 OWN = "tickrelay"
 
 
@@ -35,8 +35,10 @@ def prepare(names: list[str]) -> tuple[list[Contender], dict[str, str], dict[str
     present, versions, absent = [], {}, {}
     for name in names:
         try:
-            versions[name] = CONTENDERS[name].prepare()
+            version = CONTENDERS[name].prepare()
             present.append(CONTENDERS[name])
+            if version not in versions.values():  # variants share theirs
+                versions[name] = version
         except MissingError as error:
             absent[name] = str(error)
             log(f"{name}: {error}")
@@ -81,18 +83,19 @@ def one_round(contenders: list[Contender], scenarios: list[Scenario], hints: dic
     return figures
 
 
-def document(rows: report.Rows, versions: dict[str, str], machine: str, how: str) -> str:
+def document(rows: report.Rows, absent: dict[str, str], machine: str, how: str) -> str:
     """The whole of RESULTS.md."""
 
     def title(name: str) -> str:
-        return CONTENDERS[name].title
+        return CONTENDERS[name].title + (f" ({absent[name]})" if name in absent else "")
 
+    own = {OWN: rows[OWN]} if OWN in rows else {}
     parts = [
         "# Results",
         f"Written by `make bench`; {how}.",
         report.table(rows, report.COLUMNS, title, report.BASELINE),
         report.NOTES.format(baseline=report.BASELINE),
-        report.table({name: rows[name] for name in rows if name.startswith(OWN)}, report.OWN_COLUMNS, title, None),
+        report.table(own, report.OWN_COLUMNS, title, None),
         targets.check(rows),
         "## Machine and versions",
         machine,
@@ -134,7 +137,7 @@ def main() -> None:
         found.append(one_round(contenders, scenarios, hints))
     minutes = (time.monotonic() - began) / 60
     how = f"medians of {rounds} rounds in one run of {minutes:.0f} minutes" if rounds > 1 else "one round"
-    text = document(report.collect(found, absent), versions, machine, how)
+    text = document(report.collect(found, absent), absent, machine, how)
     print(text)
     partial = options.quick or options.only or options.scenario
     output = options.output or (None if partial else RESULTS)

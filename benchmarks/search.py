@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from benchmarks.processes import BenchError
 from benchmarks.session import Reading, Session
 
 CEILING = 3_200_000
@@ -36,7 +37,10 @@ def max_sustained(session: Session, seconds: float, hint: float = 0.0) -> Maximu
         else:
             lowest_failed = offered
             by_load = seen.starved
-            session.calm()
+            try:
+                session.calm()
+            except BenchError:
+                break  # so far behind that the next rate could not be judged
         low = best.offered if best else 0.0
         if math.isinf(lowest_failed):
             offered = min(offered * growth, CEILING)
