@@ -10,6 +10,7 @@ from twisted.application.service import IService
 from twisted.python import usage
 
 from tickrelay.errors import SettingError
+from tickrelay.replay.tape import Tape
 from tickrelay.simulator.faults import check
 from tickrelay.simulator.service import SimulatorService
 from tickrelay.simulator.settings import SimulatorSettings, from_mapping
@@ -34,6 +35,7 @@ class Options(usage.Options):
         ["client-secret", None, None, "Its secret (sim-secret)."],
         ["access-token", None, None, "Access token of the first user (sim-token)."],
         ["faults", None, None, "File with a fault script, such as: at 30s: drop; at 60s: hang account-auth for 20s."],
+        ["replay", None, None, "Directory of a recording to play instead of the random market (see --speed)."],
         ["control", None, None, "Port of 127.0.0.1 where faults can be ordered over HTTP (none)."],
         ["account-id", None, None, "The first user's account (1001)."],
     ]
@@ -43,6 +45,7 @@ class Options(usage.Options):
     def __init__(self) -> None:
         super().__init__()
         self.fault_lines: list[str] = []
+        self.tape: Tape | None = None
 
     def opt_fault(self, statement: str) -> None:
         """A fault, as in a script; may be given more than once."""
@@ -60,6 +63,8 @@ class Options(usage.Options):
         if self["config"]:
             values.update(_read(self["config"]))
         flags = {name.replace("-", "_"): text for name, text in self.items() if name != "config" and text is not None}
+        if directory := flags.pop("replay", None):
+            self.tape = Tape(directory)
         if "control" in flags:
             flags["control_port"] = flags.pop("control")
         script = [str(values.get("faults", "")), *self.fault_lines]
@@ -98,4 +103,4 @@ def makeService(options: Options) -> IService:
     """Called by twistd."""
     from twisted.internet import reactor
 
-    return _Service(options.settings, reactor)
+    return _Service(options.settings, reactor, recording=options.tape)

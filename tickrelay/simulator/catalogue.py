@@ -38,12 +38,11 @@ class Catalogue:
         assets = dict.fromkeys(name for one in instruments for name in (one.base, one.quote))
         classes = dict.fromkeys(one.asset_class for one in instruments)
         categories = dict.fromkeys((one.category, one.asset_class) for one in instruments)
-        self.asset_ids = {name: number + 1 for number, name in enumerate(assets)}
+        asset_ids = {name: number + 1 for number, name in enumerate(assets)}
         class_ids = {name: number + 1 for number, name in enumerate(classes)}
         category_ids = {name: number + 1 for number, (name, _) in enumerate(categories)}
         self.assets = [
-            ProtoOAAsset(assetId=number, name=name, displayName=name, digits=2)
-            for name, number in self.asset_ids.items()
+            ProtoOAAsset(assetId=number, name=name, displayName=name, digits=2) for name, number in asset_ids.items()
         ]
         self.asset_classes = [
             ProtoOAAssetClass(id=number, name=name, sortingNumber=float(number)) for name, number in class_ids.items()
@@ -59,8 +58,8 @@ class Catalogue:
                 symbolId=one.symbol_id,
                 symbolName=one.name,
                 enabled=one.enabled,
-                baseAssetId=self.asset_ids[one.base],
-                quoteAssetId=self.asset_ids[one.quote],
+                baseAssetId=asset_ids[one.base],
+                quoteAssetId=asset_ids[one.quote],
                 symbolCategoryId=category_ids[one.category],
                 description=one.description,
                 sortingNumber=float(one.symbol_id),
@@ -77,11 +76,6 @@ class Catalogue:
                 description="No longer traded",
             )
         ]
-
-    def between(self, one: int, other: int) -> ProtoOALightSymbol | None:
-        """The symbol that converts between two assets, either way round."""
-        pair = {one, other}
-        return next((s for s in self.light_symbols if {s.baseAssetId, s.quoteAssetId} == pair), None)
 
 
 def _full(one: Instrument, schedule: Schedule, holidays: Iterable[Named]) -> ProtoOASymbol:

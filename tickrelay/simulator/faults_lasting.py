@@ -97,17 +97,17 @@ def burst(world: World, words: Words) -> Undo:
     factor = float(words[0]) if words else 100.0
     if not 0 < factor <= 10_000:
         raise SettingError("a burst is 1 to 10000 times the usual")
-    world.market.rate *= factor
-    world.wake()
+    world.source.rate *= factor
+    world.restart()
 
     def undo() -> None:
-        world.market.rate /= factor
-        world.wake()
+        world.source.rate /= factor
+        world.restart()
 
     return undo
 
 
 def markets_closed(world: World, words: Words) -> Undo:
     """Close every market, as at a weekend; subscriptions still get their technical event."""
-    world.market.shut = True
-    return lambda: setattr(world.market, "shut", False)
+    world.source.shut = True
+    return lambda: setattr(world.source, "shut", False)

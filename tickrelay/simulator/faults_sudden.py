@@ -15,6 +15,7 @@ from tickrelay.openapi.messages_pb2 import (
 )
 from tickrelay.simulator.answers.authority import throw_out
 from tickrelay.simulator.session import Session
+from tickrelay.simulator.source import names
 from tickrelay.simulator.world import World
 
 Words = Sequence[str]
@@ -113,10 +114,10 @@ def token_expired(world: World, words: Words) -> None:
 def symbol_changed(world: World, words: Words) -> None:
     """Change a symbol (default EURUSD; a number after it is its new digits) and say so."""
     name = words[0] if words else "EURUSD"
-    instrument = next((one for one in world.instruments.values() if one.name == name), None)
-    if instrument is None:
+    symbol = names(world.catalogue.light_symbols).get(name)
+    if symbol is None:
         raise SettingError(f"no symbol {name!r}")
-    full = world.catalogue.full_symbols[instrument.symbol_id]
+    full = world.catalogue.full_symbols[symbol.symbolId]
     if len(words) > 1:
         if words[1] not in ("0", "1", "2", "3", "4", "5"):
             raise SettingError(f"a symbol has 0 to 5 digits, not {words[1]!r}")
@@ -124,4 +125,4 @@ def symbol_changed(world: World, words: Words) -> None:
     full.swapLong += 0.1
     for session in _sessions(world):
         for account_id in session.accounts:
-            session.send(ProtoOASymbolChangedEvent(ctidTraderAccountId=account_id, symbolId=[instrument.symbol_id]))
+            session.send(ProtoOASymbolChangedEvent(ctidTraderAccountId=account_id, symbolId=[symbol.symbolId]))

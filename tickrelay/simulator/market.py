@@ -4,36 +4,22 @@ Pure: no timer, no clock. `Market.advance` is told what time it is and returns t
 instruments walk all the time, subscribed or not, so that a price path depends on the seed and on nothing else.
 """
 
+import dataclasses
 import heapq
 import math
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
+from tickrelay.capture.quotes import ASK, BID, BOTH, Quote
 from tickrelay.simulator.assets import AssetWalk, CommonMoves
 from tickrelay.simulator.instruments import ASSETS, Instrument
 from tickrelay.simulator.moods import Burst, activity
 from tickrelay.ticks import PRICE_DIGITS, PRICE_SCALE
 
-BID = 1
-ASK = 2
-BOTH = BID | ASK
-
 CLOSED_CHECK_S = 30.0
 """How often a closed symbol looks whether it opens."""
 CATCH_UP_S = 5.0
 """The most time made good at once (a suspended machine); what lies further back is skipped, prices jump."""
-
-
-@dataclass(slots=True)
-class Quote:
-    """A quote of one symbol, prices in 1/100000; ``changed`` says which sides moved."""
-
-    symbol_id: int
-    time_ms: int
-    bid: int
-    ask: int
-    changed: int
 
 
 class Listing:
@@ -138,9 +124,13 @@ class Market:
         """When the next event is due (Unix seconds)."""
         return self._turns[0][0] if self._turns else self._now_s + CLOSED_CHECK_S
 
-    def hurry(self, symbol_id: int, pace: float) -> None:
-        """From its next event on the symbol makes *pace* events a second (before the rate)."""
-        self.listings[symbol_id].pace = pace
+    def technical(self, symbol_id: int) -> Quote | None:
+        """The last quote, whether the symbol trades at the moment or not."""
+        listing = self.listings[symbol_id]
+        return dataclasses.replace(listing.last, changed=BOTH, session_close=listing.session_close)
+
+    def subscribed(self, now_s: float, speed: float) -> None:
+        """The market does not care who watches."""
 
     def restart(self) -> None:
         """Draw every waiting time anew: after a change of rate, which would else take effect one event later."""

@@ -21,18 +21,27 @@ from tickrelay.simulator.control import Control
 from tickrelay.simulator.factory import SimulatorFactory
 from tickrelay.simulator.faults import Faults
 from tickrelay.simulator.settings import SimulatorSettings
-from tickrelay.simulator.world import World
+from tickrelay.simulator.world import Recording, World
 
 
 class SimulatorService(Service):
-    """A cTrader server on a TLS port. *now* gives Unix seconds; by default the reactor does."""
+    """A cTrader server on a TLS port. *now* gives Unix seconds; by default the reactor does. A *recording* is played
+    instead of the random market.
+    """
 
     _log = Logger()
 
-    def __init__(self, settings: SimulatorSettings, reactor: Any, now: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self,
+        settings: SimulatorSettings,
+        reactor: Any,
+        now: Callable[[], float] | None = None,
+        recording: Recording | None = None,
+    ) -> None:
         self.settings = settings
         self._reactor = reactor
         self._now = now or reactor.seconds
+        self._recording = recording
         self._certificate: ServerCertificate | None = None
         self._ports: list[IListeningPort] = []
         self._own_ca_file: Path | None = None
@@ -66,7 +75,7 @@ class SimulatorService(Service):
             return
         self._write_ca()
         assert self._certificate is not None
-        self.world = World(self.settings, self._now)
+        self.world = World(self.settings, self._now, self._recording)
         factory = SimulatorFactory(self.world, self._reactor)
         self.faults = Faults(self.world, self._reactor)
         self._ports.append(self._bind("port", self.settings.port, factory))
@@ -93,6 +102,8 @@ class SimulatorService(Service):
             self.world.stop()
         if self.faults is not None:
             self.faults.clear()
+        if self._recording is not None:
+            self._recording.close()
         if self.world is not None:
             for session in list(self.world.sessions.values()):
                 session.close()

@@ -104,8 +104,6 @@ class SimulatorSettings:
     """Further grants, besides the one of the settings above."""
     faults: str = ""
     """A fault script (see `tickrelay.simulator.script`); its times count from the start."""
-    replay: str = ""
-    """A directory of recordings to play instead of the market."""
     rules: Rules = field(default_factory=Rules)
 
     def __post_init__(self) -> None:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from twisted.internet.interfaces import IDelayedCall
 
+from tickrelay.capture.quotes import ASK, BID, Quote
 from tickrelay.openapi import frames
 from tickrelay.openapi.messages_pb2 import ProtoOASpotEvent
-from tickrelay.simulator.market import ASK, BID, Listing, Quote
 
 if TYPE_CHECKING:
     from tickrelay.simulator.session import Session
@@ -59,23 +59,25 @@ class SpotFrames:
                 event.bid = quote.bid
             if quote.changed & ASK or subscription.missed:
                 event.ask = quote.ask
-            if self._timestamps and subscription.timestamps:
+            if quote.session_close:
+                event.sessionClose = quote.session_close
+            if self._timestamps and subscription.timestamps and quote.time_ms:
                 event.timestamp = quote.time_ms
             found = self._frames[key] = frames.encode(event)
         subscription.missed = False
         return found
 
 
-def technical_event(listing: Listing, subscription: Subscription) -> ProtoOASpotEvent:
+def technical_event(quote: Quote, subscription: Subscription) -> ProtoOASpotEvent:
     """The event that follows a subscription, whether the market is open or shut."""
-    last = listing.last
     event = ProtoOASpotEvent(
         ctidTraderAccountId=subscription.account_id,
-        symbolId=last.symbol_id,
-        bid=last.bid,
-        ask=last.ask,
-        sessionClose=listing.session_close,
+        symbolId=quote.symbol_id,
+        bid=quote.bid,
+        ask=quote.ask,
     )
-    if subscription.timestamps:
-        event.timestamp = last.time_ms
+    if quote.session_close:
+        event.sessionClose = quote.session_close
+    if subscription.timestamps and quote.time_ms:
+        event.timestamp = quote.time_ms
     return event

@@ -2,27 +2,41 @@
 
 import dataclasses
 import random
+from collections import defaultdict
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from tickrelay.capture.quotes import Quote
+from tickrelay.openapi.model_pb2 import ProtoOALightSymbol
 from tickrelay.schedule import Schedule
 from tickrelay.simulator.accounts import Accounts
 from tickrelay.simulator.catalogue import Catalogue
 from tickrelay.simulator.conditions import Conditions
 from tickrelay.simulator.hours import HOLIDAYS, HOURS, ROUND_THE_CLOCK, Named
 from tickrelay.simulator.instruments import Instrument, chosen
-from tickrelay.simulator.market import Market, Quote
+from tickrelay.simulator.market import Market
 from tickrelay.simulator.settings import SimulatorSettings
+from tickrelay.simulator.source import Listings, Source
 from tickrelay.simulator.spots import SpotFrames, Subscription
 
 if TYPE_CHECKING:
     from tickrelay.simulator.session import Session
 
+
+class Recording(Source, Listings, Protocol):
+    """A source that brings its own catalogue."""
+
+    def close(self) -> None:
+        """Let go of the files."""
+
+
 HOLD_S = 0.2
 """How long reordered ticks are held."""
+IDLE_S = 60.0
+"""While nothing is due, the market looks again after this time."""
 TURN_S = 0.005
 """The market wakes at most this often; what fell due meanwhile is sent together."""
 
@@ -32,32 +46,52 @@ class World:
 
     _log = Logger()
 
-    def __init__(self, settings: SimulatorSettings, now: Callable[[], float]) -> None:
+    def __init__(
+        self, settings: SimulatorSettings, now: Callable[[], float], recording: Recording | None = None
+    ) -> None:
         self.settings = settings
         self.rules = settings.rules
         self.now = now
         self.random = random.Random(f"{settings.seed}/world")
         self.conditions = Conditions()
         self.accounts = Accounts(settings, now())
-        self.instruments = {one.symbol_id: one for one in chosen(settings.symbols)}
         self.started_s = now()
-        self.market = Market(
-            list(self.instruments.values()),
+        self.source: Source
+        self.catalogue: Listings
+        if recording is not None:
+            self.source = self.catalogue = recording
+        else:
+            self.source, self.catalogue = self._make_market()
+        self.sessions: dict[int, Session] = {}
+        self.watchers: list[Callable[[list[Quote]], None]] = []
+        """Called with the quotes of each turn, before they are sent."""
+        self._spots: defaultdict[int, dict[tuple[int, int], Subscription]] = defaultdict(dict)
+        self._listed: list[ProtoOALightSymbol] = []
+        self._trades: set[int] = set()
+        self._clock: IReactorTime | None = None
+        self._turn: IDelayedCall | None = None
+        self._connections = 0
+        self._held: list[Quote] = []
+
+    def _make_market(self) -> tuple[Market, Catalogue]:
+        settings = self.settings
+        instruments = chosen(settings.symbols)
+        market = Market(
+            instruments,
             seed=settings.seed,
             now_s=self.started_s,
             rate=settings.rate,
             hours=lambda instrument: self.schedule(instrument).is_open,
         )
-        self.market.catch_up_s *= settings.speed
-        self.catalogue = Catalogue(self.instruments.values(), self.schedule, self._holidays)
-        self.sessions: dict[int, Session] = {}
-        self.watchers: list[Callable[[list[Quote]], None]] = []
-        """Called with the quotes of each turn, before they are sent."""
-        self._spots: dict[int, dict[tuple[int, int], Subscription]] = {i: {} for i in self.instruments}
-        self._clock: IReactorTime | None = None
-        self._turn: IDelayedCall | None = None
-        self._connections = 0
-        self._held: list[Quote] = []
+        market.catch_up_s *= settings.speed
+        return market, Catalogue(instruments, self.schedule, self._holidays)
+
+    def trades(self, symbol_id: int) -> bool:
+        """Is there such a symbol, and is it enabled?"""
+        if self._listed is not self.catalogue.light_symbols:  # a recording can bring a new list
+            self._listed = self.catalogue.light_symbols
+            self._trades = {symbol.symbolId for symbol in self._listed if symbol.enabled}
+        return symbol_id in self._trades
 
     # time
 
@@ -85,21 +119,25 @@ class World:
             self._turn = None
         self._clock = None
 
-    def wake(self) -> None:
+    def restart(self) -> None:
         """The market's rate has changed: draw the waiting times anew."""
-        self.market.restart()
+        self.source.restart()
+        self.wake()
+
+    def wake(self) -> None:
+        """Something may be due earlier than it was."""
         if self._turn is not None:
             self._turn.cancel()
             self._wait()
 
     def _wait(self) -> None:
         assert self._clock is not None
-        wait_s = (self.market.next_s - self.market_now()) / self.settings.speed
-        self._turn = self._clock.callLater(max(TURN_S, wait_s), self._next_turn)
+        wait_s = (self.source.next_s - self.market_now()) / self.settings.speed
+        self._turn = self._clock.callLater(min(max(TURN_S, wait_s), IDLE_S), self._next_turn)
 
     def _next_turn(self) -> None:
         self._turn = None
-        self.publish(self.market.advance(self.market_now()))
+        self.publish(self.source.advance(self.market_now()))
         if self._clock is not None:
             self._wait()
 
@@ -126,7 +164,7 @@ class World:
 
     def subscription(self, number: int, account_id: int, symbol_id: int) -> Subscription | None:
         """The live subscription of one account on one connection; None also while only late ticks are due."""
-        found = self._spots[symbol_id].get((number, account_id))
+        found = self._spots.get(symbol_id, {}).get((number, account_id))
         return None if found is None or found.ending is not None else found
 
     def subscribe(self, subscription: Subscription, symbol_id: int) -> None:
@@ -182,7 +220,7 @@ class World:
         timestamps = not self.conditions.no_timestamps
         batches: dict[Session, list[bytes]] = {}
         for quote in quotes:
-            subscriptions = self._spots[quote.symbol_id]
+            subscriptions = self._spots.get(quote.symbol_id)
             if not subscriptions:
                 continue
             frames = SpotFrames(quote, timestamps)

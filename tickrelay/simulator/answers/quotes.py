@@ -24,7 +24,7 @@ def subscribe_spots(session: "Session", request: ProtoOASubscribeSpotsReq) -> Se
     world, account_id = session.world, request.ctidTraderAccountId
     check_account(session, account_id)
     wanted = list(dict.fromkeys(request.symbolId))
-    known = [i for i in wanted if i in world.instruments and world.instruments[i].enabled]
+    known = [i for i in wanted if world.trades(i)]
     if len(known) < len(wanted) and (world.rules.unknown_symbol_fails_batch or not known):
         raise Refusal("SYMBOL_NOT_FOUND", "Symbol is not found", account_id=account_id)
     fresh = [i for i in known if world.subscription(session.number, account_id, i) is None]
@@ -34,8 +34,11 @@ def subscribe_spots(session: "Session", request: ProtoOASubscribeSpotsReq) -> Se
     for symbol_id in fresh:
         subscription = Subscription(session, account_id, request.subscribeToSpotTimestamp)
         world.subscribe(subscription, symbol_id)
-        if not world.conditions.silent_ticks:
-            events.append(technical_event(world.market.listings[symbol_id], subscription))
+        last = world.source.technical(symbol_id)
+        if last is not None and not world.conditions.silent_ticks:
+            events.append(technical_event(last, subscription))
+    world.source.subscribed(world.market_now(), world.settings.speed)
+    world.wake()
     return [ProtoOASubscribeSpotsRes(ctidTraderAccountId=account_id), *events]
 
 
@@ -44,9 +47,7 @@ def unsubscribe_spots(session: "Session", request: ProtoOAUnsubscribeSpotsReq) -
     world, account_id = session.world, request.ctidTraderAccountId
     check_account(session, account_id)
     wanted = dict.fromkeys(request.symbolId)
-    held = [
-        i for i in wanted if i in world.instruments and world.subscription(session.number, account_id, i) is not None
-    ]
+    held = [i for i in wanted if world.subscription(session.number, account_id, i) is not None]
     if len(held) < len(wanted) and not world.rules.unsubscribe_unknown_ok:
         raise Refusal("NOT_SUBSCRIBED_TO_SPOTS", account_id=account_id)
     for symbol_id in held:

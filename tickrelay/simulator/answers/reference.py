@@ -26,6 +26,7 @@ from tickrelay.openapi.messages_pb2 import (
 from tickrelay.openapi.model_pb2 import ProtoOATrader
 from tickrelay.simulator.answers.authority import check_account
 from tickrelay.simulator.refusal import Refusal
+from tickrelay.simulator.source import asset_ids, between
 
 if TYPE_CHECKING:
     from tickrelay.simulator.session import Session
@@ -62,9 +63,9 @@ def symbols_for_conversion(session: "Session", request: ProtoOASymbolsForConvers
     account_id = request.ctidTraderAccountId
     check_account(session, account_id)
     catalogue = session.world.catalogue
-    first, last, dollar = request.firstAssetId, request.lastAssetId, catalogue.asset_ids.get("USD", 0)
+    first, last, dollar = request.firstAssetId, request.lastAssetId, asset_ids(catalogue).get("USD", 0)
     for path in (((first, last),), ((first, dollar), (dollar, last))):
-        chain = [symbol for one, other in path if (symbol := catalogue.between(one, other))]
+        chain = [symbol for one, other in path if (symbol := between(catalogue, one, other))]
         if len(chain) == len(path):
             return [ProtoOASymbolsForConversionRes(ctidTraderAccountId=account_id, symbol=chain)]
     raise Refusal("ENTITY_NOT_FOUND", "No conversion chain", account_id=account_id)
@@ -107,7 +108,7 @@ def trader(session: "Session", request: ProtoOATraderReq) -> Sequence[Message]:
             trader=ProtoOATrader(
                 ctidTraderAccountId=account_id,
                 balance=1_000_000,
-                depositAssetId=session.world.catalogue.asset_ids.get("USD", 1),
+                depositAssetId=asset_ids(session.world.catalogue).get("USD", 1),
                 leverageInCents=10_000,
                 traderLogin=account.login or 5_000_000 + account_id,
                 brokerName="Simulated",

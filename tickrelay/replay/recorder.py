@@ -1,0 +1,154 @@
+"""Records each frame that comes from cTrader, and never gets in its way.
+
+`Recorder.frame` only appends a line to a buffer. A timer hands the buffer to a thread, one write at a time. A disk
+that is full, failing or too slow stops the recording with an alarm (logged, `alarm`, `lost`), and it is tried again
+later; the relay goes on.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from tickrelay.capture.records import CATALOGUE, record_line
+from tickrelay.openapi import registry
+from tickrelay.openapi.messages_pb2 import ProtoOASymbolsListRes
+from tickrelay.replay.segments import SegmentWriter
+
+WRITE_EVERY_S = 0.25
+"""What a killed process loses at most."""
+RETRY_S = 30.0
+MAX_PENDING_BYTES = 8_388_608
+"""More than this not yet on its way to the disk, and the disk counts as too slow."""
+MAX_HEAD_BYTES = 33_554_432
+
+_SYMBOLS_LIST = registry.lookup(ProtoOASymbolsListRes).number
+
+InThread = Callable[..., "Deferred[Any]"]
+
+
+class Recorder:
+    """Writes a recording into *directory*. *now* gives Unix seconds; *in_thread* runs a function away from the reactor.
+
+    Call `start`, then `frame` for each frame, `stop` at the end (its Deferred fires when the last segment is closed).
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        directory: Path | str,
+        clock: IReactorTime,
+        now: Callable[[], float],
+        in_thread: InThread,
+        *,
+        segment_bytes: int = 67_108_864,
+        keep_free_bytes: int = 268_435_456,
+        max_bytes: int = 0,
+    ) -> None:
+        self.directory = Path(directory)
+        self._clock = clock
+        self._now = now
+        self._in_thread = in_thread
+        self._writer = SegmentWriter(
+            self.directory, segment_bytes=segment_bytes, keep_free_bytes=keep_free_bytes, max_bytes=max_bytes
+        )
+        self._pending: list[bytes] = []
+        self._pending_bytes = 0
+        self._head: dict[int, list[bytes]] = {}
+        self._writing: Deferred[Any] | None = None
+        self._retry_at_s = 0.0
+        self._timer = LoopingCall(self._write)
+        self._timer.clock = clock
+        self.alarm = ""
+        """Why nothing is recorded at the moment; empty when all is well."""
+        self.recorded = 0
+        """Frames handed to the system."""
+        self.lost = 0
+        """Frames that were not recorded for an alarm's reason."""
+
+    def start(self) -> None:
+        """Begin to record."""
+        self._timer.start(WRITE_EVERY_S, now=False)
+
+    def stop(self) -> "Deferred[Any]":
+        """Write what is left and close the segment."""
+        if self._timer.running:
+            self._timer.stop()
+        before = self._writing if self._writing is not None else maybeDeferred(lambda: None)
+        return before.addCallback(lambda _: self._write(last=True)).addCallback(lambda _: self._close())
+
+    def frame(self, frame: bytes) -> None:
+        """A frame came in. Never raises, never blocks."""
+        number, line = record_line(frame, self._now())
+        if number in CATALOGUE:
+            self._remember(number, line)
+        if self.alarm:
+            self.lost += 1
+            return
+        self._pending.append(line)
+        self._pending_bytes += len(line)
+        if self._pending_bytes > MAX_PENDING_BYTES:
+            self._fail(f"the disk is too slow: {self._pending_bytes:,} bytes wait to be written")
+
+    def _remember(self, number: int, line: bytes) -> None:
+        """Keep what describes the symbols: each segment begins with it."""
+        if number == _SYMBOLS_LIST:
+            self._head.clear()  # a new session: what was known of ids is void
+        lines = self._head.setdefault(number, [])
+        lines.append(line)
+        while sum(map(len, lines)) > MAX_HEAD_BYTES:
+            lines.pop(0)
+
+    def _write(self, last: bool = False) -> "Deferred[Any]":
+        if self.alarm:
+            if last or self._clock.seconds() < self._retry_at_s:
+                return maybeDeferred(lambda: None)
+            self._log.info("trying to record again into {directory}", directory=str(self.directory))
+        if self._writing is not None or not (self._pending or self.alarm):
+            return maybeDeferred(lambda: None)
+        lines, self._pending = self._pending, []
+        count, self._pending_bytes = len(lines), 0
+        head = b"".join(line for kept in self._head.values() for line in kept)
+        self._writing = self._in_thread(self._writer.write, b"".join(lines), head, self._now())
+        return self._writing.addCallbacks(self._wrote, self._failed, callbackArgs=(count,), errbackArgs=(count,))
+
+    def _wrote(self, _: object, count: int) -> None:
+        self._writing = None
+        self.recorded += count
+        if self.alarm:
+            self._log.info("recording again; {lost} frames were lost", lost=self.lost)
+            self.alarm = ""
+
+    def _failed(self, failure: Failure, count: int) -> None:
+        self._writing = None
+        self.lost += count
+        error = failure.value
+        self._fail(str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}")
+
+    def _fail(self, reason: str) -> None:
+        self.lost += len(self._pending)
+        self._pending.clear()
+        self._pending_bytes = 0
+        self._retry_at_s = self._clock.seconds() + RETRY_S
+        if self.alarm != reason:
+            self._log.error(
+                "not recording into {directory}: {reason}; trying again every {retry} s",
+                directory=str(self.directory),
+                reason=reason,
+                retry=RETRY_S,
+            )
+        self.alarm = reason
+        if self._writing is None:
+            self._writer.abandon()
+
+    def _close(self) -> "Deferred[Any]":
+        closing = self._in_thread(self._writer.close)
+        return closing.addErrback(
+            lambda failure: self._log.error("the recording was not closed: {reason}", reason=str(failure.value))
+        )
