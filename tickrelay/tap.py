@@ -20,6 +20,7 @@ from twisted.logger import Logger
 from twisted.python import usage
 
 from tickrelay import config
+from tickrelay.clients import tokens
 from tickrelay.clients.factory import ClientFactory
 from tickrelay.clients.service import ClientService
 from tickrelay.config import Config, Places, Secret
@@ -115,13 +116,15 @@ class RelayService(MultiService):
         encodings = make_encodings(epoch)
         clock = ReactorTime(reactor)
         self.hub = Hub(clock, encodings, config.relay, epoch)
-        factory = ClientFactory(self.hub, encodings, config.clients, clock)
-        self.clients = ClientService(factory, config.clients.listen, config.sources["listen"], reactor)
+        self._factory = ClientFactory(self.hub, encodings, config.clients, clock)
+        self.clients = ClientService(self._factory, config.clients.listen, config.sources["listen"], reactor)
         self.upstream: UpstreamService | None = None
 
     def privilegedStartService(self) -> None:
         """Bind the ports while the process may still have the rights to, and before anything connects."""
         try:
+            if self._config.clients.tokens_file:
+                self._factory.tokens = tokens.load(self._config.clients.tokens_file)
             self.clients.listen()
             settings = self._config.ctrader
             if self._simulator is not None:
