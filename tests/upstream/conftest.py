@@ -397,15 +397,15 @@ class Rig:
 
     def symbol_id(self, name: str) -> int:
         """The id of a symbol."""
-        return next(i for i, one in self.world.instruments.items() if one.name == name)
+        return next(symbol.symbol_id for symbol in self.listener.symbols if symbol.name == name)
 
     def upstream_set(self) -> set[str]:
         """The names that the simulator holds subscriptions of, on live connections."""
         return {
-            self.world.instruments[symbol_id].name
+            symbol.name
             for number in self.world.sessions
-            for symbol_id in self.world.instruments
-            if self.world.subscription(number, self.settings.account_id, symbol_id) is not None
+            for symbol in self.listener.symbols
+            if self.world.subscription(number, self.settings.account_id, symbol.symbol_id) is not None
         }
 
     def refuse(self, request: str, code: str, description: str = "", **more: Any) -> None:

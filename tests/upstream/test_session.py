@@ -22,7 +22,7 @@ def test_the_way_to_live(rig: Any) -> None:
         ("status", "ctrader-connecting", "application-auth"),
         ("status", "ctrader-connecting", "account-auth"),
         ("status", "ctrader-connecting", "symbols"),
-        ("symbols", len(rig.world.instruments)),
+        ("symbols", len(rig.world.catalogue.light_symbols)),
         ("status", "connected", "restoring"),
         ("confirmed", "EURUSD"),
         ("status", "connected", "live"),

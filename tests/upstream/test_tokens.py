@@ -1,0 +1,96 @@
+"""The token file: complete or not at all, never in the way of a start."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tickrelay.config import Secret
+from tickrelay.upstream.tokens import TokenFileError, Tokens, TokenStore
+
+
+def store(path: Path, access: str = "a", refresh: str = "r") -> TokenStore:
+    """A store with configured tokens."""
+    return TokenStore(Secret(access), Secret(refresh), str(path), lambda: 1000.0)
+
+
+def test_without_a_file_the_configured_tokens_are_used(tmp_path: Path) -> None:
+    """No file: the settings."""
+    tokens = store(tmp_path / "t").load()
+    assert (tokens.access.reveal(), tokens.refresh.reveal(), tokens.expires_at_s) == ("a", "r", 0)
+
+
+def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
+    """A renewed pair comes back, also in another process."""
+    store(tmp_path / "t").renewed("a2", "r2", 500)
+    tokens = store(tmp_path / "t").load()
+    assert (tokens.access.reveal(), tokens.refresh.reveal(), tokens.expires_at_s) == ("a2", "r2", 1500)
+
+
+def test_new_configured_tokens_win_over_an_old_file(tmp_path: Path) -> None:
+    """An operator who sets new tokens is not overruled by what was renewed from the old ones."""
+    store(tmp_path / "t").renewed("a2", "r2", 500)
+    assert store(tmp_path / "t", access="fresh").load().access.reveal() == "fresh"
+
+
+def test_a_file_of_another_program_wins(tmp_path: Path) -> None:
+    """Without a mark of where it came from, the file is what counts."""
+    (tmp_path / "t").write_text('{"accessToken": "x"}')
+    tokens = store(tmp_path / "t").load()
+    assert tokens.access.reveal() == "x" and not tokens.refresh
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"accessToken": 5}', "{}", "\udcff"])
+def test_a_broken_file_is_passed_over(tmp_path: Path, content: str) -> None:
+    """Never a crash: the configured tokens are tried."""
+    (tmp_path / "t").write_bytes(content.encode("utf-8", "surrogateescape"))
+    assert store(tmp_path / "t").load().access.reveal() == "a"
+
+
+def test_a_pair_that_cannot_be_written_is_kept_in_memory_and_written_later(tmp_path: Path) -> None:
+    """The disk is full at the worst moment: the pair is used, and saved as soon as it can be."""
+    path = tmp_path / "d" / "t"
+    kept = store(path)
+    with pytest.raises(TokenFileError, match="cannot write the token file"):
+        kept.renewed("a2", "r2", 500)
+    assert kept.load().access.reveal() == "a2"
+    path.parent.mkdir()
+    assert kept.load().access.reveal() == "a2"
+    assert json.loads(path.read_text())["accessToken"] == "a2"
+
+
+def test_a_failed_write_leaves_the_old_file_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A crash before the rename: the old file stands, no temporary file is left."""
+    kept = store(tmp_path / "t")
+    kept.renewed("a2", "r2", 500)
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", fail)
+    with pytest.raises(TokenFileError):
+        kept.renewed("a3", "r3", 500)
+    monkeypatch.undo()
+    assert json.loads((tmp_path / "t").read_text())["accessToken"] == "a2"
+    assert [p.name for p in tmp_path.iterdir()] == ["t"]
+
+
+def test_without_a_path_tokens_live_in_memory() -> None:
+    """No file configured: the renewed pair is used until the process ends."""
+    kept = TokenStore(Secret("a"), Secret("r"), "", lambda: 1000.0)
+    kept.prepare()
+    kept.renewed("a2", "r2", 5)
+    assert kept.load().access.reveal() == "a2"
+
+
+def test_ends_soon() -> None:
+    """Three days before the end; a token whose end is not known never ends soon."""
+    day = 86_400
+    assert Tokens(Secret("a"), Secret(""), 3 * day).ends_soon(1)
+    assert not Tokens(Secret("a"), Secret(""), 3 * day).ends_soon(-1)
+    assert not Tokens(Secret("a"), Secret("")).ends_soon(1e12)
+
+
+def test_tokens_do_not_print() -> None:
+    """A pair in a log line shows nothing."""
+    assert "canary" not in repr(Tokens(Secret("canary"), Secret("canary")))
