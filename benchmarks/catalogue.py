@@ -30,7 +30,6 @@ WS_VERSION = "8.23.0"
 
 
 def _run(*command: str) -> str:
-    CACHE.mkdir(exist_ok=True)
     done = subprocess.run(command, cwd=CACHE, capture_output=True, text=True, timeout=600)
     if done.returncode:
         raise MissingError("uninstallable")

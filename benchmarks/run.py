@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks import report, targets
 from benchmarks.catalogue import CONTENDERS
-from benchmarks.contender import Contender, MissingError
+from benchmarks.contender import CACHE, Contender, MissingError
 from benchmarks.processes import ROOT, BenchError
 from benchmarks.scenarios import SCENARIOS, Figures, Pass, Scenario
 from benchmarks.session import Session
@@ -32,7 +32,10 @@ def log(text: str) -> None:
 
 def prepare(names: list[str]) -> tuple[list[Contender], dict[str, str], dict[str, str]]:
     """Install or find each: who takes part, their versions, and a word for each that does not."""
-    present, versions, absent = [], {}, {}
+    present: list[Contender] = []
+    versions: dict[str, str] = {}
+    absent: dict[str, str] = {}
+    CACHE.mkdir(exist_ok=True)
     for name in names:
         try:
             version = CONTENDERS[name].prepare()

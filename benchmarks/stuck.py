@@ -13,7 +13,7 @@ import sys
 import time
 
 from benchmarks.catalogue import CONTENDERS
-from benchmarks.contender import Contender, MissingError
+from benchmarks.contender import CACHE, Contender, MissingError
 from benchmarks.processes import BenchError
 from benchmarks.relay import stuck_contender
 from benchmarks.report import machine
@@ -90,6 +90,7 @@ def main() -> None:
     parser.add_argument("--only", default="tickrelay", help=f"contenders, of {','.join(CONTENDERS)}")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda number, at: sys.exit(f"stopped by signal {number}"))
+    CACHE.mkdir(exist_ok=True)
     print("| server | " + " | ".join(title for title, _ in COLUMNS) + " |\n" + "|---" * (len(COLUMNS) + 1) + "|")
     for name in options.only.split(","):
         contender = stuck_contender(options.seconds + PATIENCE_S) if name == "tickrelay" else CONTENDERS[name]
