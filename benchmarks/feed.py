@@ -47,7 +47,6 @@ class Records:
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setblocking(False)
 
     def send(self, data: bytearray) -> int:
@@ -178,10 +177,12 @@ def run(wire: Wire) -> None:
 
 
 def accept(port: int) -> socket.socket:
-    """The one connection of the contender."""
+    """The one connection of the contender; a tick leaves when it is written, not when the one before was acknowledged."""
     with socket.create_server(("127.0.0.1", port)) as server:
         print("listening", flush=True)
-        return server.accept()[0]
+        sock = server.accept()[0]
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return sock
 
 
 def main() -> None:
