@@ -315,13 +315,14 @@ class Rig:
         clock: Clock,
         simulator: dict[str, Any] | None = None,
         rules: dict[str, Any] | None = None,
+        start_s: float = START_S,
         **settings: Any,
     ) -> None:
         self.clock = clock
-        self.wall_offset_s = START_S
+        self.wall_offset_s = start_s
         rules = {"unknown_field_every": 0, **(rules or {})}
         self.world = World(
-            SimulatorSettings(rules=Rules(**rules), **(simulator or {})), lambda: START_S + clock.seconds()
+            SimulatorSettings(rules=Rules(**rules), **(simulator or {})), lambda: start_s + clock.seconds()
         )
         self.net = MemoryNet(clock, SimulatorFactory(self.world, clock))
         self.listener = RecordingListener()

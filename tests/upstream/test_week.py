@@ -1,0 +1,88 @@
+"""Whole weeks on a clock: weekend, Sunday open, daylight-saving change, holiday. No false alarm, no freeze missed."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+NEW_YORK = ZoneInfo("America/New_York")
+DAY_S = 86_400
+
+
+def skip_ahead(rig: Any, seconds: float, until: Callable[[], bool] = lambda: False) -> float:
+    """Let time pass from timer to timer; ends early when *until* holds. Returns how much passed."""
+    clock = rig.clock
+    start = clock.seconds()
+    while clock.seconds() - start < seconds and not until():
+        calls = clock.getDelayedCalls()
+        clock.advance(max(0.0, min(call.getTime() for call in calls) - clock.seconds()))
+    return float(clock.seconds() - start)
+
+
+def week_rig(make_rig: Callable[..., Any], begin: datetime, symbols: tuple[str, ...]) -> Any:
+    """A rig whose market keeps real hours, from a moment on; the pace is a sixth of the usual, to be quick."""
+    return make_rig(
+        start_s=begin.timestamp(),
+        simulator={"symbols": symbols, "schedule": "real", "rate": 0.15},
+        heartbeat_s=25.0,
+    ).go_live(*symbols)
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [
+        datetime(2025, 10, 30, 9, tzinfo=NEW_YORK),  # winter time begins on Sunday 2 November
+        datetime(2026, 3, 5, 9, tzinfo=NEW_YORK),  # summer time begins on Sunday 8 March
+        datetime(2025, 12, 19, 12, tzinfo=NEW_YORK),  # a weekend, Christmas, and the days around it
+    ],
+    ids=["winter", "summer", "christmas"],
+)
+def test_a_week_without_a_false_alarm(make_rig: Callable[..., Any], begin: datetime) -> None:
+    """A week of a market that opens and closes: one connection, nothing asked for again, no alarm."""
+    rig = week_rig(make_rig, begin, ("EURUSD", "XAUUSD", "US500"))
+    skip_ahead(rig, 7 * DAY_S)
+    assert rig.counters.stale_feeds == 0 and rig.counters.stale_symbols == 0
+    assert len(rig.net.attempts) == 1 and rig.counters.losses == 0
+    assert rig.sent("ProtoOAUnsubscribeSpotsReq") == []
+    assert rig.listener.lost == []
+    assert rig.counters.spots > 30_000
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        datetime(2025, 10, 31, 11, tzinfo=NEW_YORK),
+        datetime(2025, 11, 2, 19, tzinfo=NEW_YORK),
+        datetime(2025, 11, 4, 3, tzinfo=NEW_YORK),
+    ],
+    ids=["friday", "sunday evening, an hour later than last week", "at night"],
+)
+def test_a_freeze_in_an_open_market_is_found(make_rig: Callable[..., Any], moment: datetime) -> None:
+    """Within the deadline of the symbols' own rhythm, and a new connection when asking again does not help."""
+    begin = datetime(2025, 10, 30, 9, tzinfo=NEW_YORK)
+    rig = week_rig(make_rig, begin, ("EURUSD", "XAUUSD"))
+    skip_ahead(rig, moment.timestamp() - begin.timestamp())
+    assert rig.counters.stale_feeds == 0
+    rig.world.conditions.silent_ticks = True
+    took = skip_ahead(rig, 3600, lambda: rig.state == "degraded")
+    assert took < 600, "at a sixth of the pace; a minute at the usual one"
+    skip_ahead(rig, 600, lambda: len(rig.net.attempts) == 2)
+    assert len(rig.net.attempts) == 2
+    rig.world.conditions.silent_ticks = False
+    skip_ahead(rig, 3600)
+    assert rig.state == "live" and rig.counters.stale_feeds == 1
+
+
+def test_a_freeze_over_the_weekend_is_found_after_the_open(make_rig: Callable[..., Any]) -> None:
+    """The feed dies while the market is shut: nothing on Saturday, found soon after it should have opened."""
+    begin = datetime(2025, 10, 31, 12, tzinfo=NEW_YORK)
+    rig = week_rig(make_rig, begin, ("EURUSD",))
+    saturday = datetime(2025, 11, 1, 12, tzinfo=NEW_YORK)
+    skip_ahead(rig, saturday.timestamp() - begin.timestamp())
+    rig.world.conditions.silent_ticks = True
+    opens = datetime(2025, 11, 2, 17, 5, tzinfo=NEW_YORK)
+    took = skip_ahead(rig, 3 * DAY_S, lambda: rig.state == "degraded")
+    found = saturday.timestamp() + took
+    assert 300 < found - opens.timestamp() < 1200
