@@ -87,9 +87,9 @@ class Transport(StringTransportWithDisconnection):
 class Browser:
     """One connection, seen from the client's end."""
 
-    def __init__(self, server: Server, address: str = "10.0.0.1") -> None:
+    def __init__(self, server: Server, address: str = "10.0.0.1", transport: Transport | None = None) -> None:
         self.server = server
-        self.transport = Transport()
+        self.transport = transport or Transport()
         protocol = server.factory.buildProtocol(None)
         assert isinstance(protocol, ClientProtocol)
         self.protocol = protocol
@@ -98,12 +98,16 @@ class Browser:
         protocol.makeConnection(self.transport)
         protocol.peer = address
 
-    def open(self, *lines: bytes) -> None:
-        """Send the opening request with more header *lines*, and take the answer's head."""
+    def request(self, *lines: bytes) -> None:
+        """Send the opening request with more header *lines*."""
         self.protocol.dataReceived(
             b"\r\n".join([b"GET / HTTP/1.1", b"Host: localhost:8080", b"Upgrade: websocket", b"Connection: Upgrade",
                           b"Sec-WebSocket-Key: " + KEY, b"Sec-WebSocket-Version: 13", *lines, b"", b""])
         )  # fmt: skip
+
+    def open(self, *lines: bytes) -> None:
+        """Send the opening request with more header *lines*, and take the answer's head."""
+        self.request(*lines)
         self.head, _, rest = self.transport.value().partition(b"\r\n\r\n")
         self.transport.clear()
         self.transport.write(rest)

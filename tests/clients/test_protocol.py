@@ -29,6 +29,15 @@ def test_the_opening_handshake(server: Server) -> None:
     assert b"Server:" not in head
 
 
+def test_compression_is_declined(server: Server) -> None:
+    """Every browser offers it; a connection costs 99 KiB with it and 5 without."""
+    browser = Browser(server)
+    browser.open(b"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits")
+    assert b" 101 " in browser.head
+    assert b"permessage-deflate" not in browser.head
+    assert browser.ask({"type": "ping"})["type"] == "pong"
+
+
 def test_there_is_no_status_page(server: Server) -> None:
     """A plain HTTP request is refused; it neither redirects nor echoes."""
     browser = Browser(server)

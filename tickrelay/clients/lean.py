@@ -82,6 +82,8 @@ class LeanServerProtocol(WebSocketServerProtocol):
     def with_options(cls, options: object) -> type["LeanServerProtocol"]:
         """This class with the *options* of a factory as class attributes, and none left to be copied."""
         values = {name: getattr(options, name) for name in cls.CONFIG_ATTRS}
+        # A function on a class would become a method.
+        values = {name: staticmethod(value) if callable(value) else value for name, value in values.items()}
         return type(cls.__name__, (cls,), {**values, "CONFIG_ATTRS": ()})
 
     def connectionMade(self) -> None:
