@@ -176,13 +176,17 @@ def run(wire: Wire) -> None:
         time.sleep(pace.pause(time.monotonic()))
 
 
-def accept(port: int) -> socket.socket:
-    """The one connection of the contender; a tick leaves when it is written, not when the one before was acknowledged."""
-    with socket.create_server(("127.0.0.1", port)) as server:
-        print("listening", flush=True)
-        sock = server.accept()[0]
+def at_once(sock: socket.socket) -> socket.socket:
+    """A tick leaves when it is written, not when the one before was acknowledged."""
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return sock
+
+
+def accept(port: int) -> socket.socket:
+    """The one connection of the contender."""
+    with socket.create_server(("127.0.0.1", port)) as server:
+        print("listening", flush=True)
+        return at_once(server.accept()[0])
 
 
 def main() -> None:
@@ -194,7 +198,7 @@ def main() -> None:
     try:
         wire: Wire
         if options.nats:
-            wire = Publications(socket.create_connection(("127.0.0.1", options.nats), timeout=10))
+            wire = Publications(at_once(socket.create_connection(("127.0.0.1", options.nats), timeout=10)))
         else:
             wire = Records(accept(options.listen))
         print("connected", flush=True)
