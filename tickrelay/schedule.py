@@ -60,13 +60,14 @@ class Schedule:
 
     def is_open(self, now_s: float) -> bool:
         """Does the symbol trade at this moment (Unix seconds)?"""
-        if self.disabled or any(holiday.covers(now_s) for holiday in self.holidays):
+        if self.disabled:
             return False
-        if not self.intervals:
-            return True
-        local = datetime.fromtimestamp(now_s, zone(self.zone_name))
-        second = local.isoweekday() % 7 * DAY_S + local.hour * 3600 + local.minute * 60 + local.second
-        return any(start <= second < end for start, end in self.intervals)
+        if self.intervals:
+            local = datetime.fromtimestamp(now_s, zone(self.zone_name))
+            second = local.isoweekday() % 7 * DAY_S + local.hour * 3600 + local.minute * 60 + local.second
+            if not any(start <= second < end for start, end in self.intervals):
+                return False
+        return not any(holiday.covers(now_s) for holiday in self.holidays)
 
 
 ALWAYS_OPEN = Schedule()

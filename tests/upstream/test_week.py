@@ -1,7 +1,7 @@
 """Whole weeks on a clock: weekend, Sunday open, daylight-saving change, holiday. No false alarm, no freeze missed."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,11 +21,11 @@ def skip_ahead(rig: Any, seconds: float, until: Callable[[], bool] = lambda: Fal
     return float(clock.seconds() - start)
 
 
-def week_rig(make_rig: Callable[..., Any], begin: datetime, symbols: tuple[str, ...]) -> Any:
-    """A rig whose market keeps real hours, from a moment on; the pace is a sixth of the usual, to be quick."""
+def week_rig(make_rig: Callable[..., Any], begin: datetime, symbols: tuple[str, ...], rate: float) -> Any:
+    """A rig whose market keeps real hours, from a moment on; a slow *rate* makes a week quick."""
     return make_rig(
         start_s=begin.timestamp(),
-        simulator={"symbols": symbols, "schedule": "real", "rate": 0.15},
+        simulator={"symbols": symbols, "schedule": "real", "rate": rate},
         heartbeat_s=25.0,
     ).go_live(*symbols)
 
@@ -41,13 +41,13 @@ def week_rig(make_rig: Callable[..., Any], begin: datetime, symbols: tuple[str, 
 )
 def test_a_week_without_a_false_alarm(make_rig: Callable[..., Any], begin: datetime) -> None:
     """A week of a market that opens and closes: one connection, nothing asked for again, no alarm."""
-    rig = week_rig(make_rig, begin, ("EURUSD", "XAUUSD", "US500"))
+    rig = week_rig(make_rig, begin, ("EURUSD", "XAUUSD", "US500"), 0.05)
     skip_ahead(rig, 7 * DAY_S)
     assert rig.counters.stale_feeds == 0 and rig.counters.stale_symbols == 0
     assert len(rig.net.attempts) == 1 and rig.counters.losses == 0
     assert rig.sent("ProtoOAUnsubscribeSpotsReq") == []
     assert rig.listener.lost == []
-    assert rig.counters.spots > 30_000
+    assert rig.counters.spots > 10_000
 
 
 @pytest.mark.parametrize(
@@ -60,14 +60,14 @@ def test_a_week_without_a_false_alarm(make_rig: Callable[..., Any], begin: datet
     ids=["friday", "sunday evening, an hour later than last week", "at night"],
 )
 def test_a_freeze_in_an_open_market_is_found(make_rig: Callable[..., Any], moment: datetime) -> None:
-    """Within the deadline of the symbols' own rhythm, and a new connection when asking again does not help."""
-    begin = datetime(2025, 10, 30, 9, tzinfo=NEW_YORK)
-    rig = week_rig(make_rig, begin, ("EURUSD", "XAUUSD"))
-    skip_ahead(rig, moment.timestamp() - begin.timestamp())
+    """Soon after a minute of silence, and a new connection when asking again does not help."""
+    begin = moment - timedelta(hours=1)
+    rig = week_rig(make_rig, begin, ("EURUSD", "XAUUSD"), 1.0)
+    skip_ahead(rig, 3600)
     assert rig.counters.stale_feeds == 0
     rig.world.conditions.silent_ticks = True
     took = skip_ahead(rig, 3600, lambda: rig.state == "degraded")
-    assert took < 600, "at a sixth of the pace; a minute at the usual one"
+    assert 60 <= took <= 90
     skip_ahead(rig, 600, lambda: len(rig.net.attempts) == 2)
     assert len(rig.net.attempts) == 2
     rig.world.conditions.silent_ticks = False
@@ -78,7 +78,7 @@ def test_a_freeze_in_an_open_market_is_found(make_rig: Callable[..., Any], momen
 def test_a_freeze_over_the_weekend_is_found_after_the_open(make_rig: Callable[..., Any]) -> None:
     """The feed dies while the market is shut: nothing on Saturday, found soon after it should have opened."""
     begin = datetime(2025, 10, 31, 12, tzinfo=NEW_YORK)
-    rig = week_rig(make_rig, begin, ("EURUSD",))
+    rig = week_rig(make_rig, begin, ("EURUSD",), 0.2)
     saturday = datetime(2025, 11, 1, 12, tzinfo=NEW_YORK)
     skip_ahead(rig, saturday.timestamp() - begin.timestamp())
     rig.world.conditions.silent_ticks = True
