@@ -16,6 +16,7 @@ from dotenv import dotenv_values
 
 from twisted.application.service import IService, MultiService
 from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThread
 from twisted.logger import Logger
 from twisted.python import usage
 
@@ -26,6 +27,7 @@ from tickrelay.clients.service import ClientService
 from tickrelay.config import Config, Places, Secret
 from tickrelay.errors import SettingError
 from tickrelay.relay.hub import Hub
+from tickrelay.replay.recorder import Recorder
 from tickrelay.simulator.service import SimulatorService
 from tickrelay.simulator.settings import SimulatorSettings
 from tickrelay.status import FeedState, FeedStatus, Status
@@ -45,6 +47,7 @@ class Options(usage.Options):
     ]
     optParameters = [  # noqa: RUF012
         ["env-file", None, ".env", "File with settings, besides the environment."],
+        ["record", None, None, "Directory in which to record what comes from cTrader (docs/simulator.rst)."],
         ["simulate-rate", None, "1.0", "With --simulate: how busy the market is, times the usual."],
         *(
             [f.metadata["flag"], None, None, f"{f.metadata['about'].capitalize()} ({f.metadata['env']})."]
@@ -54,6 +57,7 @@ class Options(usage.Options):
     ]
 
     config: Config
+    simulator: SimulatorSettings | None = None
 
     def postOptions(self) -> None:
         """Make the Config, so that a bad setting ends the start with one line and nothing has connected yet."""
@@ -72,7 +76,11 @@ class Options(usage.Options):
         places = Places(flags, os.environ, dotenv)
         if not self["simulate"]:
             return config.load(places)
-        sim = SimulatorSettings()
+        try:
+            rate = float(self["simulate-rate"])
+        except ValueError:
+            raise SettingError(f"--simulate-rate must be a number, not {self['simulate-rate']!r}") from None
+        self.simulator = sim = SimulatorSettings(port=0, rate=rate)
         return config.load(
             places,
             ctrader={
@@ -107,8 +115,15 @@ class RelayService(MultiService):
 
     _log = Logger()
 
-    def __init__(self, config: Config, reactor: Any, simulator: SimulatorService | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        reactor: Any,
+        simulator: SimulatorService | None = None,
+        recorder: Recorder | None = None,
+    ) -> None:
         super().__init__()
+        self._recorder = recorder
         self._reactor = reactor
         self._config = config
         self._simulator = simulator
@@ -130,7 +145,8 @@ class RelayService(MultiService):
             if self._simulator is not None:
                 self._simulator.listen()
                 settings = self._simulator.join(settings)
-            self.upstream = UpstreamService(settings, self.hub, self._reactor)
+            record = self._recorder.frame if self._recorder is not None else None
+            self.upstream = UpstreamService(settings, self.hub, self._reactor, record=record)
         except SettingError as e:
             sys.exit(f"tickrelay: {e}")
         self.hub.feed = self.upstream
@@ -143,6 +159,8 @@ class RelayService(MultiService):
 
     def startService(self) -> None:
         """Serve the clients, then begin to connect to cTrader."""
+        if self._recorder is not None:
+            self._recorder.start()
         self.clients.setServiceParent(self)
         if self._simulator is not None:
             self._simulator.setServiceParent(self)
@@ -159,6 +177,8 @@ class RelayService(MultiService):
         if self.upstream is not None:
             await self.upstream.disownServiceParent()
         await super().stopService()
+        if self._recorder is not None:
+            await self._recorder.stop()
 
     def _give_up(self, result: object, timeout_s: float) -> None:
         self._log.warn("not everything was closed within {timeout} s", timeout=timeout_s)
@@ -169,6 +189,9 @@ def makeService(options: Options) -> IService:
     from twisted.internet import reactor
 
     simulator = None
-    if options["simulate"]:
-        simulator = SimulatorService(SimulatorSettings(port=0, rate=float(options["simulate-rate"])), reactor)
-    return RelayService(options.config, reactor, simulator)
+    if options.simulator is not None:
+        simulator = SimulatorService(options.simulator, reactor)
+    recorder = None
+    if options["record"]:
+        recorder = Recorder(options["record"], reactor, time.time, deferToThread)
+    return RelayService(options.config, reactor, simulator, recorder)
