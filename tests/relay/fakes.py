@@ -124,6 +124,41 @@ class FakeClient:
         return messages
 
 
+class TlsClient(FakeClient):
+    """A client over TLS: its transport takes everything, and says so when it holds more than its high-water mark."""
+
+    HIGH_WATER = 500
+    full = False
+
+    def _send(self, data: bytes) -> int:
+        self.sends += 1
+        assert not self.full, "ticks for a client whose transport is full"
+        return -1 if self._write(data) else len(data)
+
+    def _write(self, data: bytes) -> bool:
+        self.writes += 1
+        self.buffer += data
+        self._flow()
+        if len(self.buffer) > self.HIGH_WATER:
+            self.full = True
+        return self.full
+
+    def read(self, size: float = float("inf")) -> None:
+        """The client reads *size* bytes more."""
+        self.room += size
+        self._flow()
+        while self.full and not self.buffer:
+            self.full = False
+            self.outbox.drained()
+            self._flow()
+
+    def _flow(self) -> None:
+        taken = int(min(self.room, len(self.buffer)))
+        self.received += self.buffer[:taken]
+        del self.buffer[:taken]
+        self.room -= taken
+
+
 class Relay:
     """A hub with five symbols on a clock, and clients in memory."""
 
@@ -136,9 +171,11 @@ class Relay:
         self.symbols = {name: Symbol(symbol_id=n, name=name) for n, name in enumerate(NAMES, 1)}
         self.hub.symbols_loaded(list(self.symbols.values()))
 
-    def client(self, *names: str, encoding: Encoding | None = None, rate: float = 0.0) -> FakeClient:
-        """A new client, subscribed to *names*; speaks v1 JSON unless told otherwise."""
-        client = FakeClient(self.hub, encoding or self.encodings.v1_json)
+    def client(
+        self, *names: str, encoding: Encoding | None = None, rate: float = 0.0, kind: type[FakeClient] = FakeClient
+    ) -> FakeClient:
+        """A new client, subscribed to *names*; speaks v1 JSON over TCP unless told otherwise."""
+        client = kind(self.hub, encoding or self.encodings.v1_json)
         if names:
             self.subscribe(client, *names, rate=rate)
         return client

@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from twisted.internet.task import Clock
 
-from tests.relay.fakes import NAMES, FakeClient, Relay
+from tests.relay.fakes import NAMES, FakeClient, Relay, TlsClient
 
 CLIENTS = st.integers(0, 5)
 SYMBOLS = st.sampled_from(NAMES)
@@ -51,7 +51,11 @@ class Lanes(RuleBasedStateMachine):
         self.price = 100_000
         self.newest: dict[str, float] = {}
         encodings = self.relay.encodings
-        self.streams = [Stream(self.relay.client(encoding=encodings.v1_json), rate) for rate in RATES]
+        kinds = (FakeClient, TlsClient)
+        self.streams = [
+            Stream(self.relay.client(encoding=encodings.v1_json, kind=kinds[n % 2]), rate)
+            for n, rate in enumerate(RATES)
+        ]
 
     @rule(name=SYMBOLS, count=st.integers(1, 5))
     def ticks(self, name: str, count: int) -> None:
