@@ -12,6 +12,29 @@ NEW_YORK = "America/New_York"
 _HOUR_S = 3600
 
 
+SLOT_S = 30
+"""Sessions begin and end on multiples of this, so one answer is good for a whole slot."""
+
+
+class OpenHours:
+    """Asks a schedule once a slot: it is asked for every quote, and a calendar is slow."""
+
+    __slots__ = ("_open", "_schedule", "_slot")
+
+    def __init__(self, schedule: Schedule) -> None:
+        self._schedule = schedule
+        self._slot = -1
+        self._open = False
+
+    def __call__(self, now_s: float) -> bool:
+        """Does it trade?"""
+        slot = int(now_s // SLOT_S)
+        if slot != self._slot:
+            self._slot = slot
+            self._open = self._schedule.is_open(slot * SLOT_S)
+        return self._open
+
+
 @dataclass(frozen=True, slots=True)
 class Named:
     """A holiday and what it is called."""

@@ -56,6 +56,12 @@ class Listing:
         pace = self.pace * rate * activity(self.instrument.hours, now_s) * self._burst.factor(now_s)
         return self._rng.expovariate(pace) if pace > 0 else CLOSED_CHECK_S
 
+    def origin(self) -> tuple[int, int, float]:
+        """The bid as it stands, the size of a price step, the volatility of a year (of both assets together)."""
+        own = ASSETS[self.instrument.base].volatility
+        other = 0.0 if self._quote_asset is None else ASSETS[self.instrument.quote].volatility
+        return self.last.bid, self._unit, math.hypot(own, other)
+
     def mid(self, now_s: float) -> float:
         """The middle price in units of price."""
         value = self._base.at(now_s)
@@ -123,6 +129,10 @@ class Market:
     def next_s(self) -> float:
         """When the next event is due (Unix seconds)."""
         return self._turns[0][0] if self._turns else self._now_s + CLOSED_CHECK_S
+
+    def origins(self) -> dict[int, tuple[int, int, float]]:
+        """By id: the bid as it stands, the size of a price step, the volatility of a year."""
+        return {symbol_id: listing.origin() for symbol_id, listing in self.listings.items()}
 
     def technical(self, symbol_id: int) -> Quote | None:
         """The last quote, whether the symbol trades at the moment or not."""

@@ -47,6 +47,9 @@ class Rules:
     frame_too_long_error: bool = True
     refresh_needs_application: bool = True
     connection_limit_closes: bool = True
+    live_bar_without_spots: str = "INVALID_REQUEST"
+    """The code as seen; the documentation has NOT_SUBSCRIBED_TO_SPOTS."""
+    depth_needs_spots: bool = True
     max_connections: int = 25
 
 

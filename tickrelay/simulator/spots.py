@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IDelayedCall
 from tickrelay.capture.quotes import ASK, BID, Quote
 from tickrelay.openapi import frames
 from tickrelay.openapi.messages_pb2 import ProtoOASpotEvent
+from tickrelay.simulator.history import History
 
 if TYPE_CHECKING:
     from tickrelay.simulator.session import Session
@@ -41,16 +42,17 @@ class Subscription:
 class SpotFrames:
     """The frames of one quote: one for all subscriptions that get the same bytes."""
 
-    __slots__ = ("_frames", "_quote", "_timestamps")
+    __slots__ = ("_frames", "_history", "_quote", "_timestamps")
 
-    def __init__(self, quote: Quote, timestamps: bool) -> None:
+    def __init__(self, quote: Quote, timestamps: bool, history: History) -> None:
+        self._history = history
         self._quote = quote
         self._timestamps = timestamps
-        self._frames: dict[tuple[int, bool, bool], bytes] = {}
+        self._frames: dict[tuple[object, ...], bytes] = {}
 
     def frame(self, subscription: Subscription) -> bytes:
         """The frame for one subscription."""
-        key = (subscription.account_id, subscription.timestamps, subscription.missed)
+        key = (subscription.account_id, subscription.timestamps, subscription.missed, subscription.periods)
         found = self._frames.get(key)
         if found is None:
             quote = self._quote
@@ -63,6 +65,10 @@ class SpotFrames:
                 event.sessionClose = quote.session_close
             if self._timestamps and subscription.timestamps and quote.time_ms:
                 event.timestamp = quote.time_ms
+            if subscription.periods and event.bid:  # bars are of bids: an event without one carries none
+                history = self._history.of(quote.symbol_id)
+                bars = ((period, history.live(period)) for period in subscription.periods)
+                event.trendbar.extend(bar.live(period) for period, bar in bars if bar is not None)
             found = self._frames[key] = frames.encode(event)
         subscription.missed = False
         return found

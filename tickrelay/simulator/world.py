@@ -3,7 +3,7 @@
 import dataclasses
 import random
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -15,9 +15,12 @@ from tickrelay.schedule import Schedule
 from tickrelay.simulator.accounts import Accounts
 from tickrelay.simulator.catalogue import Catalogue
 from tickrelay.simulator.conditions import Conditions
-from tickrelay.simulator.hours import HOLIDAYS, HOURS, ROUND_THE_CLOCK, Named
+from tickrelay.simulator.depth import DepthBooks
+from tickrelay.simulator.history import History
+from tickrelay.simulator.hours import HOLIDAYS, HOURS, ROUND_THE_CLOCK, Named, OpenHours
 from tickrelay.simulator.instruments import Instrument, chosen
 from tickrelay.simulator.market import Market
+from tickrelay.simulator.prehistory import Prehistory
 from tickrelay.simulator.settings import SimulatorSettings
 from tickrelay.simulator.source import Listings, Source
 from tickrelay.simulator.spots import SpotFrames, Subscription
@@ -60,11 +63,12 @@ class World:
         self.catalogue: Listings
         if recording is not None:
             self.source = self.catalogue = recording
+            self.history = History(None)
         else:
-            self.source, self.catalogue = self._make_market()
+            self.source, self.catalogue, prehistory = self._make_market()
+            self.history = History(prehistory)
+        self.depth = DepthBooks(settings.seed)
         self.sessions: dict[int, Session] = {}
-        self.watchers: list[Callable[[list[Quote]], None]] = []
-        """Called with the quotes of each turn, before they are sent."""
         self._spots: defaultdict[int, dict[tuple[int, int], Subscription]] = defaultdict(dict)
         self._listed: list[ProtoOALightSymbol] = []
         self._trades: set[int] = set()
@@ -73,18 +77,26 @@ class World:
         self._connections = 0
         self._held: list[Quote] = []
 
-    def _make_market(self) -> tuple[Market, Catalogue]:
+    def _make_market(self) -> tuple[Market, Catalogue, Prehistory]:
         settings = self.settings
         instruments = chosen(settings.symbols)
+        hours = {one.hours: OpenHours(self.schedule(one)) for one in instruments}
         market = Market(
             instruments,
             seed=settings.seed,
             now_s=self.started_s,
             rate=settings.rate,
-            hours=lambda instrument: self.schedule(instrument).is_open,
+            hours=lambda instrument: hours[instrument.hours],
         )
         market.catch_up_s *= settings.speed
-        return market, Catalogue(instruments, self.schedule, self._holidays)
+        schedules = {one.symbol_id: self.schedule(one) for one in instruments}
+        prehistory = Prehistory(
+            settings.seed,
+            int(self.started_s) // 60,
+            market.origins(),
+            lambda symbol_id, now_s: schedules[symbol_id].is_open(now_s),
+        )
+        return market, Catalogue(instruments, self.schedule, self._holidays), prehistory
 
     def trades(self, symbol_id: int) -> bool:
         """Is there such a symbol, and is it enabled?"""
@@ -152,6 +164,7 @@ class World:
     def dismiss(self, number: int) -> None:
         """The connection is gone, and with it all it had."""
         self.sessions.pop(number, None)
+        self.depth.forget(number)
         for subscriptions in self._spots.values():
             for key in [key for key in subscriptions if key[0] == number]:
                 subscriptions.pop(key).end()
@@ -191,15 +204,14 @@ class World:
 
     def forget(self, number: int, account_id: int) -> None:
         """Drop every subscription of one account on one connection, late ticks and all."""
+        self.depth.forget(number, account_id)
         for subscriptions in self._spots.values():
             if found := subscriptions.pop((number, account_id), None):
                 found.end()
 
-    def publish(self, quotes: Iterable[Quote]) -> None:
+    def publish(self, quotes: list[Quote]) -> None:
         """Send quotes to whoever subscribed to them: each is encoded once for all who get the same bytes."""
-        quotes = list(quotes)
-        for watcher in self.watchers:
-            watcher(quotes)
+        self.history.quotes(quotes, round(self.market_now() * 1000))
         if self.conditions.silent_ticks:
             return
         if self.conditions.reordered:
@@ -216,18 +228,20 @@ class World:
         held, self._held = self._held, []
         self._send(sorted(held, key=lambda quote: quote.symbol_id))  # stable: the order within a symbol stands
 
-    def _send(self, quotes: Iterable[Quote]) -> None:
+    def _send(self, quotes: list[Quote]) -> None:
         timestamps = not self.conditions.no_timestamps
         batches: dict[Session, list[bytes]] = {}
         for quote in quotes:
             subscriptions = self._spots.get(quote.symbol_id)
             if not subscriptions:
                 continue
-            frames = SpotFrames(quote, timestamps)
+            frames = SpotFrames(quote, timestamps, self.history)
             for subscription in subscriptions.values():
                 if subscription.session.paused:
                     subscription.missed = True
                     continue
                 batches.setdefault(subscription.session, []).append(frames.frame(subscription))
+        for session, frame in self.depth.follow(quotes):
+            batches.setdefault(session, []).append(frame)
         for session, batch in batches.items():
             session.send_ticks(batch)

@@ -1,7 +1,7 @@
 """What each request gets: the answer first, then the events that it sets off. A request is refused by raising Refusal.
 
 ``authority`` logs in and out and renews tokens; ``reference`` tells of symbols, categories, assets, the trader;
-``quotes`` subscribes spots.
+``quotes`` subscribes spots; ``charts`` has bars, history and depth.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,11 +11,16 @@ from google.protobuf.message import Message
 
 from tickrelay.openapi import registry
 from tickrelay.openapi.messages_pb2 import ProtoOAApplicationAuthReq, ProtoOARefreshTokenReq, ProtoOAVersionReq
-from tickrelay.simulator.answers import authority, quotes, reference
+from tickrelay.simulator.answers import authority, charts, quotes, reference
 
 Answer = Callable[[Any, Any], Sequence[Message]]
 
-_TABLES: tuple[Mapping[type[Message], Answer], ...] = (authority.ANSWERS, reference.ANSWERS, quotes.ANSWERS)
+_TABLES: tuple[Mapping[type[Message], Answer], ...] = (
+    authority.ANSWERS,
+    reference.ANSWERS,
+    quotes.ANSWERS,
+    charts.ANSWERS,
+)
 
 ANSWERS: Mapping[int, Answer] = {
     registry.lookup(request).number: answer for table in _TABLES for request, answer in table.items()

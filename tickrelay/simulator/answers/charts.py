@@ -1,0 +1,158 @@
+"""Live trend bars, bar and tick history, depth."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from google.protobuf.message import Message
+
+from tickrelay.capture.quotes import ASK, BID
+from tickrelay.openapi.messages_pb2 import (
+    ProtoOAGetTickDataReq,
+    ProtoOAGetTickDataRes,
+    ProtoOAGetTrendbarsReq,
+    ProtoOAGetTrendbarsRes,
+    ProtoOASubscribeDepthQuotesReq,
+    ProtoOASubscribeDepthQuotesRes,
+    ProtoOASubscribeLiveTrendbarReq,
+    ProtoOASubscribeLiveTrendbarRes,
+    ProtoOAUnsubscribeDepthQuotesReq,
+    ProtoOAUnsubscribeDepthQuotesRes,
+    ProtoOAUnsubscribeLiveTrendbarReq,
+    ProtoOAUnsubscribeLiveTrendbarRes,
+)
+from tickrelay.openapi.model_pb2 import ProtoOAQuoteType, ProtoOATickData
+from tickrelay.simulator.answers.authority import check_account
+from tickrelay.simulator.depth import DepthSubscription
+from tickrelay.simulator.refusal import Refusal
+from tickrelay.simulator.spots import technical_event
+from tickrelay.ticks import PRICE_DIGITS
+
+if TYPE_CHECKING:
+    from tickrelay.simulator.session import Session
+
+MAX_BARS = 5000
+MAX_TICKS = 5000
+
+
+def subscribe_live_bars(session: "Session", request: ProtoOASubscribeLiveTrendbarReq) -> Sequence[Message]:
+    """One symbol and period; another technical event follows, with the bar. Spots must be subscribed."""
+    world, account_id = session.world, request.ctidTraderAccountId
+    check_account(session, account_id)
+    subscription = world.subscription(session.number, account_id, request.symbolId)
+    if subscription is None:
+        # The documentation has NOT_SUBSCRIBED_TO_SPOTS; this is what was seen.
+        raise Refusal(world.rules.live_bar_without_spots, "Spots are not subscribed", account_id=account_id)
+    if request.period in subscription.periods:
+        raise Refusal("ALREADY_SUBSCRIBED", account_id=account_id)
+    subscription.periods = (*subscription.periods, request.period)
+    answer = ProtoOASubscribeLiveTrendbarRes(ctidTraderAccountId=account_id)
+    last = world.source.technical(request.symbolId)
+    if last is None:
+        return [answer]
+    event = technical_event(last, subscription)
+    bar = world.history.of(request.symbolId).live(request.period)
+    if bar is not None:
+        event.trendbar.append(bar.live(request.period))
+    return [answer, event]
+
+
+def unsubscribe_live_bars(session: "Session", request: ProtoOAUnsubscribeLiveTrendbarReq) -> Sequence[Message]:
+    """No more bars of this period; what was not subscribed is no error."""
+    world, account_id = session.world, request.ctidTraderAccountId
+    check_account(session, account_id)
+    subscription = world.subscription(session.number, account_id, request.symbolId)
+    if subscription is not None:
+        subscription.periods = tuple(period for period in subscription.periods if period != request.period)
+    return [ProtoOAUnsubscribeLiveTrendbarRes(ctidTraderAccountId=account_id)]
+
+
+def _check_symbol(session: "Session", symbol_id: int, account_id: int) -> None:
+    check_account(session, account_id)
+    if not session.world.trades(symbol_id):
+        raise Refusal("UNKNOWN_SYMBOL", "Unknown symbol", account_id=account_id)
+
+
+def trendbars(session: "Session", request: ProtoOAGetTrendbarsReq) -> Sequence[Message]:
+    """Bars, oldest first. With a count they are counted back from the end, and the beginning does not bound them."""
+    world, account_id = session.world, request.ctidTraderAccountId
+    _check_symbol(session, request.symbolId, account_id)
+    to_ms = request.toTimestamp or round(world.market_now() * 1000)
+    from_ms = 0 if request.count else request.fromTimestamp
+    if not request.count and not request.fromTimestamp:
+        raise Refusal("INCORRECT_BOUNDARIES", "Neither a count nor a beginning", account_id=account_id)
+    if from_ms > to_ms or to_ms < 0:
+        raise Refusal("INCORRECT_BOUNDARIES", "The end lies before the beginning", account_id=account_id)
+    most = min(request.count or MAX_BARS, MAX_BARS)
+    # The future has no bars; a far end must not make the search long.
+    to_ms = min(to_ms, round(world.market_now() * 1000))
+    found = world.history.bars(request.symbolId, request.period, from_ms // 60_000, to_ms // 60_000, most + 1)
+    return [
+        ProtoOAGetTrendbarsRes(
+            ctidTraderAccountId=account_id,
+            period=request.period,
+            timestamp=to_ms,
+            trendbar=[bar.historical() for bar in found[-most:]],
+            symbolId=request.symbolId,
+            hasMore=len(found) > most,
+        )
+    ]
+
+
+def tick_data(session: "Session", request: ProtoOAGetTickDataReq) -> Sequence[Message]:
+    """Changes of one side, newest first: the first absolute, the others as differences from the one before."""
+    world, account_id = session.world, request.ctidTraderAccountId
+    _check_symbol(session, request.symbolId, account_id)
+    to_ms = request.toTimestamp or round(world.market_now() * 1000)
+    from_ms = request.fromTimestamp or max(0, to_ms - round(world.rules.full_history_s * 1000))
+    if from_ms > to_ms or to_ms - from_ms > world.rules.full_history_s * 1000:
+        raise Refusal("INCORRECT_BOUNDARIES", "At most a week, and in order", account_id=account_id)
+    side = BID if request.type == ProtoOAQuoteType.BID else ASK
+    found, more = world.history.of(request.symbolId).sides[side].newest(from_ms, to_ms, MAX_TICKS)
+    ticks = []
+    time_ms = price = 0
+    for next_ms, next_price in found:
+        ticks.append(ProtoOATickData(timestamp=next_ms - time_ms, tick=next_price - price))
+        time_ms, price = next_ms, next_price
+    return [ProtoOAGetTickDataRes(ctidTraderAccountId=account_id, tickData=ticks, hasMore=more)]
+
+
+def subscribe_depth(session: "Session", request: ProtoOASubscribeDepthQuotesReq) -> Sequence[Message]:
+    """The whole book of each symbol follows, then its changes."""
+    world, account_id = session.world, request.ctidTraderAccountId
+    check_account(session, account_id)
+    key = session.number, account_id
+    wanted = list(dict.fromkeys(request.symbolId))
+    if any(not world.trades(i) for i in wanted) or not wanted:
+        raise Refusal("SYMBOL_NOT_FOUND", "Symbol is not found", account_id=account_id)
+    if world.rules.depth_needs_spots and any(world.subscription(*key, i) is None for i in wanted):
+        raise Refusal("NOT_SUBSCRIBED_TO_SPOTS", account_id=account_id)
+    if any(world.depth.subscribed(key, i) for i in wanted):
+        raise Refusal("ALREADY_SUBSCRIBED", account_id=account_id)
+    events: list[Message] = []
+    for symbol_id in wanted:
+        last = world.source.technical(symbol_id)
+        if last is None:
+            continue
+        full = world.catalogue.full_symbols.get(symbol_id)
+        unit = 10 ** (PRICE_DIGITS - full.digits) if full is not None else 1
+        events.append(world.depth.subscribe(DepthSubscription(session, account_id), last, unit))
+    return [ProtoOASubscribeDepthQuotesRes(ctidTraderAccountId=account_id), *events]
+
+
+def unsubscribe_depth(session: "Session", request: ProtoOAUnsubscribeDepthQuotesReq) -> Sequence[Message]:
+    """No more depth; what was not subscribed is no error."""
+    world, account_id = session.world, request.ctidTraderAccountId
+    check_account(session, account_id)
+    for symbol_id in request.symbolId:
+        world.depth.unsubscribe((session.number, account_id), symbol_id)
+    return [ProtoOAUnsubscribeDepthQuotesRes(ctidTraderAccountId=account_id)]
+
+
+ANSWERS: dict[type[Message], Any] = {
+    ProtoOASubscribeLiveTrendbarReq: subscribe_live_bars,
+    ProtoOAUnsubscribeLiveTrendbarReq: unsubscribe_live_bars,
+    ProtoOAGetTrendbarsReq: trendbars,
+    ProtoOAGetTickDataReq: tick_data,
+    ProtoOASubscribeDepthQuotesReq: subscribe_depth,
+    ProtoOAUnsubscribeDepthQuotesReq: unsubscribe_depth,
+}
