@@ -558,3 +558,14 @@ def test_a_protobuf_client_sees_the_same(server: Server, client: Browser) -> Non
     assert [m["type"] for m in seen] == [
         "status", "subscribeResponse", "explanation", "symbols", "tick", "gap", "tick"
     ]  # fmt: skip
+
+
+def test_a_snapshot_has_the_ids_of_the_present_session(client: Browser, server: Server) -> None:
+    """Also one of a tick that is older: its id may be another symbol's by now."""
+    results(client, symbols=["EURUSD"])
+    server.hub.spot(1, 108_567, 108_570, 0)
+    server.hub.symbols_loaded([Symbol(symbol_id=9, name="EURUSD"), Symbol(symbol_id=1, name="GBPUSD")])
+    assert client.hear()[0]["symbolId"] == 1  # what came before the list is said as it came
+    client.say({"type": "subscribe", "symbols": ["EURUSD"], "snapshot": True})
+    answer, snapshot = client.hear()
+    assert answer["results"][0]["symbolId"] == snapshot["symbolId"] == 9

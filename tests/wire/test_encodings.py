@@ -225,8 +225,8 @@ def test_a_binary_tick_has_at_most_48_bytes(symbol_id: int, bid: int, spread: in
     assert len(encodings.v1_protobuf.tick(tick)) <= 48
 
 
-def test_a_binary_tick_is_named_when_its_id_or_digits_are_new() -> None:
-    """Ids and digits hold for one session with cTrader: the first tick of another one says whose it is."""
+def test_a_binary_tick_is_named_when_its_symbol_is_new() -> None:
+    """Ids and digits hold for one session with cTrader: a symbol's first tick of each says whose it is."""
     encoding = make_encodings("k3f9").v1_protobuf
     view = View()
 
@@ -236,7 +236,7 @@ def test_a_binary_tick_is_named_when_its_id_or_digits_are_new() -> None:
         return symbol.name.encode() in frame
 
     first, again = Symbol(symbol_id=1, name="EURUSD"), Symbol(symbol_id=1, name="EURUSD", description="same id")
-    assert [named(first), named(first), named(again), named(again)] == [True, False, False, False]
+    assert [named(first), named(first), named(again), named(again)] == [True, False, True, False]
     moved, other = Symbol(symbol_id=2, name="EURUSD"), Symbol(symbol_id=1, name="GBPUSD")
     assert [named(other), named(moved), named(other), named(moved)] == [True, True, False, False]
     assert named(Symbol(symbol_id=2, name="EURUSD", digits=4))

@@ -130,12 +130,16 @@ class Hub:
 
     def symbols_loaded(self, symbols: Sequence[Symbol]) -> None:
         """Take the session's symbol list: ids and digits may have changed, names and channels stay."""
+        if self._dirty:
+            self.flush()  # these ticks carry the ids of the old list
         self.symbols = {symbol.name: symbol for symbol in symbols}
         self._by_id = {}
         for name, channel in self.channels.items():
             symbol = self.symbols.get(name)
             if symbol is not None:
                 channel.symbol = symbol
+                if channel.sent is not None:
+                    channel.sent.symbol = symbol  # sent again as a snapshot, it must not bring back an old id
                 self._by_id[symbol.symbol_id] = channel
         if self.observer is not None:
             self.observer.symbols_changed()

@@ -14,7 +14,7 @@ class V1Protobuf:
 
     A tick names its symbol by id and counts prices in the symbol's last digit; clients know both from the answer to
     ``subscribe``. Ids and digits belong to a session with cTrader and may be others in the next one, so the first
-    tick after a change, and every frame that is made for one client, has the name and the digits in it.
+    tick with a new `Symbol`, and every frame that is made for one client, has the name and the digits in it.
     """
 
     name = "v1.protobuf"
@@ -32,7 +32,9 @@ class V1Protobuf:
         """The frame of a tick that follows the client's last one."""
         symbol = tick.symbol
         if self._announced.get(symbol.name) is not symbol:
-            return self._announce(tick)
+            # Even where the id is the one of old: a client may have learned it as another symbol's in between.
+            self._announced[symbol.name] = symbol
+            return frames.binary(_named(tick).SerializeToString())
         if tick.source_ms:
             envelope = self._sourced
             out = envelope.tick
@@ -59,14 +61,6 @@ class V1Protobuf:
         envelope = _named(tick)
         envelope.tick.age_ms = age_ms
         return frames.binary(envelope.SerializeToString())
-
-    def _announce(self, tick: Tick) -> bytes:
-        symbol = tick.symbol
-        before = self._announced.get(symbol.name)
-        self._announced[symbol.name] = symbol
-        if before and (before.symbol_id, before.digits) == (symbol.symbol_id, symbol.digits):
-            return self.tick(tick)
-        return frames.binary(_named(tick).SerializeToString())
 
     def message(self, message: AnyMessage) -> bytes:
         """The frame of a message."""
