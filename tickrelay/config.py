@@ -284,6 +284,13 @@ class ClientSettings:
         flag="listen",
         default="",
     )
+    admin: str = setting(
+        "TICKRELAY_ADMIN",
+        "where operators look (/healthz, /readyz, /metrics): a Twisted endpoint such as tcp:9090:interface=127.0.0.1",
+        _text,
+        flag="admin",
+        default="",
+    )
     max_message_bytes: int = setting(
         "TICKRELAY_MAX_MESSAGE",
         "longest message taken from a client",

@@ -26,12 +26,14 @@ from tickrelay.clients.factory import ClientFactory
 from tickrelay.clients.service import ClientService
 from tickrelay.config import Config, Places, Secret
 from tickrelay.errors import SettingError
+from tickrelay.figures import figures
 from tickrelay.relay.hub import Hub
 from tickrelay.replay.recorder import Recorder
 from tickrelay.simulator.service import SimulatorService
 from tickrelay.simulator.settings import SimulatorSettings
 from tickrelay.status import FeedState, FeedStatus, Status
 from tickrelay.upstream.service import UpstreamService
+from tickrelay.web.service import WebService, site
 from tickrelay.wire.encodings import make_encodings
 
 STOP_TIMEOUT_S = 25.0
@@ -134,6 +136,9 @@ class RelayService(MultiService):
         self._factory = ClientFactory(self.hub, encodings, config.clients, clock)
         self.clients = ClientService(self._factory, config.clients.listen, config.sources["listen"], reactor)
         self.upstream: UpstreamService | None = None
+        pages = site(figures(self.hub, self._factory, lambda: self.upstream), self._readiness)
+        self.web = WebService(pages, config.clients.admin, reactor)
+        self._serving = False
 
     def privilegedStartService(self) -> None:
         """Bind the ports while the process may still have the rights to, and before anything connects."""
@@ -141,6 +146,7 @@ class RelayService(MultiService):
             if self._config.clients.tokens_file:
                 self._factory.tokens = tokens.load(self._config.clients.tokens_file)
             self.clients.listen()
+            self.web.listen()
             settings = self._config.ctrader
             if self._simulator is not None:
                 self._simulator.listen()
@@ -162,6 +168,8 @@ class RelayService(MultiService):
         if self._recorder is not None:
             self._recorder.start()
         self.clients.setServiceParent(self)
+        self.web.setServiceParent(self)
+        self._serving = True
         if self._simulator is not None:
             self._simulator.setServiceParent(self)
         if self.upstream is not None:
@@ -170,6 +178,7 @@ class RelayService(MultiService):
 
     def stopService(self) -> Deferred[None]:
         """Let the clients go, then close the cTrader connection, then the rest; all within a deadline."""
+        self._serving = False
         return Deferred.fromCoroutine(self._stop()).addTimeout(STOP_TIMEOUT_S, self._reactor, self._give_up)
 
     async def _stop(self) -> None:
@@ -179,6 +188,10 @@ class RelayService(MultiService):
         await super().stopService()
         if self._recorder is not None:
             await self._recorder.stop()
+
+    def _readiness(self) -> tuple[bool, dict[str, object]]:
+        status = self.hub.status
+        return self._serving, {"serving": self._serving, "status": status.status, "feed": status.state}
 
     def _give_up(self, result: object, timeout_s: float) -> None:
         self._log.warn("not everything was closed within {timeout} s", timeout=timeout_s)

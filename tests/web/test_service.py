@@ -1,0 +1,67 @@
+"""The operators' pages."""
+
+import pytest
+
+from twisted.internet.testing import MemoryReactorClock, StringTransport
+
+from tickrelay.errors import SettingError
+from tickrelay.metrics import Metric, exposition
+from tickrelay.web.service import WebService, site
+
+
+def get(path: str, ready: bool = True) -> tuple[bytes, bytes]:
+    """Status line and body of a page."""
+    pages = site([Metric("ticks_total", "Ticks.", lambda: 42)], lambda: (ready, {"serving": ready}))
+    pages.reactor = MemoryReactorClock()  # type: ignore[assignment]
+    protocol = pages.buildProtocol(None)
+    transport = StringTransport()
+    protocol.makeConnection(transport)
+    protocol.dataReceived(b"GET " + path.encode() + b" HTTP/1.0\r\n\r\n")
+    head, _, body = transport.value().partition(b"\r\n\r\n")
+    return head.split(b"\r\n")[0], body
+
+
+def test_health() -> None:
+    """Alive means that it answers."""
+    assert get("/healthz") == (b"HTTP/1.0 200 OK", b"ok\n")
+
+
+@pytest.mark.parametrize(("ready", "status"), [(True, b"200 OK"), (False, b"503 Service Unavailable")])
+def test_readiness(ready: bool, status: bytes) -> None:
+    """Ready means that clients are served."""
+    line, body = get("/readyz", ready)
+    assert line == b"HTTP/1.0 " + status
+    assert body == (b'{"serving": true}\n' if ready else b'{"serving": false}\n')
+
+
+def test_metrics() -> None:
+    """Prometheus' text format, with help and type."""
+    assert get("/metrics")[1] == (
+        b"# HELP tickrelay_ticks_total Ticks.\n# TYPE tickrelay_ticks_total counter\ntickrelay_ticks_total 42\n"
+    )
+
+
+def test_figures_keep_their_precision() -> None:
+    """A counter of a billion is not rounded, and what is not known is NaN."""
+    text = exposition(
+        [Metric("a", "A.", lambda: 1_234_567_890_123), Metric("b", "B.", lambda: float("nan"), "gauge")]
+    ).decode()
+    assert "tickrelay_a 1234567890123\n" in text
+    assert "tickrelay_b nan\n" in text
+
+
+def test_nothing_else_is_there() -> None:
+    """Any other page is not found."""
+    assert get("/")[0] == b"HTTP/1.0 404 Not Found"
+
+
+def test_off_by_default_and_a_bad_endpoint_is_named() -> None:
+    """Without a setting nothing listens; a malformed one is named."""
+    reactor = MemoryReactorClock()
+    pages = site([], lambda: (True, {}))
+    WebService(pages, "", reactor).listen()
+    assert reactor.tcpServers == []
+    WebService(pages, "tcp:9090:interface=127.0.0.1", reactor).listen()
+    assert [server[0] for server in reactor.tcpServers] == [9090]
+    with pytest.raises(SettingError, match="TICKRELAY_ADMIN"):
+        WebService(pages, "9090 please", reactor).listen()
