@@ -18,10 +18,14 @@ from tickrelay.config import CTraderSettings
 from tickrelay.errors import SettingError
 from tickrelay.simulator.certificates import ServerCertificate, make_certificate
 from tickrelay.simulator.control import Control
-from tickrelay.simulator.factory import SimulatorFactory
+from tickrelay.simulator.door import DoorFactory
 from tickrelay.simulator.faults import Faults
 from tickrelay.simulator.settings import SimulatorSettings
 from tickrelay.simulator.world import Recording, World
+
+
+def _number(port: IListeningPort | None) -> int:
+    return 0 if port is None else int(port.getHost().port)  # type: ignore[attr-defined]
 
 
 class SimulatorService(Service):
@@ -44,6 +48,8 @@ class SimulatorService(Service):
         self._recording = recording
         self._certificate: ServerCertificate | None = None
         self._ports: list[IListeningPort] = []
+        self._json_port: IListeningPort | None = None
+        self._control_port: IListeningPort | None = None
         self._own_ca_file: Path | None = None
         self.ca_file = settings.ca_file
         """PEM file with the authority that a client must trust."""
@@ -53,14 +59,17 @@ class SimulatorService(Service):
     @property
     def port(self) -> int:
         """The port that is bound (0 before)."""
-        return int(self._ports[0].getHost().port) if self._ports else 0  # type: ignore[attr-defined]
+        return _number(self._ports[0] if self._ports else None)
 
     @property
     def control_port(self) -> int:
         """The port of the control endpoint (0: there is none)."""
-        if self.settings.control_port is None or len(self._ports) < 2:
-            return 0
-        return int(self._ports[1].getHost().port)  # type: ignore[attr-defined]
+        return _number(self._control_port)
+
+    @property
+    def json_port(self) -> int:
+        """The port of the JSON encoding (0: there is none)."""
+        return _number(self._json_port)
 
     @property
     def ca_pem(self) -> bytes:
@@ -76,11 +85,15 @@ class SimulatorService(Service):
         self._write_ca()
         assert self._certificate is not None
         self.world = World(self.settings, self._now, self._recording)
-        factory = SimulatorFactory(self.world, self._reactor)
         self.faults = Faults(self.world, self._reactor)
-        self._ports.append(self._bind("port", self.settings.port, factory))
+        self._ports.append(self._bind("port", self.settings.port, DoorFactory(self.world, self._reactor)))
+        if self.settings.json_port is not None:
+            factory = DoorFactory(self.world, self._reactor, json=True)
+            self._json_port = self._bind("json-port", self.settings.json_port, factory)
+            self._ports.append(self._json_port)
         if self.settings.control_port is not None:
-            self._ports.append(self._listen_control(self.settings.control_port))
+            self._control_port = self._listen_control(self.settings.control_port)
+            self._ports.append(self._control_port)
         self.faults.run(self.settings.faults)
         self._announce()
 
@@ -129,7 +142,7 @@ class SimulatorService(Service):
             except OSError as e:
                 raise SettingError(f"--ca-file: cannot write {self.settings.ca_file}: {e.strerror}") from None
 
-    def _bind(self, name: str, port: int, factory: SimulatorFactory) -> IListeningPort:
+    def _bind(self, name: str, port: int, factory: DoorFactory) -> IListeningPort:
         assert self._certificate is not None
         try:
             bound: IListeningPort = self._reactor.listenSSL(
@@ -150,7 +163,7 @@ class SimulatorService(Service):
             bound: IListeningPort = self._reactor.listenTCP(port, site, interface="127.0.0.1")
         except CannotListenError as e:
             raise SettingError(f"--control: cannot listen on 127.0.0.1:{port}: {e.socketError.strerror}") from None
-        self._log.info("control endpoint: http://127.0.0.1:{port}/faults", port=bound.getHost().port)  # type: ignore[attr-defined]
+        self._log.info("control endpoint: http://127.0.0.1:{port}/faults", port=_number(bound))
         return bound
 
     def _announce(self) -> None:
@@ -166,5 +179,7 @@ class SimulatorService(Service):
             environment=settings.environment,
             account=settings.account_id,
         )
+        if self.json_port:
+            self._log.info("JSON on {host}:{port} (TLS)", host=settings.host, port=self.json_port)
         if self.ca_file:
             self._log.info("trust its certificate authority: {ca_file}", ca_file=self.ca_file)

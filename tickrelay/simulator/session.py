@@ -186,6 +186,11 @@ class Session:
         self._end()
         self.line.abort()
 
+    def refuse_malformed(self, description: str) -> None:
+        """The client sent what is no message."""
+        if not self._ended:
+            self._refuse(Refusal("INVALID_REQUEST", description, close=True))
+
     def refuse_long_frame(self) -> None:
         """The client announced a frame over the limit."""
         if self.world.rules.frame_too_long_error:
