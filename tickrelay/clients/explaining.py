@@ -77,7 +77,7 @@ def explanation(factory: "ClientFactory", outbox: Outbox, request: Explain) -> E
 
 def _queue(outbox: Outbox) -> Queue:
     return Queue(
-        lane="fast" if outbox.cohort is not None and not outbox.positions else "held",
+        lane="held" if outbox.positions or outbox.paused or outbox.held else "fast",
         paused=outbox.paused,
         behind=outbox.held,
         waiting_symbols=sum(channel.sent_seq > seq for channel, seq in outbox.positions.items()),

@@ -42,6 +42,15 @@ _EXPECTED = {
     "paused": "boolean",
 }
 
+_WORDS = (
+    ("Expected", "expected"),
+    ("`str`", "string"),
+    ("`int`", "integer"),
+    ("`float`", "number"),
+    ("`", ""),
+    (".0", ""),
+)
+
 
 def parse_basic(payload: bytes) -> Request:
     """The request in a basic client's text frame; fields that basic does not know are ignored. Raises BadRequest.
@@ -120,5 +129,7 @@ def explain(why: str) -> str:
     if not field:
         return f"{text.split('`')[1]}: missing" if "missing" in text else "expected an object"
     if "length" in text or "<=" in text or ">=" in text:
-        return f"{field}: {text[0].lower()}{text[1:].replace('`', '')}"
+        for theirs, ours in _WORDS:
+            text = text.replace(theirs, ours)
+        return f"{field}: {text}"
     return f"{field}: expected {_EXPECTED[field]}" if field in _EXPECTED else f"{field}: not valid"

@@ -258,6 +258,32 @@ class Explanation(Message, tag="explanation", kw_only=True):
     timestamp: int
 
 
+class TickMessage(Message, tag="tick", kw_only=True):
+    """A quote of one symbol. The encodings write it straight from a `Tick`; this is its shape, for those who read."""
+
+    basic = ("symbol", "symbol_id", "bid", "ask", "spread", "timestamp")
+
+    symbol: str
+    symbol_id: int
+    bid: int | float
+    ask: int | float
+    spread: int | float
+    timestamp: int
+    """Unix milliseconds, on receipt by the relay."""
+    source_ts: int | UnsetType = UNSET
+    """Unix milliseconds of cTrader, where it sent them."""
+    epoch: str
+    """The run of the relay that counts ``seq``."""
+    seq: int
+    """Counts the symbol's ticks in this run, from 1."""
+    conflated: int | UnsetType = UNSET
+    """How many ticks before this one were left out for this client; absent: none."""
+    snapshot: bool | UnsetType = UNSET
+    """True: the newest tick there was when the client subscribed, not a new one."""
+    age_ms: int | UnsetType = UNSET
+    """With ``snapshot``: milliseconds since it was received."""
+
+
 AnyMessage = (
     StatusMessage
     | SubscribeResponse
