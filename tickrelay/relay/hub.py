@@ -23,6 +23,11 @@ from tickrelay.wire.messages import Gap
 MAX_REST_S = 0.005
 """A longer rest after a long flush would add to latency and carry little more."""
 
+IDLE_S = 0.002
+"""So long after the last flush and its rest the relay counts as idle: the next tick leaves at once, and does not wait
+for the end of a turn that will most likely bring no other.
+"""
+
 
 class Time(Protocol):
     """The clocks that the hub is given; `tickrelay.tap` makes one of the reactor."""
@@ -89,6 +94,7 @@ class Hub:
         self._dirty: list[Channel] = []
         self._scheduled = False
         self._flush_not_before = 0.0
+        self._idle_from = 0.0
         self._pacers: dict[float, Pacer] = {}
 
     # The feed's side (IFeedListener).
@@ -120,7 +126,10 @@ class Hub:
             self._dirty.append(channel)
         channel.pending.append(tick)
         if not self._scheduled:
-            self._schedule()
+            if self._time.monotonic() > self._idle_from:
+                self.flush()
+            else:
+                self._schedule()
 
     def status_changed(self, status: FeedStatus) -> None:
         """Keep the status for those who ask, and tell the observer."""
@@ -300,6 +309,7 @@ class Hub:
         self.counters.flushes += 1
         self.counters.flush_s += ended - begun
         self._flush_not_before = max(ended + min(ended - begun, MAX_REST_S), begun + self.settings.flush_window_s)
+        self._idle_from = self._flush_not_before + IDLE_S
 
     # Where a client stands: inside a cohort, or outside with positions.
 
