@@ -73,14 +73,14 @@ class Lane:
 
         Returns the clients whose socket did not take everything: (outbox, data, bytes taken).
         """
+        stalled: list[tuple[Outbox, bytes, int]] = []
+        if not self._cohorts:
+            return stalled
         tick = self.encoding.tick
         wanted = [channel for channel in dirty if self._of_channel[channel.index]]
-        stalled: list[tuple[Outbox, bytes, int]] = []
         if len(wanted) == 1:
             (channel,) = wanted
-            block = b"".join(map(tick, channel.pending))
-            for cohort in self._of_channel[channel.index]:
-                self._deliver(cohort, block, stalled)
+            self._deliver(self._of_channel[channel.index], b"".join(map(tick, channel.pending)), stalled)
             return stalled
         blocks = self._blocks
         for channel in wanted:
@@ -93,7 +93,7 @@ class Lane:
                 (index,) = cohort.key
                 data = blocks[index]
             if data:
-                self._deliver(cohort, data, stalled)
+                self._deliver((cohort,), data, stalled)
         for channel in wanted:
             blocks[channel.index] = b""
         return stalled
@@ -108,17 +108,18 @@ class Lane:
             touched.update(of_channel[channel.index])
         return touched
 
-    def _deliver(self, cohort: Cohort, data: bytes, stalled: "list[tuple[Outbox, bytes, int]]") -> None:
+    def _deliver(self, cohorts: Iterable[Cohort], data: bytes, stalled: "list[tuple[Outbox, bytes, int]]") -> None:
         size = len(data)
-        outboxes = cohort.outboxes
-        self.sends += len(outboxes)
-        self.bytes += len(outboxes) * size
-        for outbox in outboxes:
-            try:
-                taken = outbox.send(data)
-            except OSError:
-                # Full (EAGAIN), or broken: then the transport finds out by itself when it is given the bytes.
-                taken = 0
-            if taken != size:
-                # The cohort must not change under this loop: the hub takes the client out afterwards.
-                stalled.append((outbox, data, taken))
+        for cohort in cohorts:
+            outboxes = cohort.outboxes
+            self.sends += len(outboxes)
+            self.bytes += len(outboxes) * size
+            for outbox in outboxes:
+                try:
+                    taken = outbox.send(data)
+                except OSError:
+                    # Full (EAGAIN), or broken: then the transport finds out by itself when it is given the bytes.
+                    taken = 0
+                if taken != size:
+                    # The cohort must not change under this loop: the hub takes the client out afterwards.
+                    stalled.append((outbox, data, taken))
