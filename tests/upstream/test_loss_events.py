@@ -88,6 +88,18 @@ def test_a_request_refused_as_not_authorized(rig: Any) -> None:
     assert len(rig.net.connections) == 1 and rig.state in ("restoring", "live")
 
 
+def test_an_account_that_was_not_lost_after_all(rig: Any) -> None:
+    """Authorised again though its session stood: what nobody wants any longer does not stay subscribed for ever."""
+    rig.go_live("EURUSD", "GBPUSD")
+    rig.service.unwant("GBPUSD")
+    rig.refuse("ProtoOAUnsubscribeSpotsReq", "ACCOUNT_NOT_AUTHORIZED")
+    rig.run(31, 0.1)
+    rig.refuse("ProtoOAUnsubscribeSpotsReq", "")
+    rig.run(100, 0.1)
+    assert rig.counters.account_losses > 0
+    assert rig.upstream_set() == {"EURUSD"} and rig.state == "live"
+
+
 def test_symbol_changed(rig: Any) -> None:
     """The symbol is asked for again, its subscription stays, and the relay hears of it."""
     rig.go_live("EURUSD")

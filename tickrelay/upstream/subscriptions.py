@@ -24,6 +24,9 @@ SPACING_S = 0.25
 """The least time between two requests for one symbol: a storm of clients must not become one upstream."""
 
 RETRY_MOST_S = 60.0
+REFUSED_AGAIN_S = 900.0
+"""After that long, a symbol that was refused for no fault of its own is tried again."""
+
 MAX_RETRIES = {"UNKNOWN_ERROR": 3, "CONCURRENT_MODIFICATION": 1}
 """How often a request is repeated after an answer that says that trouble passes; others for as long as it lasts."""
 
@@ -59,10 +62,14 @@ class _Session:
     """Symbol id -> monotonic seconds of the confirmation."""
     busy: set[int] = field(default_factory=set)
     """Ids with a request on its way."""
+    doubtful: set[int] = field(default_factory=set)
+    """Ids that may still be subscribed from before the account was authorised again on this connection."""
     retrying: dict[int, IDelayedCall] = field(default_factory=dict)
     """Of these, the ones whose request waits for trouble at the other end to pass."""
     touched_s: dict[int, float] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
+    later: list[IDelayedCall] = field(default_factory=list)
+    """Further tries of what was refused."""
     requests: "set[Deferred[None]]" = field(default_factory=set)
     over: bool = False
 
@@ -92,6 +99,7 @@ class Subscriptions:
         self._lingering: dict[str, IDelayedCall] = {}
         self._session: _Session | None = None
         self._timer: IDelayedCall | None = None
+        self._left_behind: tuple[OpenApiProtocol, set[int]] | None = None
 
     # What clients want.
 
@@ -145,6 +153,10 @@ class Subscriptions:
         """A session is authorised and knows its symbols; nothing is subscribed in it yet."""
         self.detach()
         self._session = _Session(link, book, account_id)
+        if self._left_behind is not None and self._left_behind[0] is link:
+            # Perhaps only we believed that the account's session was gone: what stood may stand yet.
+            self._session.doubtful = self._left_behind[1]
+        self._left_behind = None
         for name in sorted(self._wanted):
             self._refuse_if_unknown(name)
         self._look_again(0)
@@ -154,9 +166,10 @@ class Subscriptions:
         session, self._session = self._session, None
         if session is not None:
             session.over = True
+            self._left_behind = session.link, {*session.confirmed, *session.busy, *session.doubtful}
             for request in tuple(session.requests):
                 request.cancel()
-            for again in session.retrying.values():
+            for again in (*session.retrying.values(), *session.later):
                 if again.active():
                     again.cancel()
         if self._timer is not None and self._timer.active():
@@ -206,14 +219,14 @@ class Subscriptions:
             return
         now = self._monotonic()
         target = self._target(session)
-        drop = self._ready(session, session.confirmed.keys() - target, now)
+        drop = self._ready(session, (session.confirmed.keys() | session.doubtful) - target, now)
         add = self._ready(session, target - session.confirmed.keys(), now)
         for batch in batches(drop):
             self._ask(session, batch, subscribe=False)
         for batch in batches(add):
             self._ask(session, batch, subscribe=True)
         waiting = session.retrying.keys()
-        if session.busy <= waiting and target ^ session.confirmed.keys() <= waiting:
+        if session.busy <= waiting and target ^ (session.confirmed.keys() | session.doubtful) <= waiting:
             self._owner.subscriptions_settled()
 
     def _target(self, session: _Session) -> set[int]:
@@ -280,6 +293,7 @@ class Subscriptions:
         if session.over:
             return
         session.busy.difference_update(ids)
+        session.doubtful.difference_update(ids)
         if subscribe:
             session.confirmed.update(dict.fromkeys(ids, int(self._wall() * 1000)))
             session.confirmed_s.update(dict.fromkeys(ids, self._monotonic()))
@@ -319,11 +333,22 @@ class Subscriptions:
 
     def _give_up(self, session: _Session, ids: list[int], error: OpenApiError) -> None:
         session.busy.difference_update(ids)
+        session.doubtful.difference_update(ids)
         for symbol_id in ids:
             symbol = session.book.by_id.get(symbol_id)
             if symbol is not None:
                 session.refused[symbol.name] = error.code
                 self._owner.symbol_refused(symbol.name, error.code, error.description)
+        if error.error_class is not ErrorClass.SYMBOL:
+            session.later.append(self._clock.callLater(REFUSED_AGAIN_S, self._try_again, session, ids))
+        self._look_again(0)
+
+    def _try_again(self, session: _Session, ids: list[int]) -> None:
+        session.later = [call for call in session.later if call.active()]
+        for symbol_id in ids:
+            symbol = session.book.by_id.get(symbol_id)
+            if symbol is not None:
+                session.refused.pop(symbol.name, None)
         self._look_again(0)
 
 

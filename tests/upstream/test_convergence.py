@@ -1,0 +1,170 @@
+"""A property of any history: clients come and go, upstream drops, refuses and hangs, clocks step. It converges."""
+
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+
+from twisted.internet.task import Clock
+
+NAMES = ["EURUSD", "GBPUSD", "USDJPY", "XAUUSD", "BTCUSD"]
+BAD = ["NOSUCH", "USDRUB"]
+"""Not in the list; in the list but not to be subscribed."""
+REQUESTS = [
+    "ProtoOAApplicationAuthReq",
+    "ProtoOAAccountAuthReq",
+    "ProtoOASymbolsListReq",
+    "ProtoOASymbolByIdReq",
+    "ProtoOASubscribeSpotsReq",
+    "ProtoOAUnsubscribeSpotsReq",
+]
+CODES = [
+    "BLOCKED_PAYLOAD_TYPE",
+    "REQUEST_FREQUENCY_EXCEEDED",
+    "CH_CLIENT_AUTH_FAILURE",
+    "CH_ACCESS_TOKEN_INVALID",
+    "SERVER_IS_UNDER_MAINTENANCE",
+    "UNKNOWN_ERROR",
+    "TIMEOUT_ERROR",
+    "CANT_ROUTE_REQUEST",
+    "CH_CLIENT_NOT_AUTHENTICATED",
+    "SOMETHING_NEW",
+]
+
+symbols = st.sampled_from(NAMES + BAD)
+
+
+class History(RuleBasedStateMachine):
+    """Anything that can happen, in any order. The relay's interest is counted as its hub does: per client."""
+
+    make_rig: Callable[..., Any]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rig = type(self).make_rig(
+            clock=Clock(),
+            simulator={"symbols": (*NAMES, "USDRUB")},
+            rules={"latency_s": 0.01},
+            unsubscribe_linger_s=0.5,
+        )
+        self.clients: list[set[str]] = []
+        self.rig.service.startService()
+
+    def interest(self, name: str) -> int:
+        """How many clients want the symbol."""
+        return sum(name in client for client in self.clients)
+
+    @rule(wanted=st.sets(symbols, min_size=1, max_size=4))
+    def client_comes(self, wanted: set[str]) -> None:
+        """A client connects and subscribes."""
+        for name in wanted:
+            if not self.interest(name):
+                self.rig.service.want(name)
+        self.clients.append(set(wanted))
+
+    @precondition(lambda self: self.clients)
+    @rule(data=st.data())
+    def client_goes(self, data: st.DataObject) -> None:
+        """A client closes, in whatever way."""
+        client = self.clients.pop(data.draw(st.integers(0, len(self.clients) - 1)))
+        for name in client:
+            if not self.interest(name):
+                self.rig.service.unwant(name)
+
+    @rule(seconds=st.sampled_from([0.0, 0.005, 0.02, 0.3, 1.0, 12.0, 70.0]))
+    def time_passes(self, seconds: float) -> None:
+        """A moment or a minute."""
+        self.rig.run(seconds, max(seconds / 50, 0.005))
+
+    @precondition(lambda self: self.rig.net.open)
+    @rule(how=st.sampled_from(["reset", "finish", "garbage", "black hole", "account", "client"]))
+    def upstream_drops(self, how: str) -> None:
+        """The connection, or the account's session on it, ends in some way."""
+        connection = self.rig.connection
+        if how == "reset":
+            connection.reset()
+        elif how == "finish":
+            connection.finish()
+        elif how == "garbage":
+            connection.inject(b"\x00\x00\x00\x02\xff\xff")
+        elif how == "black hole":
+            connection.black_hole = True
+        elif how == "client":
+            for session in list(self.rig.world.sessions.values()):
+                session.close()
+        else:
+            for session in list(self.rig.world.sessions.values()):
+                session.log_out(1001)
+
+    @rule(name=st.sampled_from(REQUESTS), code=st.sampled_from(CODES))
+    def upstream_refuses(self, name: str, code: str) -> None:
+        """From now on a kind of request is refused."""
+        self.rig.refuse(name, code, "refused")
+
+    @rule(name=st.sampled_from(REQUESTS))
+    def upstream_hangs(self, name: str) -> None:
+        """From now on a kind of request is not answered."""
+        self.rig.hang(name)
+
+    @rule()
+    def upstream_heals(self) -> None:
+        """Everything is answered again."""
+        self.rig.world.conditions.hung.clear()
+        self.rig.world.conditions.refused.clear()
+
+    @rule(refuses=st.booleans())
+    def network_changes(self, refuses: bool) -> None:
+        """Connections are refused, or not."""
+        self.rig.net.refuses = refuses
+
+    @rule(step_s=st.sampled_from([-3600.0, 3600.0, 0.5]))
+    def wall_clock_steps(self, step_s: float) -> None:
+        """Somebody sets the clock."""
+        self.rig.wall_offset_s += step_s
+
+    @invariant()
+    def one_connection(self) -> None:
+        """Never two at once."""
+        assert self.rig.net.most_open <= 1
+
+    @invariant()
+    def within_the_budget(self) -> None:
+        """Never more requests in any second than allowed."""
+        assert self.rig.most_requests_in_a_second() <= 45
+
+    @invariant()
+    def wanted_is_the_union(self) -> None:
+        """What the session wants is what the clients want."""
+        assert self.rig.session.subscriptions.wanted == set().union(*self.clients)
+
+    def teardown(self) -> None:
+        """All faults end: within a while the upstream set is exactly the union of wants."""
+        rig = self.rig
+        self.upstream_heals()
+        rig.net.refuses = False
+        want = set().union(*self.clients) - set(BAD)
+        rig.run(2, 0.02)  # what was lost a moment ago is noticed
+        rig.until(lambda: rig.state == "live" and rig.upstream_set() == want, 3000, 0.25)
+        rig.run(2, 0.02)
+        assert rig.upstream_set() == want
+        assert rig.status == "connected"
+        rig.service.stopService()
+        rig.run(4, 0.1)
+        assert not rig.net.open
+
+
+def test_any_history_converges(make_rig: Callable[..., Any]) -> None:
+    """Wants, closes, drops, refusals, hangs and clock steps in any order."""
+    machine = type("AnyHistory", (History,), {"make_rig": staticmethod(make_rig)})
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        machine,
+        settings=settings(
+            max_examples=60,
+            stateful_step_count=40,
+            deadline=None,
+            derandomize=True,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
