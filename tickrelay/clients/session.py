@@ -83,7 +83,8 @@ class ClientSession:
             return True
         if self.outbox.encoding.version:
             mark = UNSET if request is None else request.id
-            self.say(Error(id=mark, code=ErrorCode.UNAUTHORIZED, message="Token expected or refused", fatal=True))
+            message = "Token refused" if token else "Token expected"
+            self.say(Error(id=mark, code=ErrorCode.UNAUTHORIZED, message=message, fatal=True))
         self.outbox.close(CloseCode.BAD_TOKEN, "token refused")
         return False
 
