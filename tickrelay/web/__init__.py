@@ -1,2 +1,1 @@
-"""The HTTP side, for operators: is it alive, is it ready, what are its figures. On a port of its own; off by default.
-"""
+"""The HTTP side, for operators: alive, ready, and the figures. On a port of its own; off by default."""

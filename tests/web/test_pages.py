@@ -4,9 +4,8 @@ import pytest
 
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 
-from tickrelay.errors import SettingError
 from tickrelay.metrics import Metric, exposition
-from tickrelay.web.service import WebService, site
+from tickrelay.web.pages import site
 
 
 def get(path: str, ready: bool = True) -> tuple[bytes, bytes]:
@@ -53,15 +52,3 @@ def test_figures_keep_their_precision() -> None:
 def test_nothing_else_is_there() -> None:
     """Any other page is not found."""
     assert get("/")[0] == b"HTTP/1.0 404 Not Found"
-
-
-def test_off_by_default_and_a_bad_endpoint_is_named() -> None:
-    """Without a setting nothing listens; a malformed one is named."""
-    reactor = MemoryReactorClock()
-    pages = site([], lambda: (True, {}))
-    WebService(pages, "", reactor).listen()
-    assert reactor.tcpServers == []
-    WebService(pages, "tcp:9090:interface=127.0.0.1", reactor).listen()
-    assert [server[0] for server in reactor.tcpServers] == [9090]
-    with pytest.raises(SettingError, match="TICKRELAY_ADMIN"):
-        WebService(pages, "9090 please", reactor).listen()

@@ -2,18 +2,10 @@
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
 
-from twisted.application.service import Service
-from twisted.internet.defer import Deferred, succeed
-from twisted.internet.endpoints import serverFromString
-from twisted.internet.interfaces import IListeningPort
-from twisted.logger import Logger
-from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
-from tickrelay.errors import SettingError
 from tickrelay.metrics import Metric, exposition
 
 IDLE_S = 30.0
@@ -64,41 +56,3 @@ def site(metrics: Sequence[Metric], readiness: Callable[[], tuple[bool, dict[str
     pages = Site(root, timeout=int(IDLE_S))
     pages.noisy = False
     return pages
-
-
-class WebService(Service):
-    """Listens for operators at *description*, a Twisted endpoint; nothing listens where it is empty."""
-
-    _log = Logger()
-
-    def __init__(self, pages: Site, description: str, reactor: Any) -> None:
-        self._pages = pages
-        self._description = description
-        self._reactor = reactor
-        self._port: IListeningPort | None = None
-
-    def listen(self) -> None:
-        """Bind the port. Raises SettingError where that cannot be done."""
-        if not self._description:
-            return
-        try:
-            endpoint = serverFromString(self._reactor, self._description)
-        except (ValueError, KeyError, IndexError, TypeError) as e:
-            raise SettingError(f"TICKRELAY_ADMIN: {self._description!r} is no endpoint: {e}") from None
-        failures: list[Failure] = []
-        bound: Deferred[IListeningPort] = endpoint.listen(self._pages)
-        bound.addCallbacks(self._bound, failures.append)
-        if failures:
-            raise SettingError(
-                f"TICKRELAY_ADMIN: cannot listen on {self._description}: {failures[0].getErrorMessage()}"
-            )
-
-    def _bound(self, port: IListeningPort) -> None:
-        self._port = port
-        self._log.info("operators' pages at {address}", address=port.getHost())
-
-    def stopService(self) -> "Deferred[Any]":
-        """Stop listening."""
-        super().stopService()
-        port, self._port = self._port, None
-        return succeed(None) if port is None else port.stopListening() or succeed(None)
