@@ -569,3 +569,30 @@ def test_a_snapshot_has_the_ids_of_the_present_session(client: Browser, server: 
     client.say({"type": "subscribe", "symbols": ["EURUSD"], "snapshot": True})
     answer, snapshot = client.hear()
     assert answer["results"][0]["symbolId"] == snapshot["symbolId"] == 9
+
+
+def test_ten_seconds_away_at_five_hundred_ticks_a_second(server: Server, client: Browser) -> None:
+    """Of ten symbols that tick fifty times a second each, exactly the 5,000 missed ticks come, in order."""
+    names = [f"S{n}" for n in range(10)]
+    server.hub.symbols_loaded([Symbol(symbol_id=n, name=name) for n, name in enumerate(names)])
+    results(client, symbols=names)
+
+    def second() -> None:
+        for n in range(500):
+            server.hub.spot(n % 10, 100_000 + n, 100_010 + n, 0)
+        server.clock.advance(1)
+
+    second()
+    last = {message["symbol"]: message["seq"] for message in client.hear()}
+    client.vanish()
+    for _ in range(10):
+        second()
+    back = server.browser(JSON)
+    resume = {name: {"epoch": "e1", "seq": seq} for name, seq in last.items()}
+    back.say({"type": "subscribe", "symbols": ["S*"], "resume": resume})
+    second()
+    answer, *ticks = back.hear()
+    assert {result["recovered"] for result in answer["results"]} == {True}
+    assert sum(result["replayed"] for result in answer["results"]) == 5_000
+    for name in names:
+        assert [tick["seq"] for tick in ticks if tick["symbol"] == name] == list(range(51, 601))
