@@ -105,9 +105,8 @@ def picture() -> str:
     for sources, happens, target in TRANSITIONS:
         parts += edges(sources, happens.__name__, target)
     for state, (x, y) in PLACES.items():
-        parts.append(
-            f'<rect x="{x - WIDTH / 2:g}" y="{y - HEIGHT / 2:g}" width="{WIDTH}" height="{HEIGHT}" rx="6" class="state"/>'
-        )
+        corner = f'x="{x - WIDTH / 2:g}" y="{y - HEIGHT / 2:g}"'
+        parts.append(f'<rect {corner} width="{WIDTH}" height="{HEIGHT}" rx="6" class="state"/>')
         parts.append(text(x, y + 4, state.value))
     return "\n".join([*parts, "</svg>", ""])
 

@@ -9,6 +9,7 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IConnector
+from twisted.internet.protocol import ClientFactory
 from zope.interface import implementer
 
 from tickrelay.config import CTraderSettings
@@ -21,11 +22,11 @@ from tickrelay.upstream.session import CTraderSession, Surroundings
 from tickrelay.upstream.tls import client_options
 
 
-def connect_over_tls(reactor: Any, settings: CTraderSettings) -> Callable[[SessionFactory], IConnector]:
+def connect_over_tls(reactor: Any, settings: CTraderSettings) -> Callable[[ClientFactory], IConnector]:
     """The real way to connect. Raises SettingError where the CA file is none."""
     options = client_options(settings.host, settings.ca_file)
 
-    def connect(factory: SessionFactory) -> IConnector:
+    def connect(factory: ClientFactory) -> IConnector:
         # The session's own deadline, which covers TLS too, comes first; the reactor's is there for the unforeseen.
         connector: IConnector = reactor.connectSSL(
             settings.host, settings.port, factory, options, timeout=settings.connect_timeout_s + 5

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from OpenSSL import SSL
 from service_identity import VerificationError
 
+from twisted.internet.error import ConnectError
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -93,6 +94,8 @@ def cause_of_loss(reason: Failure, settings: CTraderSettings) -> Cause:
             )
         return Cause(Kind.NETWORK, f"TLS with {where} failed: {details}")
     text = str(error) or type(error).__name__
+    if isinstance(error, ConnectError):
+        return Cause(Kind.NETWORK, f"cannot connect to {where}: {text}")
     return Cause(Kind.NETWORK, f"connection to {where} lost: {text}")
 
 
