@@ -145,7 +145,7 @@ def hub_with(encodings: Encodings, way: Encoding, lists: list[list[str]]) -> Hub
         raise AssertionError(reason)
 
     for names in lists:
-        outbox = Outbox(hub, way, len, lambda data: False, close)
+        outbox = Outbox(hub.fanout, way, len, lambda data: False, close)
         hub.subscribe(outbox, [by_name[name] for name in names])
     return hub
 
@@ -167,7 +167,7 @@ def publish(encodings: Encodings) -> dict[str, float]:
             for i in range(ticks):
                 price = next(prices)
                 hub.spot(1 + i % len(SYMBOLS), price, price + 3, 0)
-            hub.flush()
+            hub.fanout.flush()
 
         return run
 
@@ -189,11 +189,11 @@ def flush(encodings: Encodings) -> dict[str, float]:
             def run(hub: Hub = hub, ticks: int = ticks) -> None:
                 for i in range(ticks):
                     hub.spot(1 + i % len(SYMBOLS), 108_567, 108_570, 0)
-                hub.flush()
+                hub.fanout.flush()
 
-            before = hub.lanes[encodings.basic].sends
+            before = hub.fanout.lanes[encodings.basic].sends
             run()
-            sends = hub.lanes[encodings.basic].sends - before
+            sends = hub.fanout.lanes[encodings.basic].sends - before
             found[f"flush, per send: 1,000 clients, {what}, {ticks} ticks a turn"] = cost_us(run, sends)
     return found
 

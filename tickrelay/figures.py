@@ -12,8 +12,8 @@ from tickrelay.upstream.service import UpstreamService
 
 def figures(hub: Hub, clients: ClientFactory, upstream: Callable[[], UpstreamService | None]) -> list[Metric]:
     """Every figure of the relay; *upstream* gives the cTrader side once there is one."""
-    lanes = list(hub.lanes.values())
-    here = hub.counters
+    lanes = list(hub.fanout.lanes.values())
+    here = hub.fanout.counters
 
     def of_upstream(name: str) -> Callable[[], float]:
         def read() -> float:
@@ -23,7 +23,7 @@ def figures(hub: Hub, clients: ClientFactory, upstream: Callable[[], UpstreamSer
         return read
 
     def age_of_last_spot() -> float:
-        return time.monotonic() - hub.last_spot_s if hub.last_spot_s else float("nan")
+        return time.monotonic() - hub.fanout.last_flush_s if hub.fanout.last_flush_s else float("nan")
 
     def gauge(name: str, about: str, read: Callable[[], float]) -> Metric:
         return Metric(name, about, read, "gauge")
@@ -32,11 +32,11 @@ def figures(hub: Hub, clients: ClientFactory, upstream: Callable[[], UpstreamSer
         gauge("connected", "1 while the session with cTrader is up.", lambda: hub.status.status is Status.CONNECTED),
         gauge("last_spot_age_seconds", "Since the newest tick of any symbol.", age_of_last_spot),
         gauge("clients", "WebSocket clients.", lambda: len(clients)),
-        gauge("clients_behind", "Clients whose transport holds data.", lambda: len(hub.behind)),
+        gauge("clients_behind", "Clients whose transport holds data.", lambda: len(hub.fanout.behind)),
         gauge("symbols_wanted", "Symbols that clients subscribe.",
               lambda: sum(1 for channel in hub.channels.values() if channel.subscribers)),
-        Metric("spots_total", "Spot events received.", lambda: here.spots),
-        Metric("spots_unwanted_total", "Of these, for symbols that nobody wants.", lambda: here.spots_unwanted),
+        Metric("spots_total", "Spot events received.", lambda: hub.spots),
+        Metric("spots_unwanted_total", "Of these, for symbols that nobody wants.", lambda: hub.spots_unwanted),
         Metric("ticks_total", "Ticks handed to the fan-out.", lambda: here.ticks),
         Metric("flushes_total", "Ends of a turn with ticks.", lambda: here.flushes),
         Metric("flush_seconds_total", "Time spent in them.", lambda: here.flush_s),
@@ -45,7 +45,7 @@ def figures(hub: Hub, clients: ClientFactory, upstream: Callable[[], UpstreamSer
         Metric("clients_fell_behind_total", "Times a client fell behind.", lambda: here.fell_behind),
         Metric("clients_caught_up_total", "Times one caught up.", lambda: here.caught_up),
         Metric("clients_expelled_total", "Slow clients closed with 4008.", lambda: here.expelled),
-        Metric("gaps_total", "Gaps declared, one a symbol and outage.", lambda: here.gaps),
+        Metric("gaps_total", "Gaps declared, one a symbol and outage.", lambda: hub.gaps),
         *(
             Metric(f"upstream_{name}_total", about, of_upstream(name))
             for name, about in (

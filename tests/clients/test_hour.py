@@ -267,4 +267,4 @@ def test_an_hour_without_an_unexplained_jump(clock: Clock) -> None:
     assert market.outages >= 5
     assert sum(c.recovered for c in seen) > 50 and sum(c.unrecovered for c in seen) > 10
     assert sum(c.replayed for c in seen) > 1_000 and sum(c.conflated for c in seen) > 1_000
-    assert server.hub.counters.fell_behind > 20
+    assert server.hub.fanout.counters.fell_behind > 20

@@ -73,7 +73,7 @@ class FakeClient:
         self.closed: list[CloseCode] = []
         self.sends = 0
         self.writes = 0
-        self.outbox = Outbox(hub, encoding, self._send, self._write, self._close)
+        self.outbox = Outbox(hub.fanout, encoding, self._send, self._write, self._close)
 
     def _send(self, data: bytes) -> int:
         self.sends += 1

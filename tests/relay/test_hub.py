@@ -91,7 +91,7 @@ def test_forward_fill_is_void_after_a_loss(relay: Relay) -> None:
 def test_spots_of_unknown_ids_are_dropped(relay: Relay) -> None:
     """A late event of a symbol that nobody ever asked for is counted and goes nowhere."""
     relay.hub.spot(99, 1, 2, 0)
-    assert relay.hub.counters.spots_unwanted == 1
+    assert relay.hub.spots_unwanted == 1
 
 
 def test_ids_may_change_with_the_session(relay: Relay) -> None:
@@ -139,7 +139,7 @@ def test_a_stuck_client_is_closed_and_others_never_notice(clock: Clock) -> None:
     for n in range(40):
         relay.spot("EURUSD", 108_000 + n)
         relay.turn(1.0)
-        relay.hub.sweep()
+        relay.hub.fanout.sweep()
     assert stuck.closed == [CloseCode.SLOW_CONSUMER]
     assert healthy.closed == []
     assert [m["seq"] for m in healthy.take()] == list(range(1, 41))
@@ -154,7 +154,7 @@ def test_a_slow_client_that_drains_is_not_stuck(clock: Clock) -> None:
     for _ in range(10):
         relay.turn(20.0)
         client.read(70_000)
-        relay.hub.sweep()
+        relay.hub.fanout.sweep()
     assert client.closed == []
 
 
@@ -175,11 +175,11 @@ def test_no_encoding_without_a_subscriber_that_listens(relay: Relay) -> None:
     client.stall()
     relay.spot("EURUSD", 108_000)
     relay.turn()
-    sent = [lane.bytes for lane in relay.hub.lanes.values()]
+    sent = [lane.bytes for lane in relay.hub.fanout.lanes.values()]
     for n in range(10):
         relay.spot("EURUSD", 108_001 + n)
         relay.turn(0.1)
-    assert [lane.bytes for lane in relay.hub.lanes.values()] == sent
+    assert [lane.bytes for lane in relay.hub.fanout.lanes.values()] == sent
 
 
 def test_rate_limited_clients_get_the_newest_at_their_pace(relay: Relay) -> None:

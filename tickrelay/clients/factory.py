@@ -17,7 +17,8 @@ from tickrelay.clients.session import ClientSession
 from tickrelay.clients.tokens import Tokens
 from tickrelay.config import ClientSettings
 from tickrelay.errors import CloseCode
-from tickrelay.relay.hub import Hub, Time
+from tickrelay.relay.fanout import Time
+from tickrelay.relay.hub import Hub
 from tickrelay.status import FeedStatus, Status
 from tickrelay.wire.encodings import Encoding, Encodings
 from tickrelay.wire.messages import Detail, Feed, StatusMessage, SymbolInfo
@@ -119,8 +120,8 @@ class ClientFactory(WebSocketServerFactory):
     def feed(self) -> Feed:
         """How the feed does."""
         feed = Feed(state=self.hub.status.state)
-        if self.hub.last_spot_s:
-            feed.last_spot_age_ms = max(0, int((self.time.monotonic() - self.hub.last_spot_s) * 1000))
+        if self.hub.fanout.last_flush_s:
+            feed.last_spot_age_ms = max(0, int((self.time.monotonic() - self.hub.fanout.last_flush_s) * 1000))
         return feed
 
     # What everybody is told.
@@ -171,7 +172,7 @@ class ClientFactory(WebSocketServerFactory):
 
     def each_second(self) -> None:
         """What is to be done from time to time; called by the service."""
-        self.hub.sweep()
+        self.hub.fanout.sweep()
         self.pushes.each_second()
 
     def log_failure(self, peer: str) -> None:

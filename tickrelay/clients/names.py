@@ -8,6 +8,8 @@ from tickrelay.ticks import Symbol
 # different instruments apart by what follows one.
 _SEPARATORS = str.maketrans("", "", "/-_ ")
 
+_MAX_KEPT = 64
+
 
 def _plain(name: str) -> str:
     return name.casefold().translate(_SEPARATORS)
@@ -24,6 +26,8 @@ class SymbolNames:
     def __init__(self, symbols: Mapping[str, Symbol]) -> None:
         self.symbols = symbols
         self._spellings: dict[str, list[Symbol]] = {}
+        # Thousands of clients that come back at once bring the same few patterns.
+        self._matched: dict[str, list[Symbol]] = {}
         for symbol in symbols.values():
             self._spellings.setdefault(_plain(symbol.name), []).append(symbol)
 
@@ -37,7 +41,13 @@ class SymbolNames:
 
     def match(self, pattern: str) -> list[Symbol]:
         """The symbols whose names match, ``*`` standing for any characters; case counts."""
-        return [symbol for name, symbol in self.symbols.items() if matches(name, pattern)]
+        found = self._matched.get(pattern)
+        if found is None:
+            if len(self._matched) >= _MAX_KEPT:
+                self._matched.clear()
+            found = [symbol for name, symbol in self.symbols.items() if matches(name, pattern)]
+            self._matched[pattern] = found
+        return found
 
 
 def matches(name: str, pattern: str) -> bool:

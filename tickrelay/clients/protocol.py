@@ -92,7 +92,7 @@ class ClientProtocol(LeanServerProtocol):
         else:
             streaming = True
             send, write = self._send_through, self._write_through
-        outbox = Outbox(factory.hub, self._encoding, send, write, self.close)
+        outbox = Outbox(factory.hub.fanout, self._encoding, send, write, self.close)
         # A pull producer is asked to go on each time the transport has written everything out: that is how the
         # outbox knows. Over TLS Twisted would ask for ever, so there the transport's high-water mark must do.
         self.transport.registerProducer(self, streaming)
@@ -148,7 +148,7 @@ class ClientProtocol(LeanServerProtocol):
         if self.session is None:
             return
         try:
-            self.session.received(payload, binary)
+            self._tokens -= self.session.received(payload, binary)
         except Exception:
             # One client's request must not harm another, and a fault of ours must be seen.
             self.factory.log_failure(str(self.peer))

@@ -90,20 +90,23 @@ class ClientSession:
 
     # Requests.
 
-    def received(self, payload: bytes, binary: bool) -> None:
-        """Answer one message; whatever is wrong with it harms nobody."""
+    def received(self, payload: bytes, binary: bool) -> int:
+        """Answer one message; whatever is wrong with it harms nobody.
+
+        Returns how many messages it counts for besides itself in the pace that a client may have.
+        """
         try:
             request = self.outbox.encoding.parse(payload, binary)
         except BadRequest as bad:
             self.say(refusal(bad))
-            return
+            return 0
         if isinstance(request, Connect) and request.protocol == 1 and self._v1 is None:
             self._hub.set_encoding(self.outbox, self._factory.encodings.v1_json)
             self._v1 = V1Requests(self._factory, self)
         if not self.is_open:
             token = request.token if isinstance(request, Connect) else UNSET
             if not self._authorise("" if token is UNSET else token, request):
-                return
+                return 0
         match request:
             case Ping():
                 self.say(Pong(id=request.id, timestamp=self._factory.time.now_ms()))
@@ -111,13 +114,14 @@ class ClientSession:
                 names = [channel.symbol.name for channel in self.outbox.channels]
                 self.say(Subscriptions(id=request.id, symbols=names, timestamp=self._factory.time.now_ms()))
             case _ if self._v1 is not None:
-                self._v1.answer(request)
+                return self._v1.answer(request)
             case Connect():
                 self._connect()
             case Subscribe():
                 self._subscribe(request.symbols)
             case Unsubscribe():
                 self._unsubscribe(request.symbols)
+        return 0
 
     def say(self, message: AnyMessage) -> None:
         """Send the client a message of its own."""

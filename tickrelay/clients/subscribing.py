@@ -52,7 +52,9 @@ class _Place:
 
     spelled: str
     symbol: Symbol
-    resume: Position | None = None
+    resume: Position | None
+    pattern: str = ""
+    """What it matched, where it was not named itself."""
     was_subscribed: bool = False
 
 
@@ -131,7 +133,7 @@ class Subscriber:
                 continue
             plan.listed.add(symbol.name)
             if symbol.enabled:
-                plan.entries.append(_Place(symbol.name, symbol, request.resume.get(symbol.name)))
+                plan.entries.append(_Place(symbol.name, symbol, request.resume.get(symbol.name), pattern))
             else:
                 plan.entries.append(results.refused(symbol.name, ErrorCode.SYMBOL_DISABLED))
 
@@ -142,19 +144,24 @@ class Subscriber:
         return results.refused(name, ErrorCode.UNKNOWN_SYMBOL if self._hub.symbols else ErrorCode.NOT_READY)
 
     def _admit(self, plan: _Plan) -> None:
-        """Refuse what is more than one client may have."""
+        """Refuse what is more than one client may have: name by name, and a pattern's surplus all at once."""
         subscribed = {channel.symbol.name for channel in self._outbox.channels}
         before = frozenset(subscribed)
-        for i, entry in enumerate(plan.entries):
+        full: set[str] = set()
+        admitted: list[Result | _Place] = []
+        for entry in plan.entries:
             if isinstance(entry, Result):
+                admitted.append(entry)
                 continue
             name = entry.symbol.name
-            if name not in subscribed:
-                if len(subscribed) >= self._factory.settings.max_symbols:
-                    plan.entries[i] = results.refused(entry.spelled, ErrorCode.SUBSCRIPTION_LIMIT)
-                    continue
-                subscribed.add(name)
             entry.was_subscribed = name in before
+            if name in subscribed or len(subscribed) < self._factory.settings.max_symbols:
+                subscribed.add(name)
+                admitted.append(entry)
+            elif entry.pattern not in full:
+                full.update([entry.pattern] if entry.pattern else [])
+                admitted.append(results.refused(entry.pattern or entry.spelled, ErrorCode.SUBSCRIPTION_LIMIT))
+        plan.entries = admitted
 
     # Subscribing.
 
@@ -198,7 +205,7 @@ class Subscriber:
             if seq == channel.sent_seq:
                 frames.append(outbox.encoding.snapshot(channel.sent, self._age_ms(channel.sent)))
             elif not (outbox.held or outbox.paused):
-                frames.append(self._hub.newest(outbox, [channel]))
+                frames.append(self._hub.fanout.newest(outbox, [channel]))
         return result
 
     def _missed(self, channel: Channel, position: Position) -> list[Tick] | None:

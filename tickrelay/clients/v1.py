@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET
 
 from tickrelay.clients import explaining
+from tickrelay.clients.names import is_pattern
 from tickrelay.clients.pushes import FEATURES, HEARTBEAT_S
 from tickrelay.clients.results import number
 from tickrelay.clients.subscribing import MAX_RATE, MOST_REPLAYED, Subscriber, effective_rate
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from tickrelay.clients.factory import ClientFactory
     from tickrelay.clients.session import ClientSession
 
+GET_SYMBOLS_COST = 10
+"""Messages: thousands of symbols take some milliseconds to say."""
+
 
 class V1Requests:
     """Owned by a session whose client speaks v1; keeps what that client set."""
@@ -42,22 +46,26 @@ class V1Requests:
         """The client is gone."""
         self._factory.pushes.leave(self._session)
 
-    def answer(self, request: Request) -> None:
-        """Answer a request."""
+    def answer(self, request: Request) -> int:
+        """Answer a request; returns how many messages it counts for besides itself, by the work that it makes."""
         session, factory = self._session, self._factory
+        cost = 0
         match request:
             case Connect():
                 self._connect(request)
             case Subscribe():
                 Subscriber(factory, session.outbox, self).subscribe(request)
+                cost = sum(map(is_pattern, request.symbols))
             case Unsubscribe():
                 Subscriber(factory, session.outbox, self).unsubscribe(request)
             case Configure():
                 self._configure(request)
             case GetSymbols():
                 session.say(Symbols(id=request.id, symbols=factory.symbol_infos(), timestamp=factory.time.now_ms()))
+                cost = GET_SYMBOLS_COST
             case Explain():
                 session.say(explaining.explanation(factory, session.outbox, request))
+        return cost
 
     def _connect(self, request: Connect) -> None:
         session, factory = self._session, self._factory

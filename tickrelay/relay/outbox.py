@@ -15,14 +15,14 @@ from tickrelay.wire.encodings import Encoding
 
 if TYPE_CHECKING:
     from tickrelay.relay.cohort import Cohort
-    from tickrelay.relay.hub import Hub
+    from tickrelay.relay.fanout import Fanout
 
 CHUNK_BYTES = 65_536
 """What the transport is given at a time: each chunk that it drains is a sign of life from the client."""
 
 
 class Outbox:
-    """Owned by a client's connection; the hub moves it between the fast lane and the slow one.
+    """Owned by a client's connection; the fan-out moves it between the fast lane and the slow one.
 
     ``send(data) -> int`` takes bytes at once and says how many (-1: all, but no more for now; OSError: none).
     ``write(data) -> bool`` gives them to the transport, which always takes all; True means that it holds data now and
@@ -31,7 +31,7 @@ class Outbox:
     """
 
     __slots__ = (
-        "_hub",
+        "_fanout",
         "_queue",
         "_write",
         "channels",
@@ -48,7 +48,7 @@ class Outbox:
 
     def __init__(
         self,
-        hub: "Hub",
+        fanout: "Fanout",
         encoding: Encoding,
         send: Callable[[bytes], int],
         write: Callable[[bytes], bool],
@@ -68,7 +68,7 @@ class Outbox:
         """The transport holds data for the client: it is behind."""
         self.queued_bytes = 0
         self._queue: deque[bytes] | None = None
-        self._hub = hub
+        self._fanout = fanout
         self._write = write
 
     def write(self, frame: bytes) -> None:
@@ -81,11 +81,11 @@ class Outbox:
             if taken == len(frame):
                 return
             self.hold(frame, taken)
-            self._hub.fell_behind(self)
+            self._fanout.fell_behind(self)
         else:
             self._enqueue(frame)
-        if self.queued_bytes > self._hub.max_queued_bytes:
-            self._hub.expel(self)
+        if self.queued_bytes > self._fanout.max_queued_bytes:
+            self._fanout.expel(self)
 
     def hold(self, data: bytes, taken: int) -> None:
         """The socket took only *taken* bytes of *data*: the transport gets the rest."""
@@ -99,13 +99,13 @@ class Outbox:
     def drained(self) -> None:
         """The transport has written out all it had: give it more, or return to the fast lane."""
         while self._queue:
-            self._hub.progressed(self)
+            self._fanout.progressed(self)
             if self._write(self._next_chunk()):
                 return
         if self.held:
             self.held = False
             self._queue = None
-            self._hub.caught_up(self)
+            self._fanout.caught_up(self)
 
     def _next_chunk(self) -> bytes:
         assert self._queue

@@ -4,16 +4,18 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tickrelay.relay.hub import Hub
+    from tickrelay.relay.fanout import Fanout
     from tickrelay.relay.outbox import Outbox
 
 
 class Pacer:
     """Sends the newest tick of each paced channel to its clients *rate* times a second; stops when it has none."""
 
-    def __init__(self, hub: "Hub", rate: float, call_later: Callable[[float, Callable[[], None]], object]) -> None:
+    def __init__(
+        self, fanout: "Fanout", rate: float, call_later: Callable[[float, Callable[[], None]], object]
+    ) -> None:
         self.outboxes: dict[Outbox, None] = {}
-        self._hub = hub
+        self._fanout = fanout
         self._rate = rate
         self._call_later = call_later
         self._running = False
@@ -31,7 +33,7 @@ class Pacer:
             if not mine:
                 del self.outboxes[outbox]
             elif not (outbox.held or outbox.paused):
-                frames = self._hub.newest(outbox, mine)
+                frames = self._fanout.newest(outbox, mine)
                 if frames:
                     outbox.write(frames)
         self._running = bool(self.outboxes)
