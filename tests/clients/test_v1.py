@@ -185,15 +185,16 @@ def test_patterns_are_bounded(client: Browser) -> None:
 
 
 def test_too_many_symbols_are_refused_one_by_one(clock: Clock) -> None:
-    """Those within the limit are subscribed; subscribing again what one has is no more."""
+    """Those within the limit are subscribed; subscribing again what one has is no more; a pattern is refused once."""
     server = Server(clock, max_symbols=1)
+    server.symbols.append(Symbol(symbol_id=2, name="GBPUSD"))
     server.go_live()
     client = server.browser(JSON)
     for _ in range(2):
         found = results(client, symbols=["EURUSD", "*"])
         assert [(r["symbol"], r.get("code")) for r in found] == [
             ("EURUSD", None),
-            ("XAUUSD", "SUBSCRIPTION_LIMIT"),
+            ("*", "SUBSCRIPTION_LIMIT"),
             ("OLD", "SYMBOL_DISABLED"),
         ]
 
@@ -526,6 +527,21 @@ def test_explain_before_there_is_a_symbol_list(clock: Clock) -> None:
     """Even then there is an answer."""
     client = Server(clock).browser(JSON)
     assert client.ask({"type": "explain", "symbol": "EURUSD"})["reason"] == "The symbol list was not loaded yet"
+
+
+def test_costly_requests_count_for_several(clock: Clock) -> None:
+    """A client that asks for much is read more slowly, and nothing is refused."""
+    server = Server(clock, messages_burst=30, messages_per_s=10.0)
+    server.go_live()
+    client = server.browser(JSON)
+    client.say(
+        {"type": "getSymbols"}, {"type": "getSymbols"}, {"type": "subscribe", "symbols": ["*"] * 10}, {"type": "ping"}
+    )
+    assert [message["type"] for message in client.hear()] == ["symbols", "symbols", "subscribeResponse"]
+    clock.advance(0.3)
+    assert client.hear() == []
+    clock.pump([0.1] * 5)
+    assert [message["type"] for message in client.hear()] == ["pong"]
 
 
 # Protobuf.
