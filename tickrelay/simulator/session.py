@@ -17,6 +17,7 @@ from tickrelay.openapi import frames, registry
 from tickrelay.openapi.common_pb2 import ProtoHeartbeatEvent, ProtoMessage
 from tickrelay.simulator.accounts import Grant
 from tickrelay.simulator.answers import ANSWERS, OPEN_TO_ALL
+from tickrelay.simulator.lag import Lag
 from tickrelay.simulator.quota import Quota
 from tickrelay.simulator.refusal import Refusal
 from tickrelay.simulator.world import World
@@ -62,6 +63,8 @@ class Session:
         self._ended = False
         self._gone = False
         self._calls: set[IDelayedCall] = set()
+        self._lag = Lag(clock, self._put)
+        self._tick_lag = Lag(clock, self.send_frames)
         self._heartbeats = LoopingCall(self.send, ProtoHeartbeatEvent())
         self._heartbeats.clock = clock
 
@@ -107,6 +110,7 @@ class Session:
         """The connection is gone."""
         self._end()
         self._gone = True
+        self._lag.drop()
         self.world.dismiss(self.number)
 
     # what answers and faults call
@@ -130,17 +134,14 @@ class Session:
         conditions = self.world.conditions
         if self._ended or conditions.deaf:
             return
-        if conditions.delay_s:
-            self.clock.callLater(conditions.delay_s, self._send_delayed, batch)
-        else:
-            self.line.send(batch)
+        self._lag.send(batch, conditions.delay_s)
 
     def write_raw(self, data: bytes) -> None:
         """Send bytes that are no frame (faults)."""
         if not self._ended:
             self.line.write_raw(data)
 
-    def _send_delayed(self, batch: Sequence[bytes]) -> None:
+    def _put(self, batch: Sequence[bytes]) -> None:
         if not self._gone:
             self.line.send(batch)
 
@@ -148,11 +149,7 @@ class Session:
         """Send spot events, unless the client does not read: then they are lost, nothing is kept for it."""
         if self.paused:
             return
-        late_s = self.world.conditions.late_ticks_s
-        if late_s:
-            self.later(late_s, self.send_frames, batch)
-        else:
-            self.send_frames(batch)
+        self._tick_lag.send(batch, self.world.conditions.late_ticks_s)
 
     def later(self, delay_s: float, call: Callable[..., object], *args: object) -> None:
         """Call something later, unless the connection has ended by then."""
@@ -172,7 +169,7 @@ class Session:
         """Close in order; nothing is heard or said any more."""
         self._end()
         conditions = self.world.conditions
-        if lingers_s := max(conditions.lingers_s, conditions.delay_s):
+        if lingers_s := max(conditions.lingers_s, conditions.delay_s, self._lag.rest_s):
             self.clock.callLater(lingers_s, self._close_line)
         else:
             self.line.close()
@@ -272,6 +269,7 @@ class Session:
         self._ended = True
         if self._heartbeats.running:
             self._heartbeats.stop()
+        self._tick_lag.drop()
         for call in self._calls:
             call.cancel()
         self._calls.clear()
