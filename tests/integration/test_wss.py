@@ -1,0 +1,60 @@
+"""Clients over TLS, where ticks go through the transport and not straight to the socket."""
+
+import json
+import socket
+import ssl
+import subprocess
+import time
+from pathlib import Path
+
+from websockets.sync.client import connect
+
+from tests.integration.processes import Twistd, free_port
+
+
+def test_ticks_over_tls_and_a_client_that_stops_reading(wheel_python: Path, tmp_path: Path) -> None:
+    """A TLS client gets ticks in order; one that stops reading comes back to fresh ones, and disturbs nobody."""
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+         "-keyout", "key.pem", "-out", "cert.pem", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
+        cwd=tmp_path, check=True, capture_output=True,
+    )  # fmt: skip
+    port = free_port()
+    trust = ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))
+    listen = f"ssl:{port}:privateKey=key.pem:certKey=cert.pem:interface=127.0.0.1"
+    subscribe = {"type": "subscribe", "symbols": ["EURUSD", "XAUUSD", "BTCUSD", "USDJPY"]}
+    with Twistd(
+        wheel_python, tmp_path, "tickrelay", "--simulate", "--simulate-rate", "300", "--listen", listen
+    ) as service:
+        service.wait_for("status connected")
+        url = f"wss://localhost:{port}/"
+        v1 = ["tickrelay.v1.json"]
+        narrow = socket.socket()
+        narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8_192)
+        narrow.connect(("127.0.0.1", port))
+        with (
+            connect(url, sock=narrow, ssl=trust, subprotocols=v1, max_queue=1, close_timeout=0.5) as slow,  # type: ignore[arg-type]
+            connect(url, ssl=trust, subprotocols=v1, close_timeout=0.5) as quick,  # type: ignore[arg-type]
+        ):
+            for client in (slow, quick):
+                client.send(json.dumps(subscribe))
+            positions: dict[tuple[int, str], int] = {}
+
+            def read(client: object, seconds: float) -> int:
+                ends, conflated = time.monotonic() + seconds, 0
+                while time.monotonic() < ends:
+                    message = json.loads(client.recv(timeout=5))  # type: ignore[attr-defined]
+                    if message["type"] != "tick" or message.get("snapshot"):
+                        continue
+                    key = (id(client), message["symbol"])
+                    merged = message.get("conflated", 0)
+                    if key in positions:
+                        assert message["seq"] == positions[key] + 1 + merged
+                    positions[key] = message["seq"]
+                    conflated += merged
+                return conflated
+
+            # The slow one does not read at all until the quick one has seen enough to fill every buffer between.
+            assert read(quick, 6.0) == 0
+            assert read(slow, 2.0) > 0
+        assert "Traceback" not in service.text()
