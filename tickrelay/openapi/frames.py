@@ -5,6 +5,8 @@ itself. The envelope's ``payloadType`` routes; servers leave the inner one off. 
 tolerated everywhere (the real server sends fields that no public schema has).
 """
 
+import struct
+
 from google.protobuf.message import DecodeError, Message
 
 from twisted.logger import Logger
@@ -19,6 +21,9 @@ MAX_FRAME_BYTES = 15_000_000
 
 HEARTBEAT = registry.lookup(ProtoHeartbeatEvent).number
 SPOT = registry.lookup(ProtoOASpotEvent).number
+
+
+_length = struct.Struct("!I").unpack_from
 
 
 class FrameError(ValueError):
@@ -56,10 +61,52 @@ def open_payload(envelope: ProtoMessage) -> Message | None:
 
 
 class FrameReceiver(Int32StringReceiver):
-    """The 4-byte framing, for either end of the connection. Subclasses define ``stringReceived(frame)``."""
+    """The 4-byte framing, for either end of the connection. Subclasses define ``stringReceived(frame)``.
+
+    Does what its base does, at half the cost a frame, and a frame that comes in many pieces is joined once: the base
+    copies all that came so far with every piece.
+    """
 
     MAX_LENGTH = MAX_FRAME_BYTES
     _log = Logger()
+    _pieces: list[bytes] | tuple[()] = ()
+    """Of a frame that is not complete (or of frames that wait for the end of a pause)."""
+    _have = 0
+    _need = 0
+
+    def dataReceived(self, data: bytes) -> None:
+        """Bytes came: any number of frames, and a part of one."""
+        if self._pieces:
+            self._pieces.append(data)  # type: ignore[union-attr]
+            self._have += len(data)
+            if self._have < self._need:
+                return
+            data = b"".join(self._pieces)
+            self._pieces = ()
+        offset, size = 0, len(data)
+        need = 4
+        while size - offset >= 4 and not self.paused:
+            (length,) = _length(data, offset)
+            if length > self.MAX_LENGTH:
+                self.lengthLimitExceeded(length)
+                return
+            start = offset + 4
+            offset = start + length
+            if offset > size:
+                offset = start - 4
+                need = length + 4
+                break
+            self.stringReceived(data[start:offset])
+        if offset < size and not self._dropped:
+            rest = data[offset:]
+            self._pieces, self._have, self._need = [rest], len(rest), need
+
+    _dropped = False
+
+    def drop_input(self) -> None:
+        """Read nothing more, forget what is unread: the connection is being ended."""
+        self._dropped = self.paused = True
+        self._pieces = ()
 
     def lengthLimitExceeded(self, length: int) -> None:
         """A frame announces more than MAX_LENGTH bytes: not one of them is buffered, the connection ends."""

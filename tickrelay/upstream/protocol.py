@@ -194,8 +194,8 @@ class OpenApiProtocol(FrameReceiver):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone: nothing waits for an answer any longer."""
-        self._over = self.paused = True
-        self._unprocessed = b""
+        self._over = True
+        self.drop_input()
         self._pacer.stop()
         pending, self._pending = self._pending, {}
         for listeners in self._listeners.values():
@@ -213,8 +213,8 @@ class OpenApiProtocol(FrameReceiver):
 
     def abort(self) -> None:
         """End the connection at once; nothing more is read from it."""
-        self._over = self.paused = True
-        self._unprocessed = b""
+        self._over = True
+        self.drop_input()
         if self.transport is not None:
             self.transport.abortConnection()  # type: ignore[attr-defined]
 
@@ -380,10 +380,14 @@ class OpenApiProtocol(FrameReceiver):
         """
         listeners = self._listeners.setdefault(registry.lookup(event).number, [])
         listeners.append(listener)
+        listening = True
 
         def stop() -> None:
-            if listener in listeners:
+            # Once: the same listener may be there a second time.
+            nonlocal listening
+            if listening and listener in listeners:
                 listeners.remove(listener)
+            listening = False
 
         return stop
 
