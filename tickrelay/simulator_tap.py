@@ -47,11 +47,30 @@ class Options(usage.Options):
     def __init__(self) -> None:
         super().__init__()
         self.fault_lines: list[str] = []
+        self.rules: dict[str, str] = {}
+        self.users: list[dict[str, Any]] = []
         self.tape: Tape | None = None
 
     def opt_fault(self, statement: str) -> None:
         """A fault, as in a script; may be given more than once."""
         self.fault_lines.append(statement)
+
+    def opt_rule(self, text: str) -> None:
+        """A rule of the server, NAME=VALUE (docs/simulator.rst lists them); may be given more than once."""
+        name, _, value = text.partition("=")
+        self.rules[name.strip().replace("-", "_")] = value.strip()
+
+    def opt_user(self, text: str) -> None:
+        """A further user, TOKEN:ACCOUNT,ACCOUNT (a live one ends in L); may be given more than once."""
+        token, _, accounts = text.partition(":")
+        self.users.append(
+            {
+                "access_token": token,
+                "accounts": [
+                    {"account_id": word.rstrip("L"), "live": word.endswith("L")} for word in accounts.split(",") if word
+                ],
+            }
+        )
 
     def postOptions(self) -> None:
         """Make the settings; a bad one ends the start with one line."""
@@ -69,6 +88,8 @@ class Options(usage.Options):
             self.tape = Tape(directory)
         if "control" in flags:
             flags["control_port"] = flags.pop("control")
+        values["rules"] = {**values.get("rules", {}), **self.rules}
+        values["users"] = [*values.get("users", []), *self.users]
         script = [str(values.get("faults", "")), *self.fault_lines]
         if "faults" in flags:
             script.append(_text(flags["faults"], "--faults"))

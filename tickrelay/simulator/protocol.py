@@ -9,8 +9,11 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from tickrelay.openapi.frames import FrameReceiver
+from tickrelay.simulator.lag import Lag
 from tickrelay.simulator.session import Session
 from tickrelay.simulator.world import World
+
+SLICE_EVERY_S = 0.001
 
 
 @implementer(IPushProducer)
@@ -23,6 +26,7 @@ class SimulatorProtocol(FrameReceiver):
         self._world = world
         self._clock = clock
         self._closing = False
+        self._slices = Lag(clock, self._write_slice)
 
     def connectionMade(self) -> None:
         """The connection stands (with TLS: before the handshake, which costs nothing here)."""
@@ -40,24 +44,36 @@ class SimulatorProtocol(FrameReceiver):
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         """The connection is gone."""
+        self._slices.drop()
         self.session.closed()
 
     # Line
 
     def send(self, batch: Sequence[bytes]) -> None:
         """Send frames in one write."""
-        self._transport.write(b"".join(part for frame in batch for part in (struct.pack("!I", len(frame)), frame)))
+        self.write_raw(b"".join(part for frame in batch for part in (struct.pack("!I", len(frame)), frame)))
 
     def write_raw(self, data: bytes) -> None:
-        """Send bytes that are no frames (faults)."""
-        self._transport.write(data)
+        """Send bytes, frames or not."""
+        size = self._world.rules.slice_bytes
+        if not size:
+            self._transport.write(data)
+            return
+        for start in range(0, len(data), size):
+            self._slices.send([data[start : start + size]], max(SLICE_EVERY_S, self._slices.rest_s + SLICE_EVERY_S))
+
+    def _write_slice(self, pieces: Sequence[bytes]) -> None:
+        self._transport.writeSequence(pieces)
 
     def close(self) -> None:
         """Close in order, after what was written."""
         if not self._closing:
             self._closing = True
             self._transport.unregisterProducer()  # TLS waits for a producer before it closes
-            self._transport.loseConnection()
+            if self._slices.rest_s:
+                self._clock.callLater(self._slices.rest_s + SLICE_EVERY_S, self._transport.loseConnection)
+            else:
+                self._transport.loseConnection()
 
     def abort(self) -> None:
         """Reset the connection."""

@@ -224,8 +224,14 @@ class Session:
         except Refusal as refusal:
             self._refuse(refusal, msg_id)
             return
-        for position, message in enumerate(messages):
-            self.send(message, "" if position else msg_id)
+        answer, *events = messages
+        if self.world.rules.events_before_answer:
+            for event in events:
+                self.send(event)
+        self.send(answer, msg_id)
+        if not self.world.rules.events_before_answer:
+            for event in events:
+                self.send(event)
 
     def _answer(self, envelope: ProtoMessage) -> Sequence[Message]:
         number = envelope.payloadType

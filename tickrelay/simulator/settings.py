@@ -50,6 +50,10 @@ class Rules:
     live_bar_without_spots: str = "INVALID_REQUEST"
     """The code as seen; the documentation has NOT_SUBSCRIBED_TO_SPOTS."""
     depth_needs_spots: bool = True
+    events_before_answer: bool = False
+    """The events that a request sets off come before its answer: clients must not depend on the order."""
+    slice_bytes: int = 0
+    """Cut what is sent over TCP into pieces of so many bytes, a millisecond apart; 0: frames stay together."""
     max_connections: int = 25
 
 

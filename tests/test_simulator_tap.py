@@ -1,0 +1,119 @@
+"""The command line of twistd ctrader-simulator."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tickrelay.simulator.settings import AccountSettings, Rules, SimulatorSettings, UserSettings
+from tickrelay.simulator_tap import Options
+
+
+def parse(*arguments: str) -> SimulatorSettings:
+    """The settings that a command line makes."""
+    options = Options()
+    options.parseOptions(list(arguments))
+    return options.settings
+
+
+def test_no_flag_gives_the_defaults() -> None:
+    """Port 5035 of the loopback interface, client sim, account 1001, markets always open."""
+    settings = parse()
+    assert (settings.host, settings.port, settings.schedule) == ("127.0.0.1", 5035, "open")
+    assert (settings.client_id, settings.client_secret, settings.access_token, settings.account_id) == (
+        "sim",
+        "sim-secret",
+        "sim-token",
+        1001,
+    )
+    assert settings.rules == Rules()
+
+
+def test_flags() -> None:
+    """Every kind of flag, repeated ones too."""
+    settings = parse(
+        "--port", "0", "--rate", "2.5", "--symbols", "EURUSD,BTCUSD", "--schedule", "real", "--control", "8000",
+        "--rule", "idle_s=5", "--rule", "mixed-batch-refused=no", "--user", "abc:7,8L",
+        "--fault", "at 30s: drop", "--fault", "slow 1s",
+    )  # fmt: skip
+    assert (settings.port, settings.rate, settings.symbols, settings.schedule, settings.control_port) == (
+        0,
+        2.5,
+        ("EURUSD", "BTCUSD"),
+        "real",
+        8000,
+    )
+    assert (settings.rules.idle_s, settings.rules.mixed_batch_refused) == (5.0, False)
+    accounts = (AccountSettings(account_id=7), AccountSettings(account_id=8, live=True))
+    assert settings.users == (UserSettings(access_token="abc", accounts=accounts),)
+    assert settings.faults.split("\n")[1:] == ["at 30s: drop", "slow 1s"]
+
+
+def test_a_toml_file_and_flags_over_it(tmp_path: Path) -> None:
+    """A flag is stronger than the file."""
+    path = tmp_path / "simulator.toml"
+    path.write_text(
+        """
+        port = 6000
+        seed = 7
+        symbols = ["EURUSD", "XAUUSD"]
+        faults = "at 1m: drop"
+
+        [rules]
+        heartbeat_s = 20
+
+        [[users]]
+        access_token = "second"
+        scope = "accounts"
+        accounts = [{ account_id = 5, live = true, login = 99 }]
+        """
+    )
+    settings = parse("--config", str(path), "--port", "6001", "--rule", "idle_s=9")
+    assert (settings.port, settings.seed, settings.symbols) == (6001, 7, ("EURUSD", "XAUUSD"))
+    assert (settings.rules.heartbeat_s, settings.rules.idle_s) == (20.0, 9.0)
+    assert settings.users[0].accounts == (AccountSettings(account_id=5, live=True, login=99),)
+    assert "at 1m: drop" in settings.faults
+
+
+def test_a_fault_script_in_a_file(tmp_path: Path) -> None:
+    """Read, and checked before anything listens."""
+    path = tmp_path / "script"
+    path.write_text("at 30s: drop\nat 60s: hang account-auth for 20s\n")
+    assert "hang account-auth" in parse("--faults", str(path)).faults
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--port", "x"], "port must be a whole number, not 'x'"),
+        (["--port", "70000"], "port must be a whole number from 0 to 65535"),
+        (["--rate", "0"], "rate must be a number over 0"),
+        (["--rate", "nan"], "rate must be a number over 0"),
+        (["--schedule", "never"], "schedule must be open or real"),
+        (["--symbols", "EURUSD,NOPE"], "no symbol 'NOPE'"),
+        (["--rule", "nonsense=1"], "nonsense is no setting"),
+        (["--rule", "idle_s=x"], "rules.idle-s must be a number"),
+        (["--rule", "mixed_batch_refused=perhaps"], "must be yes or no"),
+        (["--user", "abc:x"], "account-id must be a whole number"),
+        (["--fault", "dorp"], "no fault 'dorp'"),
+        (["--faults", "/nowhere/script"], "--faults: cannot read /nowhere/script"),
+        (["--config", "/nowhere/file"], "--config: cannot read /nowhere/file"),
+        (["--replay", "/nowhere/recording"], "--replay: /nowhere/recording is no directory"),
+    ],
+)
+def test_a_mistake_is_one_clear_line(arguments: list[str], words: str, capsys: Any) -> None:
+    """It names the flag or setting; the exit status is 1."""
+    with pytest.raises(SystemExit) as caught:
+        parse(*arguments)
+    message = str(caught.value.code)
+    assert message.startswith("ctrader-simulator: ")
+    assert words in message
+    assert "\n" not in message
+
+
+def test_a_file_that_is_no_toml(tmp_path: Path) -> None:
+    """One line, with the place."""
+    path = tmp_path / "bad.toml"
+    path.write_text("port = = 1")
+    with pytest.raises(SystemExit, match="is no TOML"):
+        parse("--config", str(path))
