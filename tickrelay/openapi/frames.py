@@ -60,6 +60,13 @@ def open_payload(envelope: ProtoMessage) -> Message | None:
         raise FrameError(f"payload of {len(envelope.payload)} bytes is no {row.name}") from e
 
 
+def text(value: str | bytes) -> str:
+    """A string field as text. The schema's strings are not checked for UTF-8 when parsed: a field that is not comes as
+    bytes, whatever its type says, and what is wrong in it is replaced here.
+    """
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+
+
 class FrameReceiver(Int32StringReceiver):
     """The 4-byte framing, for either end of the connection. Subclasses define ``stringReceived(frame)``.
 
@@ -77,7 +84,7 @@ class FrameReceiver(Int32StringReceiver):
     def dataReceived(self, data: bytes) -> None:
         """Bytes came: any number of frames, and a part of one."""
         if self._pieces:
-            self._pieces.append(data)  # type: ignore[union-attr]
+            self._pieces.append(data)
             self._have += len(data)
             if self._have < self._need:
                 return

@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from tickrelay.openapi.common_pb2 import ProtoErrorRes
+from tickrelay.openapi.frames import text
 from tickrelay.openapi.messages_pb2 import (
     ProtoOAAccountDisconnectEvent,
     ProtoOAAccountsTokenInvalidatedEvent,
@@ -47,7 +48,7 @@ class ServerEvents:
         link.listen(ProtoErrorRes, self._error_came)
 
     def _client_disconnected(self, event: ProtoOAClientDisconnectEvent) -> None:
-        reason = event.reason or "no reason given"
+        reason = text(event.reason) or "no reason given"
         self._owner.drop(Cause(Kind.NETWORK, f"cTrader ended the application's session: {reason}"))
 
     def _account_disconnected(self, event: ProtoOAAccountDisconnectEvent) -> None:
@@ -58,7 +59,7 @@ class ServerEvents:
         if self._account_id in event.ctidTraderAccountIds:
             # Never renewed straight from here: whoever replaced the token may have written the new one to the token
             # file, which is read again; a renewal would invalidate that one in turn, round and round.
-            self._owner.account_lost(f"the access token was invalidated: {event.reason or 'no reason given'}")
+            self._owner.account_lost(f"the access token was invalidated: {text(event.reason) or 'no reason given'}")
 
     def _symbols_changed(self, event: ProtoOASymbolChangedEvent) -> None:
         if event.ctidTraderAccountId == self._account_id:

@@ -22,7 +22,7 @@ from zope.interface import implementer
 
 from tickrelay.openapi import registry
 from tickrelay.openapi.common_pb2 import ProtoErrorRes, ProtoHeartbeatEvent, ProtoMessage
-from tickrelay.openapi.frames import HEARTBEAT, SPOT, FrameError, FrameReceiver, encode, open_payload
+from tickrelay.openapi.frames import HEARTBEAT, SPOT, FrameError, FrameReceiver, encode, open_payload, text
 from tickrelay.openapi.messages_pb2 import ProtoOAErrorRes, ProtoOASpotEvent
 from tickrelay.upstream.counters import Counters
 from tickrelay.upstream.faults import ErrorClass, LinkLost, NotAllowed, OpenApiError, RequestTimeout
@@ -345,8 +345,8 @@ class OpenApiProtocol(FrameReceiver):
         self._rate_answers.pop(pending.payload_type, None)
         if row.answer is not None and row.answer.number != payload_type:
             self._counters.request_errors += 1
-            text = f"answered with payload type {payload_type}"
-            pending.deferred.errback(Failure(OpenApiError("UNEXPECTED_ANSWER", text, row.name)))
+            said = f"answered with payload type {payload_type}"
+            pending.deferred.errback(Failure(OpenApiError("UNEXPECTED_ANSWER", said, row.name)))
         else:
             pending.deferred.callback(message)
 
@@ -408,5 +408,9 @@ def api_error(message: ProtoOAErrorRes | ProtoErrorRes, request: str = "") -> Op
     """The exception that an error message stands for."""
     retry_after = message.retryAfter if isinstance(message, ProtoOAErrorRes) else 0
     return OpenApiError(
-        message.errorCode, message.description, request, float(retry_after), int(message.maintenanceEndTimestamp)
+        text(message.errorCode),
+        text(message.description),
+        request,
+        float(retry_after),
+        int(message.maintenanceEndTimestamp),
     )

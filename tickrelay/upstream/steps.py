@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from tickrelay.config import CTraderSettings
+from tickrelay.openapi.frames import text
 from tickrelay.openapi.messages_pb2 import (
     ProtoOAAccountAuthReq,
     ProtoOAApplicationAuthReq,
@@ -93,10 +94,10 @@ def cause_of_loss(reason: Failure, settings: CTraderSettings) -> Cause:
                 "a private certificate authority",
             )
         return Cause(Kind.NETWORK, f"TLS with {where} failed: {details}")
-    text = str(error) or type(error).__name__
+    why = str(error) or type(error).__name__
     if isinstance(error, ConnectError):
-        return Cause(Kind.NETWORK, f"cannot connect to {where}: {text}")
-    return Cause(Kind.NETWORK, f"connection to {where} lost: {text}")
+        return Cause(Kind.NETWORK, f"cannot connect to {where}: {why}")
+    return Cause(Kind.NETWORK, f"connection to {where} lost: {why}")
 
 
 async def authorise_application(link: OpenApiProtocol, settings: CTraderSettings) -> None:
@@ -165,7 +166,7 @@ class AccountStep:
         )
         self.counters.token_renewals += 1
         try:
-            renewed = self.tokens.renewed(answer.accessToken, answer.refreshToken, answer.expiresIn)
+            renewed = self.tokens.renewed(text(answer.accessToken), text(answer.refreshToken), answer.expiresIn)
         except TokenFileError as e:
             self._log.error("{error}: the renewed tokens are lost when the relay stops", error=str(e))
             renewed = self.tokens.load()

@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred, FirstError, gatherResults
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from tickrelay.openapi.frames import text
 from tickrelay.openapi.messages_pb2 import (
     ProtoOAAssetClassListReq,
     ProtoOAAssetClassListRes,
@@ -76,10 +77,10 @@ class SymbolBook:
                 ),
             ]
         )
-        self._assets = {a.assetId: a.displayName or a.name for a in assets.asset} if assets else {}
-        class_names = {c.id: c.name for c in classes.assetClass} if classes else {}
+        self._assets = {a.assetId: text(a.displayName or a.name) for a in assets.asset} if assets else {}
+        class_names = {c.id: text(c.name) for c in classes.assetClass} if classes else {}
         self._categories = (
-            {c.id: (c.name, class_names.get(c.assetClassId, "")) for c in categories.symbolCategory}
+            {c.id: (text(c.name), class_names.get(c.assetClassId, "")) for c in categories.symbolCategory}
             if categories
             else {}
         )
@@ -116,7 +117,7 @@ class SymbolBook:
         self.by_name, self.by_id = {}, {}
         schedules: dict[Schedule, Schedule] = {}
         for symbol_id, light in self._light.items():
-            name = light.symbolName
+            name = text(light.symbolName)
             if not name:
                 continue
             if name in self.by_name:
@@ -181,8 +182,8 @@ def make_symbol(
         known = {"digits": min(max(full.digits, 0), 5), "pip_position": full.pipPosition}
     return Symbol(
         symbol_id=light.symbolId,
-        name=light.symbolName,
-        description=light.description,
+        name=text(light.symbolName),
+        description=text(light.description),
         category=category,
         asset_class=asset_class,
         base=base,
@@ -197,7 +198,7 @@ def make_schedule(full: ProtoOASymbol) -> Schedule:
     """The trading hours of a symbol."""
     return Schedule(
         intervals=tuple((i.startSecond, i.endSecond) for i in full.schedule),
-        zone_name=full.scheduleTimeZone,
+        zone_name=text(full.scheduleTimeZone),
         holidays=tuple(_holiday(holiday) for holiday in full.holiday),
         # In close-only mode nobody may open a position, but quotes flow.
         disabled=full.tradingMode not in (ProtoOATradingMode.ENABLED, ProtoOATradingMode.CLOSE_ONLY_MODE),
@@ -210,5 +211,5 @@ def _holiday(holiday: ProtoOAHoliday) -> Holiday:
         recurring=holiday.isRecurring,
         start_s=holiday.startSecond,
         end_s=holiday.endSecond if holiday.HasField("endSecond") else DAY_S,
-        zone_name=holiday.scheduleTimeZone,
+        zone_name=text(holiday.scheduleTimeZone),
     )
