@@ -8,13 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tickrelay.ticks import decimal
-from tickrelay.wire.prices import BY_DIGITS, Decimals, units
+from tickrelay.wire.prices import BY_DIGITS, Decimals, Prices
 
 
 @given(st.integers(-(2**60), 2**60), st.integers(0, 5))
 def test_the_fast_way_prints_what_the_plain_way_prints(value: int, digits: int) -> None:
     """Looked up or not, a price is the exact shortest plain decimal."""
-    for text in (BY_DIGITS[digits][value].decode(), BY_DIGITS[digits][value].decode()):
+    decimals = BY_DIGITS[digits].decimals
+    for text in (decimals[value].decode(), decimals[value].decode()):
         assert text == decimal(value, digits)
         assert Decimal(text) == Decimal(value).scaleb(-digits)
         assert "e" not in text and not (("." in text) and text.endswith(("0", ".")))
@@ -36,12 +37,14 @@ def test_both_sides_are_rounded_to_the_symbols_digits(
     bid: int, ask: int, digits: int, expected: tuple[int, int]
 ) -> None:
     """Rounding happens on integers, halves away from zero, and the spread is the difference of what is shown."""
-    assert units(bid, ask, digits) == expected
+    prices = BY_DIGITS[digits]
+    assert (prices[bid][0], prices[ask][0]) == expected
+    assert [prices[price][1] for price in (bid, ask)] == [decimal(units, digits).encode() for units in expected]
 
 
 def test_what_is_kept_is_bounded() -> None:
     """Prices that never come back do not fill the memory."""
-    decimals = Decimals(5)
+    decimals, prices = Decimals(5), Prices(4)
     for value in range(20_000):
-        assert decimals[value]
-    assert len(decimals) <= 8192
+        assert decimals[value] and prices[value]
+    assert len(decimals) <= 8192 and len(prices) <= 8192

@@ -8,7 +8,7 @@ from msgspec import UNSET
 from tickrelay.ticks import Symbol, Tick
 from tickrelay.wire import frames, json_requests
 from tickrelay.wire.messages import AnyMessage, Message, Part
-from tickrelay.wire.prices import BY_DIGITS, Decimals, units
+from tickrelay.wire.prices import BY_DIGITS, Prices
 from tickrelay.wire.requests import Request
 
 encode = msgspec.json.Encoder().encode
@@ -31,7 +31,7 @@ class Basic:
 
     def __init__(self) -> None:
         # By name, checked by identity: each session brings new Symbol objects.
-        self._templates: dict[str, tuple[Symbol, bytes, Decimals]] = {}
+        self._templates: dict[str, tuple[Symbol, bytes, Prices]] = {}
 
     def tick(self, tick: Tick) -> bytes:
         """The frame of a tick."""
@@ -40,9 +40,10 @@ class Basic:
         if kept is None or kept[0] is not symbol:
             kept = (symbol, tick_template(symbol) + b"}", BY_DIGITS[symbol.digits])
             self._templates[symbol.name] = kept
-        _, template, text = kept
-        bid, ask = units(tick.bid, tick.ask, symbol.digits)
-        return frames.text(template % (text[bid], text[ask], text[ask - bid], tick.timestamp_ms))
+        _, template, prices = kept
+        bid, bid_text = prices[tick.bid]
+        ask, ask_text = prices[tick.ask]
+        return frames.text(template % (bid_text, ask_text, prices.decimals[ask - bid], tick.timestamp_ms))
 
     def newest(self, tick: Tick, conflated: int) -> bytes:
         """A basic client is not told what was conflated."""

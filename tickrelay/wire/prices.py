@@ -14,23 +14,36 @@ class Decimals(dict[int, bytes]):
         self._scale = 10**digits
         self._format = b"%%d.%%0%dd" % digits
 
+    def print(self, units: int) -> bytes:
+        """The same, without keeping it."""
+        if units < 0 or not self._digits:
+            return decimal(units, self._digits).encode("ascii")
+        text: bytes = (self._format % divmod(units, self._scale)).rstrip(b"0")
+        return text[:-1] if text.endswith(b".") else text
+
     def __missing__(self, units: int) -> bytes:
         if len(self) >= _MAX_KEPT:
             self.clear()
-        if units >= 0 and self._digits:
-            text: bytes = (self._format % divmod(units, self._scale)).rstrip(b"0").rstrip(b".")
-        else:
-            text = decimal(units, self._digits).encode("ascii")
-        self[units] = text
+        text = self[units] = self.print(units)
         return text
 
 
-BY_DIGITS = tuple(Decimals(digits) for digits in range(PRICE_DIGITS + 1))
+class Prices(dict[int, tuple[int, bytes]]):
+    """``prices[price]`` is a price (1/100000) in units of the symbol's last digit, and as text; made when missed."""
+
+    def __init__(self, digits: int) -> None:
+        super().__init__()
+        self._digits = digits
+        self.decimals = Decimals(digits)
+        """For spreads, which are differences of units: what is shown is what is subtracted."""
+
+    def __missing__(self, price: int) -> tuple[int, bytes]:
+        if len(self) >= _MAX_KEPT:
+            self.clear()
+        units = price if self._digits == PRICE_DIGITS else rounded(price, self._digits)
+        found = self[price] = (units, self.decimals.print(units))
+        return found
+
+
+BY_DIGITS = tuple(Prices(digits) for digits in range(PRICE_DIGITS + 1))
 """Shared by all encodings; a pure function's memory."""
-
-
-def units(bid: int, ask: int, digits: int) -> tuple[int, int]:
-    """Both sides (1/100000) in units of the symbol's last digit; the spread is their difference."""
-    if digits == PRICE_DIGITS:
-        return bid, ask
-    return rounded(bid, digits), rounded(ask, digits)

@@ -5,7 +5,7 @@ from tickrelay.ticks import Symbol, Tick
 from tickrelay.wire import frames, json_requests
 from tickrelay.wire.basic import encode, tick_template
 from tickrelay.wire.messages import AnyMessage
-from tickrelay.wire.prices import BY_DIGITS, Decimals, units
+from tickrelay.wire.prices import BY_DIGITS, Prices
 from tickrelay.wire.requests import BadRequest, Request
 
 
@@ -18,8 +18,8 @@ class V1Json:
     binary = False
 
     def __init__(self, epoch: str) -> None:
-        # By name, checked by identity: the symbol, its tick with and without a source time, its decimals.
-        self._templates: dict[str, tuple[Symbol, bytes, bytes, Decimals]] = {}
+        # By name, checked by identity: the symbol, its tick with and without a source time, its prices.
+        self._templates: dict[str, tuple[Symbol, bytes, bytes, Prices]] = {}
         self._tail = b',"epoch":%b,"seq":%%d' % encode(epoch).replace(b"%", b"%%")
 
     def tick(self, tick: Tick) -> bytes:
@@ -41,15 +41,15 @@ class V1Json:
         kept = self._templates.get(symbol.name)
         if kept is None or kept[0] is not symbol:
             kept = self._templates[symbol.name] = self._make_templates(symbol)
-        _, sourced, plain, text = kept
-        bid, ask = units(tick.bid, tick.ask, symbol.digits)
+        _, sourced, plain, prices = kept
+        bid, bid_text = prices[tick.bid]
+        ask, ask_text = prices[tick.ask]
+        spread = prices.decimals[ask - bid]
         if tick.source_ms:
-            return sourced % (
-                text[bid], text[ask], text[ask - bid], tick.timestamp_ms, tick.source_ms, tick.seq
-            )  # fmt: skip
-        return plain % (text[bid], text[ask], text[ask - bid], tick.timestamp_ms, tick.seq)
+            return sourced % (bid_text, ask_text, spread, tick.timestamp_ms, tick.source_ms, tick.seq)
+        return plain % (bid_text, ask_text, spread, tick.timestamp_ms, tick.seq)
 
-    def _make_templates(self, symbol: Symbol) -> tuple[Symbol, bytes, bytes, Decimals]:
+    def _make_templates(self, symbol: Symbol) -> tuple[Symbol, bytes, bytes, Prices]:
         head = tick_template(symbol)
         plain = head + self._tail + b"}"
         sourced = head + b',"sourceTs":%d' + self._tail + b"}"

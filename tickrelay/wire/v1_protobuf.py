@@ -4,7 +4,7 @@ from tickrelay.errors import ErrorCode
 from tickrelay.ticks import Symbol, Tick
 from tickrelay.wire import frames, protobuf
 from tickrelay.wire.messages import AnyMessage
-from tickrelay.wire.prices import units
+from tickrelay.wire.prices import BY_DIGITS
 from tickrelay.wire.requests import BadRequest, Request
 from tickrelay.wire.tickrelay_pb2 import ServerMessage
 
@@ -42,10 +42,11 @@ class V1Protobuf:
         else:
             envelope = self._plain
             out = envelope.tick
-        bid, ask = units(tick.bid, tick.ask, symbol.digits)
+        prices = BY_DIGITS[symbol.digits]
+        bid = prices[tick.bid][0]
         out.symbol_id = symbol.symbol_id
         out.bid = bid
-        out.spread = ask - bid
+        out.spread = prices[tick.ask][0] - bid
         out.timestamp = tick.timestamp_ms
         out.seq = tick.seq
         return frames.binary(envelope.SerializeToString())
@@ -75,12 +76,13 @@ class V1Protobuf:
 
 def _named(tick: Tick) -> ServerMessage:
     symbol = tick.symbol
-    bid, ask = units(tick.bid, tick.ask, symbol.digits)
+    prices = BY_DIGITS[symbol.digits]
+    bid = prices[tick.bid][0]
     envelope = ServerMessage()
     out = envelope.tick
     out.symbol_id = symbol.symbol_id
     out.bid = bid
-    out.spread = ask - bid
+    out.spread = prices[tick.ask][0] - bid
     out.timestamp = tick.timestamp_ms
     out.seq = tick.seq
     if tick.source_ms:
