@@ -6,15 +6,19 @@ With its sibling `tickrelay.simulator_tap` the only file that names the global r
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 from dotenv import dotenv_values
 
 from twisted.application.service import IService
+from twisted.internet.defer import Deferred
+from twisted.internet.task import react
 from twisted.internet.threads import deferToThread
 from twisted.python import usage
 
 from tickrelay import config
-from tickrelay.config import Config, Places, Secret
+from tickrelay.cli import check
+from tickrelay.config import Config, CTraderSettings, Places, Secret
 from tickrelay.errors import SettingError
 from tickrelay.replay.recorder import Recorder
 from tickrelay.service import RelayService
@@ -50,6 +54,8 @@ class Options(usage.Options):
             self.config = self._load()
         except SettingError as e:
             raise SystemExit(f"tickrelay: {e}") from None
+        if self["check"]:
+            react(_check, (self.config.ctrader, self.simulator))
 
     def _load(self) -> Config:
         flags = {f.metadata["flag"]: self[f.metadata["flag"]] for f in config.settings() if f.metadata["flag"]}
@@ -80,6 +86,15 @@ class Options(usage.Options):
                 "token_file": "",
             },
         )
+
+
+def _check(reactor: Any, settings: CTraderSettings, simulated: SimulatorSettings | None) -> "Deferred[None]":
+    if simulated is None:
+        return check.main(reactor, settings)
+    simulator = SimulatorService(simulated, reactor)
+    simulator.startService()
+    done = check.main(reactor, simulator.join(settings))
+    return done.addBoth(lambda result: simulator.stopService().addCallback(lambda _: result))
 
 
 def makeService(options: Options) -> IService:

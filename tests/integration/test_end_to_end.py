@@ -1,6 +1,7 @@
 """The relay as a process against the simulator as another, over TLS, with a client that is not ours."""
 
 import json
+import re
 import signal
 import socket
 import time
@@ -140,3 +141,19 @@ def test_a_bad_setting_ends_the_start(wheel_python: Path, tmp_path: Path, enviro
         assert service.ends() == 1
         assert said in service.text()
         assert "Traceback" not in service.text()
+
+
+def test_check_says_step_by_step_what_is_wrong(wheel_python: Path, tmp_path: Path) -> None:
+    """All well: a line a step and 0. A wrong token: the step, the setting to mend, and 1."""
+    with Twistd(wheel_python, tmp_path, "tickrelay", "--simulate", "--check") as check:
+        assert check.ends() == 0
+        steps = [line.split()[:2] for line in check.text().splitlines()]
+        assert [step for _, step in steps] == ["DNS", "TLS", "application", "account", "scope", "symbols", "first"]
+        assert {state for state, _ in steps} == {"ok"}
+    port = free_port()
+    with simulator(wheel_python, tmp_path, port) as broker:
+        broker.wait_for("cTrader simulator on")
+        with relay(wheel_python, tmp_path, port, free_port(), "--check", CTRADER_ACCESS_TOKEN="canary") as check:
+            assert check.ends() == 1
+            assert re.search("FAILED +account .*CTRADER_ACCESS_TOKEN", check.text())
+            assert "canary" not in check.text()
