@@ -576,8 +576,8 @@ def test_a_protobuf_client_sees_the_same(server: Server, client: Browser) -> Non
     ]  # fmt: skip
 
 
-def test_a_snapshot_has_the_ids_of_the_present_session(client: Browser, server: Server) -> None:
-    """Also one of a tick that is older: its id may be another symbol's by now."""
+def test_what_is_sent_again_has_the_ids_of_the_present_session(client: Browser, server: Server) -> None:
+    """A snapshot or a replay of older ticks: their id may be another symbol's by now."""
     results(client, symbols=["EURUSD"])
     server.hub.spot(1, 108_567, 108_570, 0)
     server.hub.symbols_loaded([Symbol(symbol_id=9, name="EURUSD"), Symbol(symbol_id=1, name="GBPUSD")])
@@ -585,6 +585,10 @@ def test_a_snapshot_has_the_ids_of_the_present_session(client: Browser, server: 
     client.say({"type": "subscribe", "symbols": ["EURUSD"], "snapshot": True})
     answer, snapshot = client.hear()
     assert answer["results"][0]["symbolId"] == snapshot["symbolId"] == 9
+    back = server.browser(JSON)
+    back.say({"type": "subscribe", "symbols": ["EURUSD"], "resume": {"EURUSD": {"epoch": "e1", "seq": 0}}})
+    answer, tick = back.hear()
+    assert (answer["results"][0]["replayed"], tick["symbolId"]) == (1, 9)
 
 
 def test_ten_seconds_away_at_five_hundred_ticks_a_second(server: Server, client: Browser) -> None:

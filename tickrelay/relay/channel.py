@@ -66,6 +66,13 @@ class Channel:
         if self.history is not None:
             self.history.clear()
 
+    def rename(self, symbol: Symbol) -> None:
+        """The symbol has another id now: ticks that are sent again must not bring back the old one."""
+        for tick in self.history or ():
+            tick.symbol = symbol
+        if self.sent is not None:
+            self.sent.symbol = symbol
+
     def keep_history(self, length: int) -> None:
         """Remember the newest *length* ticks from now on."""
         if self.history is None:

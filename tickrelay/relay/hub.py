@@ -90,9 +90,9 @@ class Hub:
         for name, channel in self.channels.items():
             symbol = self.symbols.get(name)
             if symbol is not None:
+                if symbol.symbol_id != channel.symbol.symbol_id:
+                    channel.rename(symbol)
                 channel.symbol = symbol
-                if channel.sent is not None:
-                    channel.sent.symbol = symbol  # sent again as a snapshot, it must not bring back an old id
                 self._by_id[symbol.symbol_id] = channel
         if self.observer is not None:
             self.observer.symbols_changed()
