@@ -274,3 +274,16 @@ def test_requests_in_protobuf_can_be_written_by_the_same_names() -> None:
     protobuf.set_mark(envelope, 7)
     protobuf.fill(asked, envelope.subscribe)
     assert ENCODINGS.v1_protobuf.parse(envelope.SerializeToString(), True) == asked
+
+
+@pytest.mark.parametrize("way", ["tick", "newest", "snapshot"])
+@pytest.mark.parametrize(
+    ("bid", "ask", "source_ms"), [(2**64 - 1, 1, 0), (1, 2**64 - 1, 0), (1, 2, -(2**63)), (1, 2, 2**63 - 1)]
+)
+def test_nonsense_from_upstream_does_not_stop_the_encodings(bid: int, ask: int, source_ms: int, way: str) -> None:
+    """A price or a time at the end of 64 bits is said somehow: an exception would keep everybody's ticks back."""
+    tick = Tick(Symbol(symbol_id=-(2**63), name="EURUSD"), bid, ask, 1_701_234_567_890, source_ms, 1)
+    for encoding in make_encodings("k3f9"):
+        for _ in range(2):
+            arguments = () if way == "tick" else (1,)
+            assert payload(getattr(encoding, way)(tick, *arguments))

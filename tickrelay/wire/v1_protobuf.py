@@ -8,6 +8,8 @@ from tickrelay.wire.prices import BY_DIGITS
 from tickrelay.wire.requests import BadRequest, Request
 from tickrelay.wire.tickrelay_pb2 import ServerMessage
 
+_MOST = 2**62
+
 
 class V1Protobuf:
     """The encoding behind the subprotocol ``tickrelay.v1.protobuf``.
@@ -35,20 +37,23 @@ class V1Protobuf:
             # Even where the id is the one of old: a client may have learned it as another symbol's in between.
             self._announced[symbol.name] = symbol
             return frames.binary(_named(tick).SerializeToString())
-        if tick.source_ms:
-            envelope = self._sourced
-            out = envelope.tick
-            out.source_delta = tick.timestamp_ms - tick.source_ms
-        else:
-            envelope = self._plain
-            out = envelope.tick
         prices = BY_DIGITS[symbol.digits]
         bid = prices[tick.bid][0]
-        out.symbol_id = symbol.symbol_id
-        out.bid = bid
-        out.spread = prices[tick.ask][0] - bid
-        out.timestamp = tick.timestamp_ms
-        out.seq = tick.seq
+        try:
+            if tick.source_ms:
+                envelope = self._sourced
+                out = envelope.tick
+                out.source_delta = tick.timestamp_ms - tick.source_ms
+            else:
+                envelope = self._plain
+                out = envelope.tick
+            out.symbol_id = symbol.symbol_id
+            out.bid = bid
+            out.spread = prices[tick.ask][0] - bid
+            out.timestamp = tick.timestamp_ms
+            out.seq = tick.seq
+        except ValueError:
+            return frames.binary(_named(tick).SerializeToString())
         return frames.binary(envelope.SerializeToString())
 
     def newest(self, tick: Tick, conflated: int) -> bytes:
@@ -74,6 +79,11 @@ class V1Protobuf:
         return protobuf.parse_request(payload)
 
 
+def _bounded(value: int) -> int:
+    """*value* as far as 64 bits hold it: what lies beyond is no price, but it must not keep others from theirs."""
+    return max(-_MOST, min(_MOST, value))
+
+
 def _named(tick: Tick) -> ServerMessage:
     symbol = tick.symbol
     prices = BY_DIGITS[symbol.digits]
@@ -81,12 +91,12 @@ def _named(tick: Tick) -> ServerMessage:
     envelope = ServerMessage()
     out = envelope.tick
     out.symbol_id = symbol.symbol_id
-    out.bid = bid
-    out.spread = prices[tick.ask][0] - bid
+    out.bid = _bounded(bid)
+    out.spread = _bounded(prices[tick.ask][0] - bid)
     out.timestamp = tick.timestamp_ms
     out.seq = tick.seq
     if tick.source_ms:
-        out.source_delta = tick.timestamp_ms - tick.source_ms
+        out.source_delta = _bounded(tick.timestamp_ms - tick.source_ms)
     out.symbol = symbol.name
     out.digits = symbol.digits
     return envelope
