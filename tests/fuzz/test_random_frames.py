@@ -96,8 +96,12 @@ class Target:
         link = self.link
         link.dataReceived(data)
         if link.transport.disconnecting:
-            link.connectionLost()
-            self.link = self.connect()
+            self.reconnect()
+
+    def reconnect(self) -> None:
+        """The connection ends, another begins."""
+        self.link.connectionLost()
+        self.link = self.connect()
 
 
 def framed(frame: bytes) -> bytes:
@@ -208,7 +212,7 @@ def test_a_mutated_stream_of_any_chunks() -> None:
     frames = mutated_frames(rng)
     for number in range(MUTATED):
         if number % 20 == 0:  # a wrong length may have the link wait for megabytes
-            target.link = target.connect()
+            target.reconnect()
         data = bytearray(b"".join(framed(next(frames)) for _ in range(rng.randint(1, 3))))
         if rng.random() < 0.3:
             data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
