@@ -182,7 +182,9 @@ def test_a_full_disk_stops_the_recording_with_an_alarm(
     assert recorder.alarm == ""
     recorder.frame(spot(12))
     clock.advance(1)
+    clock.advance(1)
     assert bids(tmp_path) == [1, 12]
+    assert [r.type_name for r in records(tmp_path)] == ["ProtoOASpotEvent", "gap", "ProtoOASpotEvent"]
 
 
 def test_too_little_room_is_an_alarm(clock: Clock, tmp_path: Path, make: Any) -> None:

@@ -10,6 +10,7 @@ from twisted.internet.defer import maybeDeferred
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
+from tickrelay.capture.records import gap_line, header_line, record_line
 from tickrelay.errors import SettingError
 from tickrelay.openapi import frames
 from tickrelay.openapi.common_pb2 import ProtoHeartbeatEvent
@@ -22,6 +23,7 @@ from tickrelay.openapi.messages_pb2 import (
     ProtoOASymbolsListReq,
     ProtoOASymbolsListRes,
 )
+from tickrelay.openapi.model_pb2 import ProtoOALightSymbol
 from tickrelay.replay.recorder import Recorder
 from tickrelay.replay.segments import segment_paths
 from tickrelay.replay.tape import Tape
@@ -30,6 +32,7 @@ from tickrelay.simulator.settings import Rules, SimulatorSettings
 from tickrelay.simulator.world import World
 
 START_S = 1_763_900_000.0
+SYMBOL = ProtoOALightSymbol(symbolId=1, symbolName="EURUSD", enabled=True)
 IDS = (1, 2, 9, 41, 52, 59)
 
 
@@ -190,3 +193,25 @@ def test_a_damaged_segment_is_played_up_to_the_damage(tmp_path: Path) -> None:
     played = play(tmp_path, 4, 30.0)
     assert 10 < len(played) < len(recorded)
     assert recorded[: len(played)] == played
+
+
+def test_after_a_gap_no_side_is_guessed(tmp_path: Path) -> None:
+    """A symbol is quoted again with the next event that brings both its sides."""
+    (tmp_path / "a").mkdir()
+    events = [
+        ProtoOASpotEvent(symbolId=1, bid=100, ask=110, timestamp=1),
+        ProtoOASpotEvent(symbolId=1, bid=101, timestamp=2),
+        None,
+        ProtoOASpotEvent(symbolId=1, bid=90, timestamp=3),
+        ProtoOASpotEvent(symbolId=1, ask=95, timestamp=4),
+        ProtoOASpotEvent(symbolId=1, bid=91, ask=96, timestamp=5),
+    ]
+    lines = [header_line(0.0), record_line(frames.encode(ProtoOASymbolsListRes(symbol=[SYMBOL])), 0.0)[1]]
+    for n, event in enumerate(events):
+        lines.append(gap_line(7, n) if event is None else record_line(frames.encode(event), float(n))[1])
+    (tmp_path / "a" / "x.jsonl").write_bytes(b"".join(lines))
+    tape = Tape(tmp_path / "a")
+    tape.subscribed(100.0, 1.0)
+    quotes = tape.advance(101.0) + tape.advance(200.0)
+    assert [(q.bid, q.ask) for q in quotes] == [(100, 110), (101, 110), (91, 96)]
+    tape.close()

@@ -12,7 +12,8 @@ and goes on with records in the order of receipt::
 (one line in the file). ``t`` is the time of receipt in Unix seconds; ``frame`` is the serialized ProtoMessage in
 base64, without the length prefix. Spot events carry their fields in plain beside it, for people and their tools; only
 ``frame`` counts when a recording is played. A frame that may hold a secret, or more of the account than market data,
-is withheld: the line has no ``frame``. A line that was cut short by a crash is no record, and ends the segment.
+is withheld: the line has no ``frame``. A line ``{"t":1763900009.0,"type":"gap","lost":120}`` stands for frames that could
+not be recorded (a full disk). A line that was cut short by a crash is no record, and ends the segment.
 """
 
 from base64 import b64decode, b64encode
@@ -28,6 +29,8 @@ from tickrelay.openapi.messages_pb2 import ProtoOASpotEvent
 
 FORMAT = "tickrelay-capture"
 VERSION = 1
+GAP = "gap"
+"""The type of the line that says that frames are missing."""
 MAX_LINE_BYTES = 32_000_000
 """The longest line read: a frame of the largest size in base64, and its surroundings."""
 
@@ -117,6 +120,11 @@ def read_header(line: bytes) -> float:
     if header.format != FORMAT or header.version != VERSION:
         raise CaptureError(f"{header.format} version {header.version} cannot be read, only {FORMAT} version {VERSION}")
     return header.started
+
+
+def gap_line(lost: int, now_s: float) -> bytes:
+    """The line that stands for *lost* frames which could not be recorded before this moment."""
+    return b'{"t":%.6f,"type":"%s","lost":%d}\n' % (now_s, GAP.encode(), lost)
 
 
 def record_line(frame: bytes, received_s: float) -> tuple[int, bytes]:

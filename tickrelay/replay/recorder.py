@@ -15,7 +15,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from tickrelay.capture.records import CATALOGUE, record_line
+from tickrelay.capture.records import CATALOGUE, gap_line, record_line
 from tickrelay.openapi import registry
 from tickrelay.openapi.messages_pb2 import ProtoOASymbolsListRes
 from tickrelay.replay.segments import SegmentWriter
@@ -60,7 +60,9 @@ class Recorder:
         )
         self._pending: list[bytes] = []
         self._pending_bytes = 0
-        self._head: dict[int, list[bytes]] = {}
+        self._fresh: list[tuple[int, bytes]] = []
+        self._catalogue: list[bytes] = []
+        self._head = b""
         self._writing: Deferred[Any] | None = None
         self._retry_at_s = 0.0
         self._timer = LoopingCall(self._write)
@@ -71,6 +73,7 @@ class Recorder:
         """Frames handed to the system."""
         self.lost = 0
         """Frames that were not recorded for an alarm's reason."""
+        self._told = 0
 
     def start(self) -> None:
         """Begin to record."""
@@ -87,23 +90,28 @@ class Recorder:
         """A frame came in. Never raises, never blocks."""
         number, line = record_line(frame, self._now())
         if number in CATALOGUE:
-            self._remember(number, line)
+            self._fresh.append((number, line))
         if self.alarm:
             self.lost += 1
+            if number in CATALOGUE:
+                self._learn()
             return
         self._pending.append(line)
         self._pending_bytes += len(line)
         if self._pending_bytes > MAX_PENDING_BYTES:
             self._fail(f"the disk is too slow: {self._pending_bytes:,} bytes wait to be written")
 
-    def _remember(self, number: int, line: bytes) -> None:
-        """Keep what describes the symbols: each segment begins with it."""
-        if number == _SYMBOLS_LIST:
-            self._head.clear()  # a new session: what was known of ids is void
-        lines = self._head.setdefault(number, [])
-        lines.append(line)
-        while sum(map(len, lines)) > MAX_HEAD_BYTES:
-            lines.pop(0)
+    def _learn(self) -> None:
+        """Take in what describes the symbols since the last write: the next segment begins with it."""
+        for number, line in self._fresh:
+            if number == _SYMBOLS_LIST:
+                self._catalogue.clear()  # a new session: what was known of ids is void
+            self._catalogue.append(line)
+        while sum(map(len, self._catalogue)) > MAX_HEAD_BYTES:
+            self._catalogue.pop(0)
+        if self._fresh:
+            self._fresh.clear()
+            self._head = b"".join(self._catalogue)
 
     def _write(self, last: bool = False) -> "Deferred[Any]":
         if self.alarm:
@@ -114,7 +122,8 @@ class Recorder:
             return maybeDeferred(lambda: None)
         lines, self._pending = self._pending, []
         count, self._pending_bytes = len(lines), 0
-        head = b"".join(line for kept in self._head.values() for line in kept)
+        head = self._head  # without what is among these lines
+        self._learn()
         self._writing = self._in_thread(self._writer.write, b"".join(lines), head, self._now())
         return self._writing.addCallbacks(self._wrote, self._failed, callbackArgs=(count,), errbackArgs=(count,))
 
@@ -124,6 +133,10 @@ class Recorder:
         if self.alarm:
             self._log.info("recording again; {lost} frames were lost", lost=self.lost)
             self.alarm = ""
+            line = gap_line(self.lost - self._told, self._now())
+            self._told = self.lost
+            self._pending.append(line)
+            self._pending_bytes += len(line)
 
     def _failed(self, failure: Failure, count: int) -> None:
         self._writing = None
@@ -135,6 +148,7 @@ class Recorder:
         self.lost += len(self._pending)
         self._pending.clear()
         self._pending_bytes = 0
+        self._learn()
         self._retry_at_s = self._clock.seconds() + RETRY_S
         if self.alarm != reason:
             self._log.error(

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 from twisted.logger import Logger
 
 from tickrelay.capture.quotes import BOTH, Quote
-from tickrelay.capture.records import MAX_LINE_BYTES, CaptureError, Record, quote_of, read_header, read_record
+from tickrelay.capture.records import GAP, MAX_LINE_BYTES, CaptureError, Record, quote_of, read_header, read_record
 from tickrelay.errors import SettingError
 from tickrelay.openapi import frames, messages_pb2
 from tickrelay.openapi.model_pb2 import ProtoOAArchivedSymbol, ProtoOALightSymbol, ProtoOASymbol
@@ -134,6 +134,8 @@ class Tape:
         """Read to the next spot event; what describes the symbols is taken in on the way."""
         self._next = None
         for record in self._records:
+            if record.type_name == GAP:
+                self.last.clear()  # a side may have changed unseen: the next quote is one that brings both
             if record.frame is None:
                 continue
             try:
