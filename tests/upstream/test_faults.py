@@ -6,6 +6,9 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from OpenSSL import SSL
+
+from twisted.internet.error import ConnectionLost
 
 from tickrelay.openapi.frames import encode
 from tickrelay.openapi.messages_pb2 import ProtoOASpotEvent
@@ -58,6 +61,23 @@ def test_hang_after_tcp(rig: Any) -> None:
     assert "no TLS connection to demo.ctraderapi.com:5035 within 15 s" in rig.messages
     rig.net.tls = True
     recovered(rig)
+
+
+def test_a_certificate_that_is_not_trusted(rig: Any) -> None:
+    """An error that says what to mend; half a minute at least between tries; no credentials; healed by itself."""
+    rig.net.tls = False
+    rig.service.startService()
+    for _ in range(3):
+        rig.until(lambda: rig.net.open, 1000, 0.1)
+        untrusted = SSL.Error([("SSL routines", "", "certificate verify failed")])
+        rig.connection.end(untrusted, ConnectionLost())
+        assert rig.status == "error" and "is not trusted" in rig.message
+    waits = [b - a for a, b in pairwise(rig.net.attempts)]
+    assert waits[0] >= 30 and waits[1] >= 60
+    assert rig.counters.requests == 0
+    rig.net.tls = True
+    rig.until(lambda: rig.state == "live", 1000, 0.1)
+    assert rig.status == "connected"
 
 
 def test_refused_connections_are_retried_with_growing_waits(rig: Any) -> None:

@@ -19,12 +19,12 @@ from tickrelay.status import FeedState
 from tickrelay.upstream.counters import Counters
 from tickrelay.upstream.factory import SessionFactory
 from tickrelay.upstream.session import CTraderSession, Surroundings
-from tickrelay.upstream.tls import client_options
+from tickrelay.upstream.tls import ClientOptions
 
 
 def connect_over_tls(reactor: Any, settings: CTraderSettings) -> Callable[[ClientFactory], IConnector]:
     """The real way to connect. Raises SettingError where the CA file is none."""
-    options = client_options(settings.host, settings.ca_file)
+    options = ClientOptions(settings.host, settings.ca_file)
 
     def connect(factory: ClientFactory) -> IConnector:
         # The session's own deadline, which covers TLS too, comes first; the reactor's is there for the unforeseen.

@@ -90,8 +90,8 @@ def cause_of_loss(reason: Failure, settings: CTraderSettings) -> Cause:
         if "certificate" in details:
             return Cause(
                 Kind.CERTIFICATE,
-                f"the certificate of {where} is not trusted ({details}); check CTRADER_HOST, and CTRADER_CA_FILE for "
-                "a private certificate authority",
+                f"the certificate of {where} is not trusted, or has expired ({details}); check CTRADER_HOST, "
+                "and CTRADER_CA_FILE for a private certificate authority",
             )
         return Cause(Kind.NETWORK, f"TLS with {where} failed: {details}")
     why = str(error) or type(error).__name__

@@ -3,6 +3,7 @@
 Certificate and host name are always verified; there is no switch that turns it off.
 """
 
+import os
 from typing import Any
 
 from OpenSSL import SSL
@@ -18,7 +19,7 @@ from tickrelay.errors import SettingError
 
 @implementer(IOpenSSLTrustRoot)
 class SystemAndFile:
-    """The system's certificate authorities, and those of a PEM file besides."""
+    """The system's certificate authorities, and those of a PEM file besides. Raises SettingError for a bad file."""
 
     def __init__(self, ca_file: str) -> None:
         self._ca_file = ca_file
@@ -33,34 +34,44 @@ class SystemAndFile:
             raise SettingError(f"CTRADER_CA_FILE: {self._ca_file} cannot be read as certificates in PEM form") from None
 
 
-def client_options(host: str, ca_file: str = "") -> IOpenSSLClientConnectionCreator:
-    """What `connectSSL` needs to speak to *host*. Raises SettingError where *ca_file* is no certificate file."""
-    return _Rereading(host, ca_file) if ca_file else _options(host, "")
-
-
-@implementer(IOpenSSLClientConnectionCreator)
-class _Rereading:
-    """Reads the CA file for each connection, so that an authority can be replaced without a restart."""
-
-    _log = Logger()
-
-    def __init__(self, host: str, ca_file: str) -> None:
-        self._host = host
-        self._ca_file = ca_file
-        self._options = _options(host, ca_file)
-
-    def clientConnectionForTLS(self, tlsProtocol: Any) -> Any:
-        """Called by Twisted for each connection; a file that is being replaced leaves the last good one in force."""
-        try:
-            self._options = _options(self._host, self._ca_file)
-        except SettingError as e:
-            self._log.warn("{problem}: still trusting what it held before", problem=str(e))
-        return self._options.clientConnectionForTLS(tlsProtocol)
-
-
 def _options(host: str, ca_file: str) -> IOpenSSLClientConnectionCreator:
     trust: dict[str, Any] = {"trustRoot": SystemAndFile(ca_file)} if ca_file else {}
     options: IOpenSSLClientConnectionCreator = optionsForClientTLS(
         host, extraCertificateOptions={"raiseMinimumTo": TLSVersion.TLSv1_2}, **trust
     )
     return options
+
+
+@implementer(IOpenSSLClientConnectionCreator)
+class ClientOptions:
+    """What `connectSSL` needs to speak to *host*; the CA file is read again for a connection after it has changed.
+
+    Raises SettingError where *ca_file* is no certificate file.
+    """
+
+    _log = Logger()
+
+    def __init__(self, host: str, ca_file: str = "") -> None:
+        self._host = host
+        self._ca_file = ca_file
+        self._seen = self._look()
+        self._options = _options(host, ca_file)
+
+    def clientConnectionForTLS(self, protocol: Any) -> Any:
+        """Called for each connection."""
+        seen = self._look()
+        if seen != self._seen:
+            try:
+                self._options = _options(self._host, self._ca_file)
+                self._seen = seen
+            except SettingError as e:
+                self._log.warn("{error}: trusting what stood there before", error=str(e))
+        return self._options.clientConnectionForTLS(protocol)
+
+    def _look(self) -> tuple[int, int, int]:
+        """What changes when the file does."""
+        try:
+            found = os.stat(self._ca_file) if self._ca_file else None
+        except OSError:
+            found = None
+        return (found.st_ino, found.st_mtime_ns, found.st_size) if found else (0, 0, 0)
