@@ -43,3 +43,13 @@ def test_no_pattern_takes_long() -> None:
     begun = time.perf_counter()
     assert not matches("a" * 10_000, "*a" * 40 + "*b")
     assert time.perf_counter() - begun < 0.5
+
+
+def test_what_is_kept_of_patterns_is_bounded() -> None:
+    """Patterns that never come back do not fill the memory, and are answered all the same."""
+    names = SymbolNames({"AB": Symbol(symbol_id=1, name="AB")})
+    for n in range(500):
+        assert names.match(f"{n}*") == []
+    assert [symbol.name for symbol in names.match("A*")] == ["AB"]
+    assert names.match("A*") is names.match("A*")
+    assert len(names._matched) <= 64

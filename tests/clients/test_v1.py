@@ -442,6 +442,10 @@ def test_market_states_are_told_when_they_change(server: Server) -> None:
         ("EURUSD", "closed", 60),
         ("EURUSD", "open", 120),
     ]
+    client.ask({"type": "unsubscribe", "symbols": ["EURUSD"]})
+    for _ in range(10):
+        server.factory.each_second()
+    assert client.hear() == []
 
 
 def test_notices_tell_of_refusals_and_of_the_end(client: Browser, server: Server) -> None:
@@ -521,6 +525,29 @@ def test_explain_finds_the_reason(client: Browser, server: Server) -> None:
         "queue": {"lane": "held", "paused": True, "behind": False, "waitingSymbols": 1, "bufferedBytes": 0},
         "reason": "This client has paused its ticks", "timestamp": 1_767_225_661_000,
     }  # fmt: skip
+
+
+def test_explain_names_what_lies_with_ctrader_the_market_or_the_client(server: Server) -> None:
+    """A refusal, a closed market, a client that does not read."""
+    closed = Schedule(intervals=((0, 60),))
+    server.hub.symbols_loaded([Symbol(symbol_id=1, name="EURUSD", schedule=closed), Symbol(symbol_id=2, name="GBPUSD")])
+    client = server.browser(JSON)
+    results(client, symbols=["EURUSD", "GBPUSD"])
+    answer = client.ask({"type": "explain", "symbol": "EURUSD"})
+    assert (answer["reason"], answer["marketState"]) == ("The market is closed", "closed")
+    known = server.feed.explain
+    server.feed.explain = lambda name: SymbolFeed(  # type: ignore[method-assign]
+        wanted=True, confirmed_at_ms=0, refused="SYMBOL_NOT_FOUND"
+    )
+    answer = client.ask({"type": "explain", "symbol": "GBPUSD"})
+    assert (answer["reason"], answer["refused"]) == ("cTrader refused the subscription", "SYMBOL_NOT_FOUND")
+    server.feed.explain = known  # type: ignore[method-assign]
+    client.protocol.pauseProducing()
+    client.say({"type": "ping"}, {"type": "explain", "symbol": "GBPUSD"})
+    client.protocol.resumeProducing()
+    _, answer = client.hear()
+    assert answer["reason"] == "This client reads more slowly than ticks come"
+    assert (answer["queue"]["behind"], answer["queue"]["lane"]) == (True, "held")
 
 
 def test_explain_before_there_is_a_symbol_list(clock: Clock) -> None:
