@@ -12,8 +12,9 @@ from twisted.python import usage
 from tickrelay.errors import SettingError
 from tickrelay.replay.tape import Tape
 from tickrelay.simulator.faults import check
+from tickrelay.simulator.reading import from_mapping
 from tickrelay.simulator.service import SimulatorService
-from tickrelay.simulator.settings import SimulatorSettings, from_mapping
+from tickrelay.simulator.settings import SimulatorSettings
 
 
 class Options(usage.Options):

@@ -10,18 +10,20 @@ from OpenSSL import SSL
 from service_identity import VerificationError
 
 from twisted.internet import reactor
+from twisted.internet._sslverify import IOpenSSLTrustRoot
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, connectProtocol, wrapClientTLS
 from twisted.internet.protocol import connectionDone
+from twisted.internet.ssl import optionsForClientTLS
 from twisted.internet.threads import deferToThread
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from tickrelay.errors import SettingError
 from tickrelay.openapi import frames
 from tickrelay.openapi.messages_pb2 import ProtoOAVersionReq, ProtoOAVersionRes
 from tickrelay.simulator.service import SimulatorService
 from tickrelay.simulator.settings import SimulatorSettings
-from tickrelay.upstream.tls import client_options
 
 pytestmark = pytest.mark.integration
 
@@ -46,10 +48,22 @@ class Caller(frames.FrameReceiver):
         self.lost.callback(reason.value)
 
 
+@implementer(IOpenSSLTrustRoot)
+class OnlyThis:
+    """The authority in a PEM file, and no other."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def _addCACertsToContext(self, context: SSL.Context) -> None:
+        context.load_verify_locations(self._path)
+
+
 def call(service: SimulatorService, host: str) -> Deferred[Caller]:
     """Connect with full verification, trusting the simulator's authority alone."""
     endpoint = wrapClientTLS(
-        client_options(host, str(service.ca_file)), HostnameEndpoint(reactor, "127.0.0.1", service.port)
+        optionsForClientTLS(host, trustRoot=OnlyThis(service.ca_file)),
+        HostnameEndpoint(reactor, "127.0.0.1", service.port),
     )
     return connectProtocol(endpoint, Caller())
 

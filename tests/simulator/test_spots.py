@@ -158,3 +158,16 @@ def test_the_same_seed_gives_the_same_stream(make_broker: Any) -> None:
         streams.append([(e.bid, e.ask) for e in peers[0].spots()])
         assert broker.clock.seconds() > base
     assert streams[0] == streams[1] != []
+
+
+def test_market_time_can_run_faster(make_broker: Any) -> None:
+    """At speed 60 a second holds a minute of the market, with its timestamps; cut-offs keep the clock's time."""
+    broker = make_broker(settings={"speed": 60.0})
+    peer = broker.connect()
+    peer.log_in()
+    peer.subscribe(1)
+    broker.run(20, 0.01)
+    events = peer.spots()
+    assert len(events) > 60 * 20 * 0.2
+    assert 19 * 60_000 < events[-1].timestamp - events[0].timestamp < 21 * 60_000
+    assert not peer.wire.ended

@@ -12,8 +12,8 @@ and goes on with records in the order of receipt::
 (one line in the file). ``t`` is the time of receipt in Unix seconds; ``frame`` is the serialized ProtoMessage in
 base64, without the length prefix. Spot events carry their fields in plain beside it, for people and their tools; only
 ``frame`` counts when a recording is played. A frame that may hold a secret, or more of the account than market data,
-is withheld: the line has no ``frame``. A line ``{"t":1763900009.0,"type":"gap","lost":120}`` stands for frames that could
-not be recorded (a full disk). A line that was cut short by a crash is no record, and ends the segment.
+is withheld: the line has no ``frame``. A line ``{"t":1763900009.0,"type":"gap","lost":120}`` stands for frames that
+could not be recorded (a full disk). A line that was cut short by a crash is no record, and ends the segment.
 """
 
 from base64 import b64decode, b64encode

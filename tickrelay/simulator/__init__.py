@@ -3,12 +3,17 @@
 ::
 
     service      listens with TLS; certificates makes the authority and the certificate
-    factory      one protocol a connection           (protocol: TCP frames)
-    session      one connection: who is it, what may it ask, what did it subscribe
+    door         one port, all framings: TCP (protocol), WebSocket (web_socket), JSON (json_line, json_codec)
+    factory      the TCP framing alone, for use without sockets
+    session      one connection: who is it, what may it ask, when is it cut off        (quota, lag)
     answers/     what each request gets
-    world        what all connections share: market, accounts, rules, subscriptions; the market's one timer
-    market       quotes from one seed                (instruments, hours: the catalogue)
+    world        what all connections share: source, accounts, rules, subscriptions; the market's one timer
+    source       where quotes come from: the random market (broker: market, assets, moods, instruments, hours,
+                 catalogue), or a recording
+    history      ticks and bars that were made (bars), and those from before the start (prehistory); depth
     accounts     applications, grants (tokens), trading accounts
+    faults       by name; faults_sudden, faults_lasting, their script, and the control endpoint
+    settings     what it is started with; reading makes them of text
 
 Nothing here reads the clock of the machine: time comes from the reactor or `Clock` handed in, and from ``now``
 (Unix seconds). What is known of the real server's behaviour, and from where, is said where it is imitated.

@@ -11,16 +11,11 @@ from twisted.logger import Logger
 
 from tickrelay.capture.quotes import Quote
 from tickrelay.openapi.model_pb2 import ProtoOALightSymbol
-from tickrelay.schedule import Schedule
 from tickrelay.simulator.accounts import Accounts
-from tickrelay.simulator.catalogue import Catalogue
+from tickrelay.simulator.broker import open_market
 from tickrelay.simulator.conditions import Conditions
 from tickrelay.simulator.depth import DepthBooks
 from tickrelay.simulator.history import History
-from tickrelay.simulator.hours import HOLIDAYS, HOURS, ROUND_THE_CLOCK, Named, OpenHours
-from tickrelay.simulator.instruments import Instrument, chosen
-from tickrelay.simulator.market import Market
-from tickrelay.simulator.prehistory import Prehistory
 from tickrelay.simulator.settings import SimulatorSettings
 from tickrelay.simulator.source import Listings, Source
 from tickrelay.simulator.spots import SpotFrames, Subscription
@@ -65,7 +60,7 @@ class World:
             self.source = self.catalogue = recording
             self.history = History(None)
         else:
-            self.source, self.catalogue, prehistory = self._make_market()
+            self.source, self.catalogue, prehistory = open_market(settings, self.started_s)
             self.history = History(prehistory)
         self.depth = DepthBooks(settings.seed)
         self.sessions: dict[int, Session] = {}
@@ -76,27 +71,6 @@ class World:
         self._turn: IDelayedCall | None = None
         self._connections = 0
         self._held: list[Quote] = []
-
-    def _make_market(self) -> tuple[Market, Catalogue, Prehistory]:
-        settings = self.settings
-        instruments = chosen(settings.symbols)
-        hours = {one.hours: OpenHours(self.schedule(one)) for one in instruments}
-        market = Market(
-            instruments,
-            seed=settings.seed,
-            now_s=self.started_s,
-            rate=settings.rate,
-            hours=lambda instrument: hours[instrument.hours],
-        )
-        market.catch_up_s *= settings.speed
-        schedules = {one.symbol_id: self.schedule(one) for one in instruments}
-        prehistory = Prehistory(
-            settings.seed,
-            int(self.started_s) // 60,
-            market.origins(),
-            lambda symbol_id, now_s: schedules[symbol_id].is_open(now_s),
-        )
-        return market, Catalogue(instruments, self.schedule, self._holidays), prehistory
 
     def trades(self, symbol_id: int) -> bool:
         """Is there such a symbol, and is it enabled?"""
@@ -110,13 +84,6 @@ class World:
     def market_now(self) -> float:
         """The market's time, Unix seconds: runs ``speed`` times as fast as the clock."""
         return self.started_s + (self.now() - self.started_s) * self.settings.speed
-
-    def schedule(self, instrument: Instrument) -> Schedule:
-        """The trading hours of an instrument, by the setting."""
-        return HOURS[instrument.hours] if self.settings.schedule == "real" else ROUND_THE_CLOCK
-
-    def _holidays(self, instrument: Instrument) -> tuple[Named, ...]:
-        return HOLIDAYS[instrument.hours] if self.settings.schedule == "real" else ()
 
     def run(self, clock: IReactorTime) -> None:
         """Start the market's timer; again: no effect."""
