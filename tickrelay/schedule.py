@@ -20,7 +20,7 @@ def zone(name: str) -> ZoneInfo:
     """The zone called *name*; UTC where it is empty or unknown (a broker's spelling must not stop the feed)."""
     try:
         return ZoneInfo(name or "UTC")
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # a directory, or too long for a file name
         return ZoneInfo("UTC")
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from OpenSSL import SSL
 
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
@@ -141,6 +142,21 @@ def test_a_bad_ca_file_is_a_setting_error(tmp_path: Path, content: bytes | None)
         path.write_bytes(content)
     with pytest.raises(SettingError, match="CTRADER_CA_FILE"):
         ClientOptions("localhost", str(path))
+
+
+@pytest.mark.parametrize(
+    ("details", "kind"),
+    [
+        ("tlsv1 alert protocol version", Kind.CERTIFICATE),
+        ("wrong version number", Kind.CERTIFICATE),
+        ("sslv3 alert handshake failure", Kind.CERTIFICATE),
+        ("unexpected eof while reading", Kind.NETWORK),
+    ],
+)
+def test_what_is_no_tls_is_not_retried_in_a_hurry(details: str, kind: Kind) -> None:
+    """A peer that speaks none, or one that is too old; a connection that broke on the way is passing trouble."""
+    cause = cause_of_loss(Failure(SSL.Error([("SSL routines", "", details)])), SETTINGS)
+    assert cause.kind is kind and details in cause.message
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])

@@ -181,11 +181,21 @@ class OpenApiProtocol(FrameReceiver):
         self._bound_unacknowledged()
 
     def _bound_unacknowledged(self) -> None:
-        # Bytes that nobody acknowledges (our own heartbeats, at the latest) end a black-holed connection.
+        # Bytes that nobody acknowledges (our own heartbeats, at the latest) end a black-holed connection, and an idle
+        # one is probed after as long, not after the two hours that are the kernel's usual.
         tcp = getattr(self.transport, "socket", None)
-        option = getattr(socket, "TCP_USER_TIMEOUT", None)
-        if isinstance(tcp, socket.socket) and option is not None:
-            tcp.setsockopt(socket.IPPROTO_TCP, option, int(self._settings.tcp_user_timeout_s * 1000))
+        if not isinstance(tcp, socket.socket):
+            return
+        timeout_s = int(self._settings.tcp_user_timeout_s)
+        for name, value in (
+            ("TCP_USER_TIMEOUT", timeout_s * 1000),
+            ("TCP_KEEPIDLE", timeout_s),
+            ("TCP_KEEPINTVL", max(1, timeout_s // 3)),
+            ("TCP_KEEPCNT", 3),
+        ):
+            option = getattr(socket, name, None)  # not every platform has each
+            if option is not None:
+                tcp.setsockopt(socket.IPPROTO_TCP, option, value)
 
     def handshakeCompleted(self) -> None:
         """TLS is up and the peer is who it should be."""

@@ -30,6 +30,9 @@ from tickrelay.upstream.faults import Cause, ErrorClass, Kind, OpenApiError, Ses
 from tickrelay.upstream.protocol import OpenApiProtocol
 from tickrelay.upstream.tokens import TokenFileError, Tokens, TokenStore
 
+_NO_TLS = ("version", "unsupported protocol", "handshake failure", "no shared", "http request", "unknown protocol")
+"""Words of OpenSSL's for a peer that speaks no TLS, or none that is good enough: no retry mends that."""
+
 BLOCKED_LEAST_S = 300.0
 """A blocked channel is not tried again sooner."""
 
@@ -93,6 +96,8 @@ def cause_of_loss(reason: Failure, settings: CTraderSettings) -> Cause:
                 f"the certificate of {where} is not trusted, or has expired ({details}); check CTRADER_HOST, "
                 "and CTRADER_CA_FILE for a private certificate authority",
             )
+        if any(word in details for word in _NO_TLS):
+            return Cause(Kind.CERTIFICATE, f"TLS with {where} is not possible ({details}); check host and port")
         return Cause(Kind.NETWORK, f"TLS with {where} failed: {details}")
     why = str(error) or type(error).__name__
     if isinstance(error, ConnectError):
