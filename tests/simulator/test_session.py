@@ -230,3 +230,35 @@ def test_answers_can_take_time(make_broker: Any) -> None:
     assert peer.take() == []
     broker.run(0.2)
     assert len(peer.take()) == 1
+
+
+def test_a_close_that_never_ends_is_ended(broker: Any, trader: Any) -> None:
+    """A client that does not let the close come to its end is reset after ten seconds."""
+    trader.protocol.session.close()
+    assert trader.wire.ended == "closed"
+    resets: list[None] = []
+    trader.wire.abortConnection = lambda: resets.append(None)
+    broker.run(9.9)
+    assert not resets
+    broker.run(0.2)
+    assert resets
+
+
+def test_a_pause_is_counted_from_its_own_beginning(broker: Any, trader: Any) -> None:
+    """Pauses that end in time do not add up."""
+    trader.subscribe(1)
+    for _ in range(4):
+        trader.heartbeat()
+        trader.protocol.pauseProducing()
+        broker.run(6)
+        trader.protocol.resumeProducing()
+        broker.run(0.5)
+    assert not trader.wire.ended
+
+
+def test_what_comes_after_the_end_is_dropped(trader: Any) -> None:
+    """A client that goes on sending fills no buffer."""
+    trader.protocol.dataReceived(b"\xff\xff\xff\xff")
+    for _ in range(100):
+        trader.protocol.dataReceived(b"x" * 10_000)
+    assert len(trader.protocol._unprocessed) < 10

@@ -69,6 +69,8 @@ class JsonProtocol(SimulatorProtocol):
 
     def dataReceived(self, data: bytes) -> None:
         """Bytes came in; the first one tells the framing."""
+        if self.session.ended:
+            return
         if not self._begun and data:
             self._begun = True
             if data[:1] != b"\0":

@@ -34,6 +34,11 @@ class SimulatorProtocol(FrameReceiver):
         self._transport.registerProducer(self, True)
         self.session.opened()
 
+    def dataReceived(self, data: bytes) -> None:
+        """Bytes came in; after the end they are dropped, not kept for a frame that nobody will read."""
+        if not self.session.ended:
+            super().dataReceived(data)
+
     def stringReceived(self, string: bytes) -> None:
         """A frame came in."""
         self.session.received(string)

@@ -57,11 +57,14 @@ class Session:
         """Accounts authorized on this connection, with the grant that opened each."""
         self.paused = False
         """The client reads too slowly: it gets no ticks meanwhile."""
+        self._paused_s = 0.0
         self._quota = Quota(world.rules)
         self._heard_s = clock.seconds()
         self._answers = 0
-        self._ended = False
+        self.ended = False
+        """Nothing more is heard or said; the connection may still stand."""
         self._gone = False
+        self._closing: IDelayedCall | None = None
         self._calls: set[IDelayedCall] = set()
         self._lag = Lag(clock, self._put)
         self._tick_lag = Lag(clock, self.send_frames)
@@ -85,7 +88,7 @@ class Session:
 
     def received(self, frame: bytes) -> None:
         """A frame came in."""
-        if self._ended or self.world.conditions.deaf:
+        if self.ended or self.world.conditions.deaf:
             return
         self._heard_s = self.clock.seconds()
         try:
@@ -110,6 +113,7 @@ class Session:
         """The connection is gone."""
         self._end()
         self._gone = True
+        self._stop_closing()
         self._lag.drop()
         self.world.dismiss(self.number)
 
@@ -132,13 +136,13 @@ class Session:
     def send_frames(self, batch: Sequence[bytes]) -> None:
         """Send frames as they are."""
         conditions = self.world.conditions
-        if self._ended or conditions.deaf:
+        if self.ended or conditions.deaf:
             return
         self._lag.send(batch, conditions.delay_s)
 
     def write_raw(self, data: bytes) -> None:
         """Send bytes that are no frame (faults)."""
-        if not self._ended:
+        if not self.ended:
             self.line.write_raw(data)
 
     def _put(self, batch: Sequence[bytes]) -> None:
@@ -167,16 +171,25 @@ class Session:
 
     def close(self) -> None:
         """Close in order; nothing is heard or said any more."""
+        if self._gone:
+            return
         self._end()
+        self._stop_closing()
         conditions = self.world.conditions
         if lingers_s := max(conditions.lingers_s, conditions.delay_s, self._lag.rest_s):
-            self.clock.callLater(lingers_s, self._close_line)
+            self._closing = self.clock.callLater(lingers_s, self._close_line)
         else:
-            self.line.close()
+            self._close_line()
 
     def _close_line(self) -> None:
-        if not self._gone:
-            self.line.close()
+        # A peer that does not read would never let an orderly close come to its end.
+        self._stop_closing()
+        self._closing = self.clock.callLater(self.world.rules.stuck_s, self.line.abort)
+        self.line.close()
+
+    def _stop_closing(self) -> None:
+        if self._closing is not None and self._closing.active():
+            self._closing.cancel()
 
     def abort(self) -> None:
         """Reset the connection."""
@@ -185,7 +198,7 @@ class Session:
 
     def refuse_malformed(self, description: str) -> None:
         """The client sent what is no message."""
-        if not self._ended:
+        if not self.ended:
             self._refuse(Refusal("INVALID_REQUEST", description, close=True))
 
     def refuse_long_frame(self) -> None:
@@ -204,7 +217,8 @@ class Session:
         """The way out is full."""
         if not self.paused:
             self.paused = True
-            self.later(self.world.rules.stuck_s, self._check_stuck)
+            self._paused_s = self.clock.seconds()
+            self.later(self.world.rules.stuck_s, self._check_stuck, self._paused_s)
 
     def resume(self) -> None:
         """The way out has room again. Quotes that were lost meanwhile changed sides that the client does not know."""
@@ -266,13 +280,13 @@ class Session:
         else:
             self.later(max(1.0, rest_s), self._check_silence)
 
-    def _check_stuck(self) -> None:
-        if self.paused:
+    def _check_stuck(self, since_s: float) -> None:
+        if self.paused and self._paused_s == since_s:
             self._log.info("connection {number} reads nothing: dropped", number=self.number)
             self.abort()
 
     def _end(self) -> None:
-        self._ended = True
+        self.ended = True
         if self._heartbeats.running:
             self._heartbeats.stop()
         self._tick_lag.drop()
