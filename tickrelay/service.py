@@ -1,7 +1,6 @@
 """The whole relay as one service: how its parts are joined, started and stopped."""
 
 import secrets
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +18,7 @@ from tickrelay.clients.service import ClientService
 from tickrelay.config import Config
 from tickrelay.errors import SettingError
 from tickrelay.figures import figures
+from tickrelay.refusing import refuse
 from tickrelay.relay.hub import Hub
 from tickrelay.replay.recorder import Recorder
 from tickrelay.simulator.service import SimulatorService
@@ -74,8 +74,10 @@ class RelayService(MultiService):
         reactor: Any,
         simulator: SimulatorService | None = None,
         recorder: Recorder | None = None,
+        foreground: bool = True,
     ) -> None:
         super().__init__()
+        self._foreground = foreground
         self._recorder = recorder
         self._reactor = reactor
         self._config = config
@@ -106,7 +108,7 @@ class RelayService(MultiService):
             record = self._recorder.frame if self._recorder is not None else None
             self.upstream = UpstreamService(settings, self.hub, self._reactor, record=record)
         except SettingError as e:
-            sys.exit(f"tickrelay: {e}")
+            refuse("tickrelay", e, self._foreground)
         self.hub.feed = self.upstream
         self.hub.status_changed(FeedStatus(Status.WS_OPEN, FeedState.IDLE))
         scheme = "wss" if self._config.clients.listen.startswith(("ssl:", "tls:")) else "ws"

@@ -1,6 +1,5 @@
 """What ``twistd ctrader-simulator`` reads from the command line, and the service that it makes."""
 
-import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from twisted.application.service import IService
 from twisted.python import usage
 
 from tickrelay.errors import SettingError
+from tickrelay.refusing import in_foreground, refuse
 from tickrelay.replay.tape import Tape
 from tickrelay.simulator.faults import check
 from tickrelay.simulator.reading import from_mapping
@@ -34,6 +34,7 @@ class Options(usage.Options):
         ["symbols", None, None, "The symbols to trade, between commas (about sixty of all kinds)."],
         ["environment", None, None, "demo or live: which accounts this host serves (demo)."],
         ["certificate-names", None, None, "Names that the certificate is good for, between commas."],
+        ["certificate-expired", None, None, "yes: a certificate that has ended, to see what a client does (no)."],
         ["client-id", None, None, "Client id of the application that may log in (sim)."],
         ["client-secret", None, None, "Its secret (sim-secret)."],
         ["access-token", None, None, "Access token of the first user (sim-token)."],
@@ -116,15 +117,19 @@ def _read(path: str) -> Mapping[str, Any]:
 
 
 class _Service(SimulatorService):
+    foreground = True
+
     def privilegedStartService(self) -> None:
         try:
             super().privilegedStartService()
         except SettingError as e:
-            sys.exit(f"ctrader-simulator: {e}")
+            refuse("ctrader-simulator", e, self.foreground)
 
 
 def makeService(options: Options) -> IService:
     """Called by twistd."""
     from twisted.internet import reactor
 
-    return _Service(options.settings, reactor, recording=options.tape)
+    service = _Service(options.settings, reactor, recording=options.tape)
+    service.foreground = in_foreground(options)
+    return service

@@ -20,6 +20,7 @@ from tickrelay import config
 from tickrelay.cli import check
 from tickrelay.config import Config, CTraderSettings, Places, Secret
 from tickrelay.errors import SettingError
+from tickrelay.refusing import in_foreground
 from tickrelay.replay.recorder import Recorder
 from tickrelay.service import RelayService
 from tickrelay.simulator.service import SimulatorService
@@ -107,4 +108,4 @@ def makeService(options: Options) -> IService:
     recorder = None
     if options["record"]:
         recorder = Recorder(options["record"], reactor, time.time, deferToThread)
-    return RelayService(options.config, reactor, simulator, recorder)
+    return RelayService(options.config, reactor, simulator, recorder, in_foreground(options))

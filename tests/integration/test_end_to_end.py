@@ -1,9 +1,11 @@
 """The relay as a process against the simulator as another, over TLS, with a client that is not ours."""
 
 import json
+import os
 import re
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -157,3 +159,17 @@ def test_check_says_step_by_step_what_is_wrong(wheel_python: Path, tmp_path: Pat
             assert check.ends() == 1
             assert re.search("FAILED +account .*CTRADER_ACCESS_TOKEN", check.text())
             assert "canary" not in check.text()
+
+
+def test_a_daemon_that_cannot_start_says_so(wheel_python: Path, tmp_path: Path) -> None:
+    """Without --nodaemon too: the command ends with 1 and the reason, and leaves nobody waiting."""
+    with socket.socket() as other:
+        other.bind(("0.0.0.0", 0))
+        other.listen()
+        port = str(other.getsockname()[1])
+        done = subprocess.run(
+            [wheel_python.parent / "twistd", "--pidfile", "daemon.pid", "--logfile", "daemon.log", "tickrelay",
+             "--simulate"], cwd=tmp_path, env={**os.environ, "WS_PORT": port}, capture_output=True, text=True, timeout=20,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert f"cannot listen on port {port}" in done.stdout + done.stderr
