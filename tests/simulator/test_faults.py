@@ -221,11 +221,12 @@ def test_rate_limit(faults: Faults, trader: Any) -> None:
     assert isinstance(trader.ask(SYMBOLS), ProtoOASymbolsListRes)
 
 
-@pytest.mark.parametrize(("words", "unit"), [("60s", 1), ("60s ms", 1000)])
+@pytest.mark.parametrize(("words", "unit"), [("60s", 1), ("60s ms", 1000), ("60s common", 1000)])
 def test_maintenance(broker: Any, faults: Faults, peer: Any, words: str, unit: int) -> None:
     """Everything is refused until the end, which is told in seconds or milliseconds."""
     faults.run(f"maintenance {words} for 60s")
     error = peer.ask(APPLICATION)
+    assert type(error).__name__ == ("ProtoErrorRes" if "common" in words else "ProtoOAErrorRes")
     assert error.errorCode == "SERVER_IS_UNDER_MAINTENANCE"
     assert error.maintenanceEndTimestamp == round((broker.world.now() + 60) * unit)
     broker.run(61, 1)

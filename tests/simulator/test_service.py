@@ -103,6 +103,18 @@ async def test_another_name_is_refused_by_the_client(service: SimulatorService) 
 
 
 @pytest_twisted.ensureDeferred
+async def test_an_expired_certificate_is_refused_by_the_client(tmp_path: Path) -> None:
+    """On request, to see what a client does."""
+    settings = SimulatorSettings(port=0, ca_file=str(tmp_path / "ca.pem"), certificate_expired=True)
+    service = SimulatorService(settings, reactor)
+    service.startService()
+    caller = await call(service, "localhost")
+    reason = await caller.lost.addTimeout(5, reactor)
+    assert "certificate verify failed" in str(reason)
+    await service.stopService()
+
+
+@pytest_twisted.ensureDeferred
 async def test_stopping_closes_the_connections(service: SimulatorService) -> None:
     """Every client sees an orderly end, and the port is free again."""
     caller = await call(service, "localhost")

@@ -60,6 +60,7 @@ def whole(rig: Any) -> bool:
         ("refuse account-auth CANT_ROUTE_REQUEST for 30s; drop", 120),
         ("maintenance 60s for 60s; drop", 120),
         ("maintenance 60s ms for 60s; drop", 120),
+        ("maintenance 60s common for 60s; drop", 120),
     ],
 )
 def test_a_lost_connection_is_told_and_made_anew(rig: Any, fault: str, within_s: float) -> None:

@@ -19,6 +19,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from twisted.internet.ssl import CertificateOptions, TLSVersion
 
 LIFE = timedelta(days=90)
+_HOUR = timedelta(hours=1)
 _EARLIER = timedelta(days=1)
 """Valid from before the start: clocks of client and server differ."""
 
@@ -42,8 +43,11 @@ def _alternative(name: str) -> x509.GeneralName:
         return x509.DNSName(name)
 
 
-def make_certificate(names: Sequence[str], now_s: float) -> ServerCertificate:
-    """A fresh authority and a certificate for *names* (host names, wildcards, addresses), valid around *now_s*."""
+def make_certificate(names: Sequence[str], now_s: float, expired: bool = False) -> ServerCertificate:
+    """A fresh authority and a certificate for *names* (host names, wildcards, addresses), valid around *now_s*.
+
+    An *expired* one has ended an hour ago.
+    """
     now = datetime.fromtimestamp(now_s, UTC)
     authority_key = ec.generate_private_key(ec.SECP256R1())
     authority_name = _name("cTrader simulator CA")
@@ -81,7 +85,7 @@ def make_certificate(names: Sequence[str], now_s: float) -> ServerCertificate:
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - _EARLIER)
-        .not_valid_after(now + LIFE)
+        .not_valid_after(now - _HOUR if expired else now + LIFE)
         .add_extension(x509.SubjectAlternativeName([_alternative(name) for name in names]), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)

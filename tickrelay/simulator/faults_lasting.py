@@ -83,13 +83,14 @@ def rate_limit(world: World, words: Words) -> Undo:
 
 
 def maintenance(world: World, words: Words) -> Undo:
-    """Refuse everything: under maintenance for so long (default 30 s); ``ms`` gives the end in milliseconds."""
-    unit = 1000 if "ms" in words else 1
-    lengths = [word for word in words if word != "ms"]
-    end_s = world.now() + (duration_s(lengths[0]) if lengths else 30.0)
+    """Refuse everything: under maintenance for so long (30 s); ``ms``: told in milliseconds; ``common``: by 50."""
+    # The comments of the schema have milliseconds in ProtoErrorRes and seconds in ProtoOAErrorRes.
+    common = "common" in words
+    unit = 1000 if common or "ms" in words else 1
+    lengths = [word for word in words if word not in ("ms", "common")]
+    end = round((world.now() + (duration_s(lengths[0]) if lengths else 30.0)) * unit)
     text = "The server is under maintenance"
-    end = round(end_s * unit)
-    return _refusing(0, lambda: Refusal("SERVER_IS_UNDER_MAINTENANCE", text, maintenance_end=end), world)
+    return _refusing(0, lambda: Refusal("SERVER_IS_UNDER_MAINTENANCE", text, maintenance_end=end, common=common), world)
 
 
 def burst(world: World, words: Words) -> Undo:

@@ -1,5 +1,6 @@
-"""The way a request is refused: raised where the reason is found, sent as ProtoOAErrorRes in one place."""
+"""The way a request is refused: raised where the reason is found, sent as an error in one place."""
 
+from tickrelay.openapi.common_pb2 import ProtoErrorRes
 from tickrelay.openapi.messages_pb2 import ProtoOAErrorRes
 
 
@@ -15,6 +16,7 @@ class Refusal(Exception):
         retry_after_s: int = 0,
         maintenance_end: int = 0,
         close: bool = False,
+        common: bool = False,
     ) -> None:
         super().__init__(code)
         self.code = code
@@ -24,9 +26,15 @@ class Refusal(Exception):
         self.maintenance_end = maintenance_end
         self.close = close
         """The connection ends after the answer."""
+        self.common = common
+        """Sent as ProtoErrorRes (50), as the documentation has it for some codes."""
 
-    def message(self) -> ProtoOAErrorRes:
+    def message(self) -> ProtoOAErrorRes | ProtoErrorRes:
         """The answer; fields that say nothing are absent."""
+        if self.common:
+            return ProtoErrorRes(
+                errorCode=self.code, description=self.description, maintenanceEndTimestamp=self.maintenance_end
+            )
         error = ProtoOAErrorRes(errorCode=self.code)
         if self.description:
             error.description = self.description

@@ -75,7 +75,9 @@ class SimulatorService(Service):
     def ca_pem(self) -> bytes:
         """The authority that a client must trust."""
         if self._certificate is None:
-            self._certificate = make_certificate(self.settings.certificate_names, self._now())
+            self._certificate = make_certificate(
+                self.settings.certificate_names, self._now(), self.settings.certificate_expired
+            )
         return self._certificate.authority_pem
 
     def listen(self) -> None:

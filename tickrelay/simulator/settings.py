@@ -87,6 +87,7 @@ class SimulatorSettings:
     ca_file: str = ""
     """Where to write the certificate authority (PEM) that a client must trust."""
     certificate_names: tuple[str, ...] = ("localhost", "127.0.0.1", "*.ctraderapi.com")
+    certificate_expired: bool = False
     seed: int = 1
     rate: float = 1.0
     speed: float = 1.0
