@@ -167,9 +167,10 @@ def test_a_daemon_that_cannot_start_says_so(wheel_python: Path, tmp_path: Path) 
         other.bind(("0.0.0.0", 0))
         other.listen()
         port = str(other.getsockname()[1])
+        twistd = [wheel_python.parent / "twistd", "--pidfile", "daemon.pid", "--logfile", "daemon.log"]
+        env = {**os.environ, "WS_PORT": port}
         done = subprocess.run(
-            [wheel_python.parent / "twistd", "--pidfile", "daemon.pid", "--logfile", "daemon.log", "tickrelay",
-             "--simulate"], cwd=tmp_path, env={**os.environ, "WS_PORT": port}, capture_output=True, text=True, timeout=20,
-        )  # fmt: skip
+            [*twistd, "tickrelay", "--simulate"], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=20
+        )
     assert done.returncode == 1
     assert f"cannot listen on port {port}" in done.stdout + done.stderr
