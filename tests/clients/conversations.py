@@ -11,10 +11,10 @@ from typing import Any
 from twisted.internet.task import Clock
 
 from tests.clients.fakes import LOST, Browser, Server, frame
+from tests.clients.v1 import JSON
 from tickrelay.status import FeedState, FeedStatus, Status
 from tickrelay.ticks import Symbol
 
-JSON = b"Sec-WebSocket-Protocol: tickrelay.v1.json"
 MORE = [Symbol(symbol_id=4, name="USDJPY", digits=3, pip_position=2, description="US Dollar vs Japanese Yen",
                category="Forex Majors", asset_class="Forex", base="USD", quote="JPY"),
         Symbol(symbol_id=52, name="JP225", digits=0, pip_position=0)]  # fmt: skip

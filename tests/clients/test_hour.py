@@ -9,6 +9,7 @@ from twisted.internet.task import Clock
 
 from tests.checker import Checker
 from tests.clients.fakes import LOST, Browser, Server, Transport, frame
+from tests.clients.v1 import JSON, PROTOBUF
 from tickrelay.ticks import Symbol
 from tickrelay.wire import protobuf
 from tickrelay.wire.encodings import make_encodings
@@ -17,8 +18,8 @@ from tickrelay.wire.view import View
 
 NAMES = ("EURUSD", "GBPUSD", "USDJPY", "XAUUSD", "BTCUSD", "QUIET")
 WEIGHTS = (20, 10, 10, 8, 6, 0.02)
-PROTOBUF = b"Sec-WebSocket-Protocol: tickrelay.v1.protobuf"
-JSON = b"Sec-WebSocket-Protocol: tickrelay.v1.json"
+
+
 FIELDS = {f.json_name: f.name for f in ClientMessage.DESCRIPTOR.fields}
 PARSE = make_encodings("").v1_json.parse
 

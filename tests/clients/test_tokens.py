@@ -12,12 +12,12 @@ import pytest
 from twisted.internet.task import Clock
 
 from tests.clients.fakes import LOST, Browser, Server
+from tests.clients.v1 import JSON
 from tickrelay.clients.tokens import Tokens, load, offered
 from tickrelay.errors import SettingError
 
 TOKEN = "canary-tökén"
 ENCODED = base64.urlsafe_b64encode(TOKEN.encode()).rstrip(b"=")
-JSON = b"Sec-WebSocket-Protocol: tickrelay.v1.json"
 
 
 def digest(token: str) -> bytes:
