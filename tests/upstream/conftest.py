@@ -20,10 +20,11 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from tickrelay.config import CTraderSettings, Secret
+from tickrelay.config import CTraderSettings
 from tickrelay.interfaces import IFeedListener
 from tickrelay.openapi import registry
 from tickrelay.openapi.frames import HEARTBEAT, open_envelope
+from tickrelay.setting import Secret
 from tickrelay.simulator.factory import SimulatorFactory
 from tickrelay.simulator.refusal import Refusal
 from tickrelay.simulator.settings import Rules, SimulatorSettings

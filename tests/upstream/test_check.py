@@ -9,7 +9,8 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import DNSLookupError
 
 from tickrelay.cli.check import Check
-from tickrelay.config import CTraderSettings, Secret
+from tickrelay.config import CTraderSettings
+from tickrelay.setting import Secret
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tickrelay.config import Secret
+from tickrelay.setting import Secret
 from tickrelay.simulator.faults import FAULTS, Faults
 
 NAMES = ("EURUSD", "USDJPY", "XAUUSD", "BTCUSD")

@@ -257,3 +257,19 @@ def test_a_long_dead_feed_is_not_hammered(make_rig: Callable[..., Any]) -> None:
     freeze(rig, False)
     rig.run(120, 0.5)
     assert rig.state == "live" and not rig.service.explain("EURUSD").silent
+
+
+def test_one_frozen_symbol_is_asked_for_again(rig: Any) -> None:
+    """Others tick: that one is flagged, its gap told, and it alone is subscribed again."""
+    rig.go_live("EURUSD", "GBPUSD")
+    rig.run(120, 0.1)
+    number = next(iter(rig.world.sessions))
+    frozen = rig.symbol_id("GBPUSD")
+    rig.world.unsubscribe(number, 1001, frozen)  # the server forgot it
+    rig.until(lambda: rig.counters.stale_symbols, 700, 0.5)
+    assert rig.service.explain("GBPUSD").silent and not rig.service.explain("EURUSD").silent
+    assert rig.listener.lost == [("stale", ["GBPUSD"])]
+    rig.run(60, 0.1)
+    assert rig.upstream_set() == {"EURUSD", "GBPUSD"}
+    assert not rig.service.explain("GBPUSD").silent
+    assert len(rig.net.attempts) == 1 and rig.counters.stale_feeds == 0

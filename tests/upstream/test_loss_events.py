@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tickrelay.config import Secret
+import pytest
+
 from tickrelay.openapi.frames import encode
 from tickrelay.openapi.messages_pb2 import (
     ProtoOAAccountDisconnectEvent,
@@ -16,6 +17,7 @@ from tickrelay.openapi.messages_pb2 import (
     ProtoOASymbolChangedEvent,
     ProtoOATraderUpdatedEvent,
 )
+from tickrelay.setting import Secret
 from tickrelay.simulator.settings import UserSettings
 
 
@@ -316,3 +318,51 @@ def test_no_secret_in_messages_logs_or_reprs(
     seen = [repr(e) for e in logged] + rig.messages + [repr(rig.settings), repr(rig.session._account)]
     for canary in canaries:
         assert not [text for text in seen if canary in text], canary
+
+
+def test_a_renewal_that_is_refused_while_there_is_time(make_rig: Callable[..., Any], tmp_path: Path) -> None:
+    """The token ends soon and cannot be renewed: it is used as long as it is good."""
+    rig = token_rig(make_rig, tmp_path)
+    (tmp_path / "tokens.json").write_text(
+        json.dumps({"accessToken": "sim-token", "refreshToken": "sim-refresh", "expiresAt": rig.wall() + 3600})
+    )
+    rig.refuse("ProtoOARefreshTokenReq", "SERVER_IS_UNDER_MAINTENANCE")
+    rig.go_live("EURUSD")
+    assert rig.counters.token_renewals == 0
+    assert len(rig.sent("ProtoOARefreshTokenReq")) == 1
+
+
+def test_a_renewed_pair_that_cannot_be_saved_is_used(
+    make_rig: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logged: list[dict[str, Any]]
+) -> None:
+    """The old pair is void already: better a warning than no feed; it is saved as soon as it can be."""
+    rig = token_rig(make_rig, tmp_path)
+    rig.world.accounts.expire()
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", fail)
+    rig.go_live("EURUSD")
+    assert not (tmp_path / "tokens.json").exists()
+    assert any("are lost when the relay stops" in (e.get("log_format") or "") for e in logged)
+    monkeypatch.undo()
+    rig.connection.reset()
+    rig.until(lambda: rig.counters.reconnects == 1)
+    assert stored(tmp_path)["accessToken"] in rig.world.accounts._grants
+    assert rig.counters.token_renewals == 1
+
+
+def test_symbol_changed_that_cannot_be_asked_for(rig: Any) -> None:
+    """A refused refresh is surfaced, a hanging one ends the connection; what was known stays."""
+    rig.go_live("EURUSD")
+    rig.refuse("ProtoOASymbolByIdReq", "UNKNOWN_ERROR")
+    inject(rig, ProtoOASymbolChangedEvent(ctidTraderAccountId=1001, symbolId=[rig.symbol_id("EURUSD")]))
+    rig.run(1)
+    assert rig.state == "live"
+    rig.refuse("ProtoOASymbolByIdReq", "")
+    rig.hang("ProtoOASymbolByIdReq")
+    inject(rig, ProtoOASymbolChangedEvent(ctidTraderAccountId=1001, symbolId=[rig.symbol_id("EURUSD")]))
+    rig.until(lambda: rig.status == "disconnected", 11)
+    rig.hang("ProtoOASymbolByIdReq", False)
+    rig.until(lambda: rig.state == "live", 100)

@@ -168,7 +168,7 @@ def test_cant_route_with_the_right_host_is_passing_trouble(rig: Any) -> None:
 
 def test_the_message_says_what_to_mend_token(make_rig: Callable[..., Any]) -> None:
     """A wrong token: the token, and not the token itself."""
-    from tickrelay.config import Secret
+    from tickrelay.setting import Secret
 
     rig = make_rig(access_token=Secret("canary-token"))
     rig.service.startService()

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from zope.interface.verify import verifyObject
 
 from tickrelay.interfaces import IFeed, IFeedListener
@@ -144,3 +146,93 @@ def test_stopping_has_a_deadline(rig: Any) -> None:
     assert not done
     rig.run(1, 0.1)
     assert done
+
+
+def test_ids_are_good_for_one_session(rig: Any) -> None:
+    """After a reconnect names are looked up anew: the server may have given the id to another symbol."""
+    rig.go_live("EURUSD")
+    one, two = (rig.symbol_id(name) for name in ("EURUSD", "GBPUSD"))
+    for light in rig.world.catalogue.light_symbols:
+        light.symbolName = {"EURUSD": "GBPUSD", "GBPUSD": "EURUSD"}.get(light.symbolName, light.symbolName)
+    rig.connection.reset()
+    rig.until(lambda: rig.counters.reconnects == 1)
+    assert (rig.symbol_id("EURUSD"), rig.symbol_id("GBPUSD")) == (two, one)
+    rig.listener.spots.clear()
+    rig.run(20)
+    assert {spot[0] for spot in rig.listener.spots} == {two}
+
+
+def test_two_symbols_of_one_name(rig: Any, logged: list[dict[str, Any]]) -> None:
+    """The first is kept, and it is told."""
+    lights = rig.world.catalogue.light_symbols
+    lights.add(symbolId=8888, symbolName="EURUSD") if hasattr(lights, "add") else lights.append(
+        type(lights[0])(symbolId=8888, symbolName="EURUSD")
+    )
+    rig.go_live("EURUSD")
+    assert rig.upstream_set() == {"EURUSD"} and rig.symbol_id("EURUSD") != 8888
+    assert any("two symbols are called" in (e.get("log_format") or "") for e in logged)
+
+
+def test_without_the_comforts(rig: Any) -> None:
+    """A server that knows neither assets nor categories: the session comes up with what there is."""
+    for request in ("ProtoOAAssetListReq", "ProtoOAAssetClassListReq", "ProtoOASymbolCategoryListReq"):
+        rig.refuse(request, "UNSUPPORTED_MESSAGE")
+    rig.go_live("EURUSD")
+    euro = next(s for s in rig.listener.symbols if s.name == "EURUSD")
+    assert (euro.digits, euro.base, euro.category) == (5, "", "")
+
+
+def test_comforts_that_never_come_delay_but_do_not_fail(rig: Any) -> None:
+    """No answer at all: ten seconds later without them."""
+    rig.hang("ProtoOAAssetListReq")
+    rig.service.startService()
+    took = rig.until(lambda: rig.state == "live")
+    assert 9 < took < 11 and len(rig.net.attempts) == 1
+
+
+def test_an_error_of_our_own_is_logged_and_lived_through(rig: Any, expected_failures: list[Any]) -> None:
+    """A bug in a step ends the connection, not the service."""
+    real = rig.listener.symbols_loaded
+    rig.listener.symbols_loaded = lambda symbols: 1 / 0
+    rig.service.startService()
+    rig.until(lambda: expected_failures)
+    rig.run(0.1)
+    assert "internal error: ZeroDivisionError" in rig.messages
+    rig.listener.symbols_loaded = real
+    rig.until(lambda: rig.state == "live")
+    expected_failures.clear()
+
+
+def test_incoming_frames_can_be_recorded(make_rig: Callable[..., Any], clock: Any) -> None:
+    """Each frame of the session, as it came."""
+    from tickrelay.openapi.frames import open_envelope
+    from tickrelay.upstream.service import UpstreamService
+
+    rig = make_rig()
+    frames: list[bytes] = []
+    service = UpstreamService(
+        rig.settings,
+        rig.listener,
+        clock,
+        record=frames.append,
+        connect=rig.net.connect,
+        monotonic=clock.seconds,
+        wall=rig.wall,
+    )
+    service.startService()
+    service.want("EURUSD")
+    rig.until(lambda: service.state == "live")
+    types = [open_envelope(frame).payloadType for frame in frames]
+    assert types[:2] == [2101, 2103] and {2115, 2117, 2128} <= set(types)
+    assert len(frames) == service.counters.frames
+    service.stopService()
+    rig.run(4, 0.1)
+
+
+def test_a_refresh_token_needs_a_file(make_rig: Callable[..., Any]) -> None:
+    """Renewed tokens must be kept: a setting error at the start, in one line."""
+    from tickrelay.errors import SettingError
+    from tickrelay.setting import Secret
+
+    with pytest.raises(SettingError, match="CTRADER_TOKEN_FILE"):
+        make_rig(refresh_token=Secret("x"))

@@ -13,9 +13,10 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from twisted.test import iosim
 
-from tickrelay.config import CTraderSettings, Secret
+from tickrelay.config import CTraderSettings
 from tickrelay.errors import SettingError
 from tickrelay.openapi.messages_pb2 import ProtoOAApplicationAuthReq
+from tickrelay.setting import Secret
 from tickrelay.simulator.certificates import ServerCertificate, make_certificate
 from tickrelay.upstream.counters import Counters
 from tickrelay.upstream.faults import Kind, LinkLost
