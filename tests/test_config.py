@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from tickrelay import config
-from tickrelay.config import Config, Places, Secret
+from tickrelay.config import Config
 from tickrelay.errors import SettingError
+from tickrelay.setting import Places, Secret
 
 ACCOUNT = {
     "CTRADER_CLIENT_ID": "id",

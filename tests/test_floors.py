@@ -9,7 +9,8 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "tickrelay"
 
 FLOORS = {
-    "ticks": 0, "schedule": 0, "status": 0, "errors": 0, "interfaces": 0, "config": 0, "logs": 0, "metrics": 0,
+    "ticks": 0, "schedule": 0, "status": 0, "errors": 0, "interfaces": 0, "setting": 0, "config": 0,
+    "metrics": 0,
     "openapi": 1, "wire": 1, "capture": 1,
     "relay": 2,
     "upstream": 3, "clients": 3, "web": 3, "simulator": 3, "replay": 3,

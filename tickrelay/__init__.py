@@ -6,5 +6,5 @@ Five floors; a module imports only from floors below its own::
     3  the ends      upstream/  clients/  web/  simulator/  replay/      (never each other)
     2  logic         relay/
     1  codecs        openapi/  wire/  capture/
-    0  values        ticks  schedule  status  errors  interfaces  config  logs  metrics
+    0  values        ticks  schedule  status  errors  interfaces  setting  config  metrics
 """

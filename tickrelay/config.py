@@ -6,135 +6,45 @@ it. Secrets have no flag (argv is public) and can come from a file: ``CTRADER_CL
 """
 
 import dataclasses
-import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import MISSING, dataclass, field
-from pathlib import Path
-from typing import Any, TypeVar
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from tickrelay.errors import SettingError
-
-T = TypeVar("T")
+from tickrelay.setting import (
+    Places,
+    Secret,
+    file_path,
+    host_name,
+    integer,
+    nonempty,
+    number,
+    port_number,
+    read_section,
+    secret,
+    setting,
+    words,
+)
 
 DEFAULT_HOST = "demo.ctraderapi.com"
 DEFAULT_PORT = 5035
 DEFAULT_WS_PORT = 8080
 
 
-class Secret:
-    """A value that must not be seen: prints as ``***``, and is read with `reveal` where it is sent."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def reveal(self) -> str:
-        """The value itself."""
-        return self._value
-
-    def __bool__(self) -> bool:
-        return bool(self._value)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._value == self._value
-
-    def __hash__(self) -> int:
-        return hash(self._value)
-
-    def __repr__(self) -> str:
-        return "Secret('***')" if self._value else "Secret('')"
-
-    __str__ = __repr__
-
-
-# Parsers: text -> value, or ValueError with the end of the sentence "<SETTING> must be …".
-
-
-def _text(text: str) -> str:
-    if not text:
-        raise ValueError("not empty")
-    return text
-
-
-def number(low: float, high: float) -> Callable[[str], float]:
-    """A parser of decimal numbers from *low* to *high*."""
-
-    def parse(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not low <= value <= high:
-            raise ValueError(f"a number from {low:g} to {high:g}")
-        return value
-
-    return parse
-
-
-def integer(low: int, high: int) -> Callable[[str], int]:
-    """A parser of whole numbers from *low* to *high*."""
-
-    def parse(text: str) -> int:
-        if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
-            raise ValueError(f"a whole number from {low} to {high}")
-        return int(text)
-
-    return parse
-
-
-def _port(text: str) -> int:
-    return integer(1, 65_535)(text)
-
-
-def _host(text: str) -> str:
-    # A URL or host:port here is the commonest slip; it would end as an obscure DNS failure.
-    if not text or any(c in text for c in "/:@ \t"):
-        raise ValueError("a host name without scheme or port, such as demo.ctraderapi.com")
-    return text
-
-
-def _path(text: str) -> str:
-    return str(Path(_text(text)).expanduser())
-
-
-def words(text: str) -> tuple[str, ...]:
-    """A parser of lists: words between commas or blanks."""
-    return tuple(text.replace(",", " ").split())
-
-
-def setting(
-    env: str,
-    about: str,
-    parse: Callable[[str], Any],
-    *,
-    flag: str | None = None,
-    default: Any = MISSING,
-    unit: str = "",
-) -> Any:
-    """A field of a settings class: required without *default*, set only by environment and files without *flag*."""
-    return field(default=default, metadata={"env": env, "about": about, "parse": parse, "flag": flag, "unit": unit})
-
-
-def secret(env: str, about: str, *, default: Any = MISSING) -> Any:
-    """A field that holds a Secret; `reveal` gives it where it is sent."""
-    return setting(env, about, lambda text: Secret(_text(text)), default=default)
-
-
 @dataclass(frozen=True, kw_only=True)
 class CTraderSettings:
     """The cTrader connection."""
 
-    client_id: str = setting("CTRADER_CLIENT_ID", "client id of the Open API application", _text)
+    client_id: str = setting("CTRADER_CLIENT_ID", "client id of the Open API application", nonempty)
     client_secret: Secret = secret("CTRADER_CLIENT_SECRET", "client secret of the Open API application")
     access_token: Secret = secret("CTRADER_ACCESS_TOKEN", "access token of the account's owner")
     account_id: int = setting("CTRADER_ACCOUNT_ID", "ctidTraderAccountId (not the login number)", integer(1, 2**63 - 1))
-    host: str = setting("CTRADER_HOST", "cTrader host", _host, flag="ctrader-host", default=DEFAULT_HOST)
-    port: int = setting("CTRADER_PORT", "cTrader port", _port, flag="ctrader-port", default=DEFAULT_PORT)
+    host: str = setting("CTRADER_HOST", "cTrader host", host_name, flag="ctrader-host", default=DEFAULT_HOST)
+    port: int = setting("CTRADER_PORT", "cTrader port", port_number, flag="ctrader-port", default=DEFAULT_PORT)
     ca_file: str = setting(
         "CTRADER_CA_FILE",
         "PEM file with a certificate authority to trust besides the system's",
-        _path,
+        file_path,
         flag="ctrader-ca",
         default="",
     )
@@ -144,7 +54,7 @@ class CTraderSettings:
     token_file: str = setting(
         "CTRADER_TOKEN_FILE",
         "file that keeps renewed tokens (mode 0600)",
-        _path,
+        file_path,
         flag="token-file",
         default="",
     )
@@ -280,14 +190,14 @@ class ClientSettings:
     listen: str = setting(
         "TICKRELAY_LISTEN",
         "where clients connect: a Twisted endpoint such as tcp:8080, ssl:… or systemd:…",
-        _text,
+        nonempty,
         flag="listen",
         default="",
     )
     admin: str = setting(
         "TICKRELAY_ADMIN",
         "where operators look (/healthz, /readyz, /metrics): a Twisted endpoint such as tcp:9090:interface=127.0.0.1",
-        _text,
+        nonempty,
         flag="admin",
         default="",
     )
@@ -369,7 +279,7 @@ class ClientSettings:
     tokens_file: str = setting(
         "TICKRELAY_TOKENS_FILE",
         "file with the SHA-256 digests of the tokens that clients need, one a line; without it no token is needed",
-        _path,
+        file_path,
         flag="tokens-file",
         default="",
     )
@@ -447,64 +357,8 @@ class Config:
 
 def settings() -> Iterator[dataclasses.Field[Any]]:
     """Every setting, in the order of the documentation."""
-    for section in (CTraderSettings, ClientSettings, RelaySettings):
-        yield from dataclasses.fields(section)
-
-
-@dataclass(frozen=True)
-class Places:
-    """The places a setting can come from, strongest first: flags, process environment, ``.env``."""
-
-    flags: Mapping[str, str | None]
-    environ: Mapping[str, str]
-    dotenv: Mapping[str, str | None]
-
-    def find(self, env: str, flag: str | None = None) -> tuple[str, str] | None:
-        """The raw text of a setting and where it stands; an empty variable counts as not set. Raises SettingError."""
-        if flag and self.flags.get(flag) is not None:
-            return str(self.flags[flag]), f"--{flag}"
-        for name, place in ((env, self.environ), (env, self.dotenv)):
-            where = name if place is self.environ else f"{name} in .env"
-            if place.get(name):
-                return str(place[name]).strip(), where
-            if path := place.get(f"{name}_FILE"):
-                return _read(path, f"{name}_FILE"), f"{name}_FILE"
-        return None
-
-
-def _read(path: str, name: str) -> str:
-    try:
-        return Path(path).expanduser().read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as e:
-        reason = e.strerror if isinstance(e, OSError) else "not UTF-8 text"
-        raise SettingError(f"{name}: cannot read {path}: {reason}") from None
-
-
-def _section(cls: type[T], places: Places, sources: dict[str, str], preset: Mapping[str, Any]) -> T:
-    values: dict[str, Any] = {}
-    for f in dataclasses.fields(cls):  # type: ignore[arg-type]
-        if f.name in preset:
-            values[f.name] = preset[f.name]
-            continue
-        env = f.metadata["env"]
-        found = places.find(env, f.metadata["flag"])
-        if found is None:
-            if f.default is MISSING:
-                raise SettingError(
-                    f"{env} is not set: {f.metadata['about']}. Set it in the environment, in .env, "
-                    f"or name a file that holds it in {env}_FILE; or try without an account: --simulate"
-                )
-            continue
-        text, where = found
-        try:
-            values[f.name] = f.metadata["parse"](text)
-        except ValueError as e:
-            shown = (
-                "" if isinstance(f.default, Secret) or "secret" in f.name or "token" in f.name else f", not {text!r}"
-            )
-            raise SettingError(f"{where} must be {e}{shown}") from None
-        sources[f.name] = where
-    return cls(**values)
+    for group in (CTraderSettings, ClientSettings, RelaySettings):
+        yield from dataclasses.fields(group)
 
 
 def load(places: Places, *, ctrader: Mapping[str, Any] | None = None) -> Config:
@@ -515,7 +369,7 @@ def load(places: Places, *, ctrader: Mapping[str, Any] | None = None) -> Config:
     """
     sources: dict[str, str] = {}
     preset = dict(ctrader or {})
-    for name, parse in (("HOST", _host), ("PORT", _port)):
+    for name, parse in (("HOST", host_name), ("PORT", port_number)):
         key = name.lower()
         if key in preset or places.find(f"CTRADER_{name}", f"ctrader-{key}"):
             continue
@@ -525,13 +379,13 @@ def load(places: Places, *, ctrader: Mapping[str, Any] | None = None) -> Config:
             except ValueError as e:
                 raise SettingError(f"{name} in .env must be {e}, not {text!r}") from None
             sources[key] = f"{name} in .env"
-    ctrader_settings = _section(CTraderSettings, places, sources, preset)
-    clients = _section(ClientSettings, places, sources, {})
+    ctrader_settings = read_section(CTraderSettings, places, sources, preset)
+    clients = read_section(ClientSettings, places, sources, {})
     if not clients.listen:
         port, where = _ws_port(places)
         clients = dataclasses.replace(clients, listen=f"tcp:{port}:backlog=1024")
         sources["listen"] = where
-    relay = _section(RelaySettings, places, sources, {})
+    relay = read_section(RelaySettings, places, sources, {})
     return Config(ctrader=ctrader_settings, clients=clients, relay=relay, sources=sources)
 
 
@@ -540,7 +394,7 @@ def _ws_port(places: Places) -> tuple[int, str]:
         if text := place.get(name):
             where = name if place is places.environ else f"{name} in .env"
             try:
-                return _port(text.strip()), where
+                return port_number(text.strip()), where
             except ValueError as e:
                 raise SettingError(f"{where} must be {e}, not {text!r}") from None
     return DEFAULT_WS_PORT, "default"

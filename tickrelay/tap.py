@@ -18,11 +18,12 @@ from twisted.python import usage
 
 from tickrelay import config
 from tickrelay.cli import check
-from tickrelay.config import Config, CTraderSettings, Places, Secret
+from tickrelay.config import Config, CTraderSettings
 from tickrelay.errors import SettingError
 from tickrelay.refusing import in_foreground
 from tickrelay.replay.recorder import Recorder
 from tickrelay.service import RelayService
+from tickrelay.setting import Places, Secret
 from tickrelay.simulator.service import SimulatorService
 from tickrelay.simulator.settings import SimulatorSettings
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tickrelay import config
-from tickrelay.config import Secret
+from tickrelay.setting import Secret
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "operations.rst"
 BEGIN, END = ".. settings: begin\n", ".. settings: end\n"

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from twisted.logger import Logger
 
-from tickrelay.config import Secret
+from tickrelay.setting import Secret
 
 RENEW_BEFORE_S = 3 * 86_400
 """A token with less time left than this is renewed before it is used."""
