@@ -357,3 +357,20 @@ def test_every_fault_runs_without_a_word_more(broker: Any, faults: Faults, trade
     broker.run(1)
     faults.run("clear")
     assert faults.lasting == []
+
+
+def test_a_mistake_that_shows_when_it_is_due_is_logged(
+    broker: Any, faults: Faults, trader: Any, logged: list[dict[str, Any]]
+) -> None:
+    """The statement and what is wrong; the others go on."""
+    faults.run("at 1s: symbol-changed NOPE; at 2s: drop")
+    broker.run(3)
+    (line,) = [event for event in logged if "fault {fault}: {error}" == event.get("log_format")]
+    assert "no symbol 'NOPE'" in str(line["error"])
+    assert trader.wire.ended == "closed"
+
+
+def test_so_many_faults_at_a_time(faults: Faults) -> None:
+    """There is a bound."""
+    with pytest.raises(SettingError, match="more than 1000"):
+        faults.run("at 1s: drop;" * 1001)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tickrelay.capture.quotes import BID, BOTH, Quote
 from tickrelay.openapi.messages_pb2 import (
     ProtoOAGetTickDataReq,
     ProtoOAGetTrendbarsReq,
@@ -177,3 +178,25 @@ def test_ticks_that_are_kept_are_bounded() -> None:
     last = 5 * history.TICKS_KEPT - 1
     assert newest == [(last, last), (last - 1, last - 1), (last - 2, last - 2)]
     assert more
+
+
+def test_hours_outlive_minutes() -> None:
+    """Longer bars are made of hours where the minutes are gone, and agree with all quotes ever taken in."""
+    kept = history.SymbolHistory()
+    start = start_of(P.D1, 29_400_000)
+    quotes = [(start + n * 5, 100_000 + (n * 7919) % 997) for n in range(6 * 288)]
+    for minute, bid in quotes:
+        kept.add(Quote(1, minute * 60_000, bid, bid + 10, BOTH), minute * 60_000)
+    assert len(kept.bars(P.M5, quotes[-1][0])) == len(quotes)
+    for period, bars in ((P.H4, 36), (P.D1, 6)):
+        found = kept.bars(period, quotes[-1][0])
+        assert len(found) == bars
+        for bar in found:
+            own = [bid for minute, bid in quotes if bar.minute <= minute < bar.minute + MINUTES[period]]
+            assert (bar.open, bar.high, bar.low, bar.close) == (own[0], max(own), min(own), own[-1])
+            assert bar.volume == 2 * len(own)
+    assert kept.live(P.D1) == kept.bars(P.D1, quotes[-1][0])[-1]
+    for minute in range(quotes[-1][0] + 1, quotes[-1][0] + 2 * history.MINUTE_BARS_KEPT):
+        kept.add(Quote(1, 0, 100, 110, BID), minute * 60_000)
+    assert len(kept.bars(P.M1, 2**40)) == history.MINUTE_BARS_KEPT + 1
+    assert kept.bars(P.D1, 2**40)[0].minute == start

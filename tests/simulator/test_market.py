@@ -143,3 +143,17 @@ def test_chosen_symbols() -> None:
     assert [i.symbol_id for i in chosen(["XAUUSD", "EURUSD"])] == [41, 1]
     with pytest.raises(LookupError, match="EURUDS"):
         chosen(["EURUDS"])
+
+
+def test_the_session_close_is_the_last_bid_of_the_day() -> None:
+    """It changes at 17:00 in New York."""
+    close_s = datetime(2025, 11, 24, 22, tzinfo=UTC).timestamp()
+    market = make(start_s=close_s - 60, names="EURUSD")
+    first = market.technical(1)
+    before = run(market, close_s - 60, 60)[-1]
+    again = market.technical(1)
+    run(market, close_s, 60)
+    after = market.technical(1)
+    assert first is not None and again is not None and after is not None
+    assert again.session_close == first.session_close
+    assert after.session_close == before.bid

@@ -24,7 +24,7 @@ from google.protobuf.message import DecodeError
 
 from tickrelay.capture.quotes import ASK, BID, Quote
 from tickrelay.openapi import frames, messages_pb2, registry
-from tickrelay.openapi.common_pb2 import ProtoErrorRes, ProtoHeartbeatEvent, ProtoMessage
+from tickrelay.openapi.common_pb2 import ProtoErrorRes, ProtoHeartbeatEvent
 from tickrelay.openapi.messages_pb2 import ProtoOASpotEvent
 
 FORMAT = "tickrelay-capture"
@@ -180,11 +180,3 @@ def quote_of(event: ProtoOASpotEvent, last: Quote | None) -> Quote | None:
         return None
     changed = (BID if event.bid else 0) | (ASK if event.ask else 0)
     return Quote(event.symbolId, event.timestamp, bid, ask, changed, event.sessionClose)
-
-
-def open_frame(frame: bytes) -> ProtoMessage:
-    """The envelope of a recorded frame. Raises CaptureError."""
-    try:
-        return frames.open_envelope(frame)
-    except frames.FrameError as e:
-        raise CaptureError(str(e)) from None

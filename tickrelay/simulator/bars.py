@@ -110,6 +110,12 @@ def start_of(period: int, minute: int) -> int:
     return start if length >= 1440 else start + (minute - start) // length * length
 
 
+def day_end_s(now_s: float) -> float:
+    """When the trading day of this moment ends (Unix seconds)."""
+    start = start_of(ProtoOATrendbarPeriod.D1, int(now_s) // 60)
+    return start_of(ProtoOATrendbarPeriod.D1, start + 36 * HOUR) * 60.0  # a day has 23 to 25 hours
+
+
 def gathered(bars: Iterable[Bar], period: int) -> list[Bar]:
     """Bars of a longer period, from smaller ones in order."""
     found: list[Bar] = []

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 from tickrelay.capture.quotes import ASK, BID, BOTH, Quote
 from tickrelay.simulator.assets import AssetWalk, CommonMoves
+from tickrelay.simulator.bars import day_end_s
 from tickrelay.simulator.instruments import ASSETS, Instrument
 from tickrelay.simulator.moods import Burst, activity
 from tickrelay.ticks import PRICE_DIGITS, PRICE_SCALE
@@ -25,8 +26,20 @@ CATCH_UP_S = 5.0
 class Listing:
     """One instrument in the market: its walk of quotes."""
 
-    __slots__ = ("_base", "_burst", "_points", "_quote_asset", "_rng", "_unit", "instrument", "is_open", "last",
-                 "pace", "session_close", "spread_factor")  # fmt: skip
+    __slots__ = (
+        "_base",
+        "_burst",
+        "_day_ends_s",
+        "_points",
+        "_quote_asset",
+        "_rng",
+        "_unit",
+        "instrument",
+        "is_open",
+        "last",
+        "pace",
+        "session_close",
+    )
 
     def __init__(
         self,
@@ -39,7 +52,6 @@ class Listing:
         self.instrument = instrument
         self.is_open = is_open
         self.pace = instrument.events_per_s
-        self.spread_factor = 1.0
         self._rng = random.Random(f"{seed}/{instrument.name}")
         self._base = assets[instrument.base]
         self._quote_asset = None if instrument.in_points else assets[instrument.quote]
@@ -49,6 +61,7 @@ class Listing:
         bid, ask = self._price(now_s)
         # The quote before the start is a little old, as it is on a real server.
         self.last = Quote(instrument.symbol_id, round((now_s - 60 * self._rng.random()) * 1000), bid, ask, BOTH)
+        self._day_ends_s = day_end_s(now_s)
         self.session_close = max(self._unit, bid + self._rng.randint(-60, 60) * self._unit)
 
     def wait_s(self, now_s: float, rate: float) -> float:
@@ -72,16 +85,16 @@ class Listing:
         mid = self.mid(now_s) * PRICE_SCALE / unit + 0.3 * (rng.random() - rng.random())
         # The spread breathes: wider when the asset is agitated and in quiet hours, never under one unit.
         calm = 0.75 + 0.5 * self._base.agitation + 0.3 * (rng.random() - 0.5)
-        half = (
-            max(1.0, self._points * calm * self.spread_factor / (0.5 + 0.5 * activity(self.instrument.hours, now_s)))
-            / 2
-        )
+        half = max(1.0, self._points * calm / (0.5 + 0.5 * activity(self.instrument.hours, now_s))) / 2
         bid = max(1, math.floor(mid - half + 0.5))
         return bid * unit, max(bid + 1, math.floor(mid + half + 0.5)) * unit
 
     def move(self, now_s: float) -> Quote:
         """The next quote. At least one side changes; often only one does."""
         last, unit, rng = self.last, self._unit, self._rng
+        if now_s >= self._day_ends_s:
+            self.session_close = last.bid
+            self._day_ends_s = day_end_s(now_s)
         bid, ask = self._price(now_s)
         choice = rng.random()
         if choice < 0.35 and bid < last.ask:
