@@ -145,6 +145,18 @@ def test_a_flood_is_read_more_slowly_and_nothing_is_refused(clock: Clock) -> Non
     assert browser.transport.producerState == "producing"
 
 
+def test_a_flood_that_takes_long_to_read_is_no_missing_pong(clock: Clock) -> None:
+    """While its socket is not read a client cannot be heard, and is not taken for gone."""
+    server = Server(clock, messages_burst=1, messages_per_s=1.0)
+    browser = server.browser()
+    browser.say(*[{"type": "ping"}] * 120)
+    clock.pump([0.5] * 230)
+    assert browser.transport.connected
+    assert sum(opcode == 1 for opcode, _ in browser.frames()) > 100
+    clock.pump([0.5] * 100)
+    assert 4012 in closing(browser)  # once it is read again, its silence counts
+
+
 def test_several_frames_in_one_read_and_one_frame_in_several(server: Server) -> None:
     """TCP knows no messages: any cut gives the same answers."""
     browser = server.browser()

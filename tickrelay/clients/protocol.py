@@ -29,9 +29,9 @@ MAX_HEAD_BYTES = 16_384
 # What splits lines for str.splitlines but not for HTTP would smuggle headers past a proxy: no head needs any of it.
 _FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\xff]|\r(?!\n)|(?<!\r)\n")
 
-# Linux: refuse more than this many unsent bytes in the kernel, so that a slow client reads fresh prices and not the
-# megabytes that an autotuned send buffer would keep for it.
-_TCP_NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", 25)
+# Where the system can: refuse more than this many unsent bytes in the kernel, so that a slow client reads fresh prices
+# and not the megabytes that an autotuned send buffer would keep for it.
+_TCP_NOTSENT_LOWAT: int | None = getattr(socket, "TCP_NOTSENT_LOWAT", None)
 _UNSENT_BYTES = 65_536
 
 
@@ -88,7 +88,8 @@ class ClientProtocol(LeanServerProtocol):
             send, write = handle.send, self._write_direct
             if handle.family != socket.AF_UNIX:
                 self.transport.setTcpNoDelay(True)  # Autobahn's own attempt never takes effect on Twisted
-                handle.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
+                if _TCP_NOTSENT_LOWAT is not None:
+                    handle.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
         else:
             streaming = True
             send, write = self._send_through, self._write_through
@@ -203,6 +204,11 @@ class ClientProtocol(LeanServerProtocol):
     def onAutoPingTimeout(self) -> None:
         """No pong: say so in case it can still be heard, and end."""
         self.autoPingTimeoutCall = None
+        if self._waiting is not None:
+            # It may be among what we do not read yet, because the client sent faster than it may.
+            self.autoPingPending = None
+            self._sendAutoPing()
+            return
         self.close(CloseCode.NO_PONG, "no pong")
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
