@@ -72,19 +72,21 @@ class Prehistory:
         length = MINUTES[period]
         found: list[Bar] = []
         start = last_start
-        end = start_of(period, start + length + length // 2)  # days and months differ in length
+        end = min(start_of(period, start + length + length // 2), self.start_minute)  # days and months differ in length
+        close = self.price(symbol_id, end)
         looked = 0
         while len(found) < most and start >= from_minute and self.start_minute - start < _SPAN and looked < 4 * most:
             looked += 1
-            if start < self.start_minute and (length > 60 or self._is_open(symbol_id, start * 60.0)):
-                found.append(self._bar(symbol_id, start, min(end, self.start_minute), length))
-            end = start
+            if start < self.start_minute:
+                first = self.price(symbol_id, start)
+                if length > 60 or self._is_open(symbol_id, start * 60.0):
+                    found.append(self._bar(symbol_id, start, end, first, close))
+                end, close = start, first
             start = start_of(period, start - 1)
         return found[::-1]
 
-    def _bar(self, symbol_id: int, start: int, end: int, length: int) -> Bar:
+    def _bar(self, symbol_id: int, start: int, end: int, first: int, last: int) -> Bar:
         bid, unit, volatility = self._symbols[symbol_id]
-        first, last = self.price(symbol_id, start), self.price(symbol_id, end)
         seed = self._seed * 1_000_003 + symbol_id
         reach = bid * volatility * math.sqrt((end - start) / 525_960) * 0.6
         up, down = (round(reach * abs(_normal(seed, -4 * start - n)) / unit) * unit for n in (1, 2))
@@ -94,5 +96,5 @@ class Prehistory:
             max(first, last) + up,
             max(unit, min(first, last) - down),
             last,
-            max(1, round(30 * length * (0.5 + abs(_normal(seed, -4 * start - 3))))),
+            max(1, round(30 * (end - start) * (0.5 + abs(_normal(seed, -4 * start - 3))))),
         )

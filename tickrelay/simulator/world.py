@@ -53,7 +53,8 @@ class World:
         self.random = random.Random(f"{settings.seed}/world")
         self.conditions = Conditions()
         self.accounts = Accounts(settings, now())
-        self.started_s = now()
+        self.started_s = self._now_s = now()
+        self._shift_s = 0.0
         self.source: Source
         self.catalogue: Listings
         if recording is not None:
@@ -83,7 +84,11 @@ class World:
 
     def market_now(self) -> float:
         """The market's time, Unix seconds: runs ``speed`` times as fast as the clock."""
-        return self.started_s + (self.now() - self.started_s) * self.settings.speed
+        now_s = self.now()
+        if now_s < self._now_s - 1.0:
+            self._shift_s += self._now_s - now_s  # somebody set the clock back: the market goes on from where it was
+        self._now_s = now_s
+        return self.started_s + (now_s + self._shift_s - self.started_s) * self.settings.speed
 
     def run(self, clock: IReactorTime) -> None:
         """Start the market's timer; again: no effect."""
