@@ -4,6 +4,7 @@ import errno
 import gzip
 import os
 import resource
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent
 
+from tickrelay.errors import SettingError
 from tickrelay.openapi import frames
 from tickrelay.openapi.messages_pb2 import (
     ProtoOAGetAccountListByAccessTokenRes,
@@ -253,3 +255,28 @@ def test_garbage_is_noted_and_withheld(clock: Clock, tmp_path: Path, make: Any, 
     recorder.stop()
     (record,) = records(tmp_path)
     assert (record.type_name, record.frame) == ("unreadable", None)
+
+
+def test_a_directory_that_is_removed_is_an_alarm(clock: Clock, tmp_path: Path, make: Any) -> None:
+    """Nothing is written into a file that nobody will find; it goes on in a new directory."""
+    recorder = make(path=tmp_path / "recording")
+    recorder.frame(spot(1))
+    clock.advance(1)
+    shutil.rmtree(tmp_path / "recording")
+    recorder.frame(spot(2))
+    clock.advance(1)
+    assert "was removed" in recorder.alarm
+    clock.pump([1] * round(RETRY_S + 2))
+    recorder.frame(spot(3))
+    clock.advance(1)
+    recorder.stop()
+    assert bids(tmp_path / "recording") == [3]
+
+
+def test_check_before_the_start(clock: Clock, tmp_path: Path, make: Any) -> None:
+    """A directory that can be written is made; one that cannot is one clear error."""
+    make(path=tmp_path / "new" / "recording").check()
+    assert (tmp_path / "new" / "recording").is_dir()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SettingError, match="--record: cannot write into"):
+        make(path=tmp_path / "file" / "recording").check()

@@ -5,6 +5,7 @@ that is full, failing or too slow stops the recording with an alarm (logged, `al
 later; the relay goes on.
 """
 
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from tickrelay.capture.records import CATALOGUE, gap_line, record_line
+from tickrelay.errors import SettingError
 from tickrelay.openapi import registry
 from tickrelay.openapi.messages_pb2 import ProtoOASymbolsListRes
 from tickrelay.replay.segments import SegmentWriter
@@ -74,6 +76,15 @@ class Recorder:
         self.lost = 0
         """Frames that were not recorded for an alarm's reason."""
         self._told = 0
+
+    def check(self) -> None:
+        """Make the directory and write to it, once, before the start. Blocks; raises SettingError."""
+        try:
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.directory):
+                pass
+        except OSError as e:
+            raise SettingError(f"--record: cannot write into {self.directory}: {e.strerror}") from None
 
     def start(self) -> None:
         """Begin to record."""

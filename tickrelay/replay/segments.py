@@ -48,6 +48,8 @@ class SegmentWriter:
         """Append *lines*; a new segment begins with *head*. Raises OSError."""
         if self._file is not None and self._written >= self._segment_bytes:
             self.close()
+        if self._file is not None and not self._path.exists():
+            raise FileNotFoundError(f"{self._path.name} was removed while it was written")
         if self._file is None:
             self._open(now_s, head)
         assert self._file is not None
