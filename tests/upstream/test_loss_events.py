@@ -293,6 +293,17 @@ def test_no_renewal_without_a_place_to_keep_it(make_rig: Callable[..., Any], tmp
     rig.until(lambda: rig.state == "live", 100, 0.1)
 
 
+def test_a_server_that_quotes_the_token(make_rig: Callable[..., Any], logged: list[dict[str, Any]]) -> None:
+    """What it says is told, without the secret."""
+    rig = make_rig()
+    rig.refuse("ProtoOAAccountAuthReq", "CH_ACCESS_TOKEN_INVALID", "Token sim-token of sim-secret is invalid")
+    rig.service.startService()
+    rig.run(1)
+    assert "Token *** of *** is invalid" in rig.message
+    inject(rig, ProtoOAClientDisconnectEvent(reason="sim-token"))
+    assert not [e for e in logged if "sim-token" in repr(e)]
+
+
 def test_no_secret_in_messages_logs_or_reprs(
     make_rig: Callable[..., Any], tmp_path: Path, logged: list[dict[str, Any]]
 ) -> None:

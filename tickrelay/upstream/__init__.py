@@ -9,7 +9,8 @@ service.py        UpstreamService: the IFeed that the composition starts and sto
   steps.py        application and account auth                     tokens.py     the access token and its renewal
   events.py       what cTrader says of its own accord              symbols.py    the symbol book
   factory.py      the ReconnectingClientFactory                    tls.py        whom we trust
-  protocol.py     one connection: frames, requests and answers, events; the way of a tick
+  protocol.py     one connection: frames in and out, events; the way of a tick
+  requests.py     requests, their answers and deadlines
   pacing.py       the request budget         faults.py     every error code and what it asks for
 ```
 A file imports only from those below it.

@@ -1,5 +1,6 @@
 """What cTrader says of its own accord, and the reaction to each: loss events, changed symbols, errors."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from tickrelay.openapi.common_pb2 import ProtoErrorRes
@@ -34,7 +35,8 @@ class EventsOwner(Protocol):
 class ServerEvents:
     """Listens on a connection for one account. Events about trading are nobody's business here: not listened to."""
 
-    def __init__(self, account_id: int, owner: EventsOwner) -> None:
+    def __init__(self, account_id: int, owner: EventsOwner, redact: Callable[[str], str]) -> None:
+        self._redact = redact
         self._account_id = account_id
         self._owner = owner
 
@@ -48,7 +50,7 @@ class ServerEvents:
         link.listen(ProtoErrorRes, self._error_came)
 
     def _client_disconnected(self, event: ProtoOAClientDisconnectEvent) -> None:
-        reason = text(event.reason) or "no reason given"
+        reason = self._redact(text(event.reason)) or "no reason given"
         self._owner.drop(Cause(Kind.NETWORK, f"cTrader ended the application's session: {reason}"))
 
     def _account_disconnected(self, event: ProtoOAAccountDisconnectEvent) -> None:
@@ -59,11 +61,12 @@ class ServerEvents:
         if self._account_id in event.ctidTraderAccountIds:
             # Never renewed straight from here: whoever replaced the token may have written the new one to the token
             # file, which is read again; a renewal would invalidate that one in turn, round and round.
-            self._owner.account_lost(f"the access token was invalidated: {text(event.reason) or 'no reason given'}")
+            reason = self._redact(text(event.reason)) or "no reason given"
+            self._owner.account_lost(f"the access token was invalidated: {reason}")
 
     def _symbols_changed(self, event: ProtoOASymbolChangedEvent) -> None:
         if event.ctidTraderAccountId == self._account_id:
             self._owner.symbols_changed(list(event.symbolId))
 
     def _error_came(self, message: ProtoOAErrorRes | ProtoErrorRes) -> None:
-        self._owner.request_failed(api_error(message))
+        self._owner.request_failed(api_error(message, self._redact))

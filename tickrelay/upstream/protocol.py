@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar, overload
 from google.protobuf.message import DecodeError, Message
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IHandshakeListener, IReactorTime
+from twisted.internet.interfaces import IHandshakeListener, IReactorTime
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -25,13 +25,11 @@ from tickrelay.openapi.common_pb2 import ProtoErrorRes, ProtoHeartbeatEvent, Pro
 from tickrelay.openapi.frames import HEARTBEAT, SPOT, FrameError, FrameReceiver, encode, open_payload, text
 from tickrelay.openapi.messages_pb2 import ProtoOAErrorRes, ProtoOASpotEvent
 from tickrelay.upstream.counters import Counters
-from tickrelay.upstream.faults import ErrorClass, LinkLost, NotAllowed, OpenApiError, RequestTimeout
-from tickrelay.upstream.pacing import MAX_PAUSE_S, Pacer, Ticket
+from tickrelay.upstream.faults import NotAllowed, OpenApiError
+from tickrelay.upstream.pacing import Pacer
+from tickrelay.upstream.requests import ANSWERS, Requests
 
 M = TypeVar("M", bound=Message)
-
-RATE_RETRIES = 8
-"""How often a request is sent again after an answer that asks for a pause."""
 
 VIEW_ONLY = frozenset(
     registry.lookup(name).number
@@ -80,20 +78,8 @@ class LinkSettings:
     historical_per_s: int = 4
     allowed: frozenset[int] = VIEW_ONLY
     tcp_user_timeout_s: float = 30.0
-
-
-@dataclass(slots=True)
-class _Pending:
-    """A request on its way: queued, sent, or paused to be sent again."""
-
-    msg_id: str
-    message: Message
-    payload_type: int
-    deferred: "Deferred[Any]"
-    timeout_s: float
-    ticket: Ticket | None = None
-    deadline: IDelayedCall | None = None
-    rate_answers: int = 0
+    redact: Callable[[str], str] = str
+    """Takes secrets out of what the server says: it may quote the token that it refuses."""
 
 
 @implementer(IHandshakeListener)
@@ -125,10 +111,7 @@ class OpenApiProtocol(FrameReceiver):
         self._account_id = settings.account_id
         self._record = record
         self._pacer = Pacer(clock, monotonic, settings.requests_per_s, settings.historical_per_s)
-        self._pending: dict[str, _Pending] = {}
-        self._last_id = 0
-        self._rate_answers: dict[int, int] = {}
-        """Answers in a row that asked for a pause, by the request's payload type."""
+        self._requests = Requests(clock, self._pacer, counters, self._transmit)
         self._spot_listeners: list[Callable[[Any], None]] = []
         self._listeners: dict[int, list[Callable[[Any], None]]] = {SPOT: self._spot_listeners}
         self._over = False
@@ -207,23 +190,22 @@ class OpenApiProtocol(FrameReceiver):
         self._over = True
         self.drop_input()
         self._pacer.stop()
-        pending, self._pending = self._pending, {}
         for listeners in self._listeners.values():
             listeners.clear()
-        for request in pending.values():
-            self._settle(request)
-            request.deferred.errback(Failure(LinkLost(f"connection lost before {_name(request)} was answered")))
+        self._requests.lost()
         self._owner.link_lost(self, reason)
 
     def close(self) -> None:
         """End the connection in order: what is written goes out, TLS says goodbye."""
         self._over = True
+        self._requests.close()
         if self.transport is not None:
             self.transport.loseConnection()
 
     def abort(self) -> None:
         """End the connection at once; nothing more is read from it."""
         self._over = True
+        self._requests.close()
         self.drop_input()
         if self.transport is not None:
             self.transport.abortConnection()  # type: ignore[attr-defined]
@@ -256,10 +238,13 @@ class OpenApiProtocol(FrameReceiver):
             return
         if message is None:
             self._counters.unknown_types += 1
-        pending = self._pending.pop(envelope.clientMsgId, None) if envelope.clientMsgId else None
-        if pending is not None:
-            self._answered(pending, payload_type, message)
-        elif envelope.clientMsgId and payload_type in _ANSWERS:
+        error = None
+        if isinstance(message, (ProtoOAErrorRes, ProtoErrorRes)):
+            error = api_error(message, self._settings.redact)
+        msg_id = envelope.clientMsgId
+        if msg_id and self._requests.answered(msg_id, payload_type, message, error):
+            return
+        if msg_id and payload_type in ANSWERS:
             # Our own ids only come back on answers; an order event may carry another connection's.
             self._counters.late_answers += 1
         elif message is not None:
@@ -284,20 +269,10 @@ class OpenApiProtocol(FrameReceiver):
         self._check_allowed(row.number)
         if answer is not None and (row.answer is None or row.answer.message is not answer):
             raise TypeError(f"{row.name} is not answered by {answer.DESCRIPTOR.name}")
-        self._last_id += 1
-        pending = _Pending(
-            str(self._last_id),
-            message,
-            row.number,
-            Deferred(lambda _: self._forget(pending)),
-            self._settings.request_timeout_s if timeout_s is None else timeout_s,
+        asked: Deferred[Any] = self._requests.ask(
+            message, self._settings.request_timeout_s if timeout_s is None else timeout_s
         )
-        if self._over:
-            pending.deferred.errback(Failure(LinkLost("the connection is closed")))
-            return pending.deferred
-        self._pending[pending.msg_id] = pending
-        pending.ticket = self._pacer.submit(row.number, lambda: self._send_request(pending))
-        return pending.deferred
+        return asked
 
     def request_named(self, name: str, timeout_s: float | None = None, **fields: object) -> "Deferred[Message]":
         """Send the request called *name*, in either spelling, with *fields*; as `request` otherwise."""
@@ -317,65 +292,6 @@ class OpenApiProtocol(FrameReceiver):
         # The one place that writes: the allow-list is asked here again.
         self._check_allowed(registry.lookup(message).number)
         self.sendString(encode(message, msg_id))
-
-    def _send_request(self, pending: _Pending) -> None:
-        if self._over:
-            return
-        self._counters.requests += 1
-        pending.deadline = self._clock.callLater(pending.timeout_s, self._timed_out, pending)
-        self._transmit(pending.message, pending.msg_id)
-
-    def _settle(self, pending: _Pending) -> None:
-        if pending.deadline is not None and pending.deadline.active():
-            pending.deadline.cancel()
-        if pending.ticket is not None:
-            pending.ticket.cancel()
-
-    def _forget(self, pending: _Pending) -> None:
-        self._pending.pop(pending.msg_id, None)
-        self._settle(pending)
-
-    def _timed_out(self, pending: _Pending) -> None:
-        self._forget(pending)
-        self._counters.request_timeouts += 1
-        message = f"{_name(pending)} was not answered within {pending.timeout_s:g} s"
-        pending.deferred.errback(Failure(RequestTimeout(message)))
-
-    def _answered(self, pending: _Pending, payload_type: int, message: Message | None) -> None:
-        self._settle(pending)
-        row = registry.lookup(pending.payload_type)
-        if isinstance(message, (ProtoOAErrorRes, ProtoErrorRes)):
-            error = api_error(message, row.name)
-            if error.error_class is ErrorClass.RATE and pending.rate_answers < RATE_RETRIES:
-                self._wait_and_repeat(pending, error)
-                return
-            self._counters.request_errors += 1
-            pending.deferred.errback(Failure(error))
-            return
-        self._rate_answers.pop(pending.payload_type, None)
-        if row.answer is not None and row.answer.number != payload_type:
-            self._counters.request_errors += 1
-            said = f"answered with payload type {payload_type}"
-            pending.deferred.errback(Failure(OpenApiError("UNEXPECTED_ANSWER", said, row.name)))
-        else:
-            pending.deferred.callback(message)
-
-    def _wait_and_repeat(self, pending: _Pending, error: OpenApiError) -> None:
-        self._counters.rate_limited += 1
-        in_a_row = self._rate_answers.get(pending.payload_type, 0)
-        self._rate_answers[pending.payload_type] = in_a_row + 1
-        pause = min(max(error.retry_after_s, 2.0 ** min(in_a_row, 30)), MAX_PAUSE_S)
-        pending.rate_answers += 1
-        self._log.warn(
-            "cTrader asks for a pause of {pause} s ({code} to {name})",
-            pause=pause,
-            code=error.code,
-            name=_name(pending),
-        )
-        # BLOCKED_PAYLOAD_TYPE speaks of one payload type, REQUEST_FREQUENCY_EXCEEDED of the whole connection.
-        self._pacer.pause(pending.payload_type if error.code == "BLOCKED_PAYLOAD_TYPE" else 0, pause)
-        self._pending[pending.msg_id] = pending
-        pending.ticket = self._pacer.submit(pending.payload_type, lambda: self._send_request(pending), first=True)
 
     # Events.
 
@@ -407,20 +323,11 @@ class OpenApiProtocol(FrameReceiver):
                 listener(message)
 
 
-_ANSWERS = frozenset(t.number for t in registry.all_types() if t.name.endswith("Res"))
-
-
-def _name(pending: _Pending) -> str:
-    return registry.lookup(pending.payload_type).name
-
-
-def api_error(message: ProtoOAErrorRes | ProtoErrorRes, request: str = "") -> OpenApiError:
-    """The exception that an error message stands for."""
-    retry_after = message.retryAfter if isinstance(message, ProtoOAErrorRes) else 0
+def api_error(message: ProtoOAErrorRes | ProtoErrorRes, redact: Callable[[str], str]) -> OpenApiError:
+    """The exception that an error message stands for, its text passed through *redact*."""
     return OpenApiError(
-        text(message.errorCode),
-        text(message.description),
-        request,
-        float(retry_after),
-        int(message.maintenanceEndTimestamp),
+        redact(text(message.errorCode)),
+        redact(text(message.description)),
+        retry_after_s=float(message.retryAfter) if isinstance(message, ProtoOAErrorRes) else 0,
+        maintenance_end=int(message.maintenanceEndTimestamp),
     )

@@ -25,7 +25,7 @@ from tickrelay.upstream.factory import SessionFactory
 from tickrelay.upstream.faults import Cause, ErrorClass, Kind, LinkLost, OpenApiError, SessionFailed, UpstreamError
 from tickrelay.upstream.machine import FEED_STATES, FLOWING, State, make_machine
 from tickrelay.upstream.protocol import LinkSettings, OpenApiProtocol
-from tickrelay.upstream.steps import AccountStep, authorise_application, cause_of, cause_of_loss
+from tickrelay.upstream.steps import AccountStep, Redactor, authorise_application, cause_of, cause_of_loss
 from tickrelay.upstream.subscriptions import Subscriptions
 from tickrelay.upstream.symbols import SymbolBook
 from tickrelay.upstream.timers import Timers
@@ -80,7 +80,8 @@ class CTraderSession:
         )
         tokens = TokenStore(settings.access_token, settings.refresh_token, settings.token_file, world.wall)
         self._account = AccountStep(settings, tokens, counters, world.wall)
-        self._events = ServerEvents(settings.account_id, self)
+        self._redact = Redactor(settings, tokens)
+        self._events = ServerEvents(settings.account_id, self, self._redact)
         self._timers = Timers(world.clock)
         self._machine = make_machine(self)
         self._factory = SessionFactory(world.clock, self, self._build_link, world.connect)
@@ -122,6 +123,7 @@ class CTraderSession:
                 request_timeout_s=settings.request_timeout_s,
                 requests_per_s=settings.requests_per_s,
                 historical_per_s=settings.historical_per_s,
+                redact=self._redact,
             ),
             self._world.record,
         )

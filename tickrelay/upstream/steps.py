@@ -105,6 +105,21 @@ def cause_of_loss(reason: Failure, settings: CTraderSettings) -> Cause:
     return Cause(Kind.NETWORK, f"connection to {where} lost: {why}")
 
 
+@dataclass(frozen=True)
+class Redactor:
+    """Takes the secrets of the settings and every token that was used out of a text."""
+
+    settings: CTraderSettings
+    tokens: TokenStore
+
+    def __call__(self, text: str) -> str:
+        """The text without them."""
+        for secret in (self.settings.client_secret.reveal(), *self.tokens.seen):
+            if secret:
+                text = text.replace(secret, "***")
+        return text
+
+
 async def authorise_application(link: OpenApiProtocol, settings: CTraderSettings) -> None:
     """Tell cTrader which application this is."""
     request = ProtoOAApplicationAuthReq(clientId=settings.client_id, clientSecret=settings.client_secret.reveal())

@@ -54,14 +54,19 @@ class TokenStore:
         self._wall = wall
         self._unsaved: Tokens | None = None
         self._warned = ""
+        self.seen: set[str] = set()
+        """Every token that was given out, to be kept out of logs and messages."""
 
     def load(self) -> Tokens:
         """The tokens to use now. A file that cannot be read is logged and passed over: the relay must come up."""
         if self._unsaved is not None:
+            tokens = self._unsaved
             with contextlib.suppress(TokenFileError):
-                self.save(self._unsaved)
-            return self._unsaved or self._current()
-        return self._current()
+                self.save(tokens)
+        else:
+            tokens = self._current()
+        self.seen |= {tokens.access.reveal(), tokens.refresh.reveal()}
+        return tokens
 
     def _current(self) -> Tokens:
         try:
@@ -88,6 +93,7 @@ class TokenStore:
         """Keep a new pair: on the disk when this returns. Raises TokenFileError, and keeps it in memory then."""
         tokens = Tokens(Secret(access), Secret(refresh), self._wall() + expires_in_s)
         self._unsaved = tokens
+        self.seen |= {access, refresh}
         self.save(tokens)
         return tokens
 
