@@ -34,6 +34,15 @@ unknown_field_every = 3
 """
 
 
+def kept(request: pytest.FixtureRequest, name: str) -> Path:
+    """A folder that outlives the run, where pytest may keep one."""
+    cache = getattr(request.config, "cache", None)
+    if cache is not None:
+        return Path(cache.mkdir(name))
+    factory: pytest.TempPathFactory = request.getfixturevalue("tmp_path_factory")
+    return factory.mktemp(name)
+
+
 def installed(*command: str | Path, folder: Path) -> None:
     """Run an installer; skip where its registry is out of reach."""
     done = subprocess.run([str(c) for c in command], cwd=folder, capture_output=True, text=True, timeout=240)
@@ -49,7 +58,7 @@ def installed(*command: str | Path, folder: Path) -> None:
 def python_client(request: pytest.FixtureRequest) -> Path:
     """The python of an environment that has the PyPI package with its own pins (Twisted 24.3, protobuf 3.20)."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    folder = Path(request.config.cache.mkdir(f"ctrader-open-api-{version}"))  # type: ignore[union-attr]
+    folder = kept(request, f"ctrader-open-api-{version}")
     python = folder / "venv" / "bin" / "python"
     ready = folder / "ready"
     if not ready.exists():
@@ -70,7 +79,7 @@ def node_modules(request: pytest.FixtureRequest) -> Path:
     npm = shutil.which("npm")
     if npm is None:
         pytest.skip("there is no npm on this machine")
-    folder = Path(request.config.cache.mkdir("ctrader-layer"))  # type: ignore[union-attr]
+    folder = kept(request, "ctrader-layer")
     ready = folder / "ready"
     if not ready.exists():
         installed(npm, "install", "--no-audit", "--no-fund", "--prefix", folder, NODE_PACKAGE, folder=folder)
