@@ -8,6 +8,7 @@ service.py        UpstreamService: the IFeed that the composition starts and sto
   subscriptions.py  what clients want against what cTrader confirmed
   steps.py        application and account auth                     tokens.py     the access token and its renewal
   events.py       what cTrader says of its own accord              symbols.py    the symbol book
+  connection.py   the one connection, made and made again
   factory.py      the ReconnectingClientFactory                    tls.py        whom we trust
   protocol.py     one connection: frames in and out, events; the way of a tick
   requests.py     requests, their answers and deadlines

@@ -16,9 +16,10 @@ from tickrelay.config import CTraderSettings
 from tickrelay.errors import SettingError
 from tickrelay.interfaces import IFeed, IFeedListener, SymbolFeed
 from tickrelay.status import FeedState
+from tickrelay.upstream.connection import Surroundings
 from tickrelay.upstream.counters import Counters
 from tickrelay.upstream.factory import SessionFactory
-from tickrelay.upstream.session import CTraderSession, Surroundings
+from tickrelay.upstream.session import CTraderSession
 from tickrelay.upstream.tls import ClientOptions
 
 

@@ -1,17 +1,14 @@
 """CTraderSession: what is done in each state of the machine, and who is told.
 
-Everything that happens to the connection comes in here (as LinkOwner, FactoryOwner, SubscriptionsOwner, VigilOwner),
-becomes an input of the machine, and the machine calls `enter`. A step on the way to live runs as one coroutine; it
-ends with its state: what it still brings after that is ignored.
+Everything that happens comes in here (as ConnectionOwner, EventsOwner, SubscriptionsOwner, VigilOwner), becomes an
+input of the machine, and the machine calls `enter`. A step on the way to live runs as one coroutine; it ends with its
+state: what it still brings after that is ignored.
 """
 
-import random
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
-from twisted.internet.interfaces import IConnector, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -19,13 +16,13 @@ from tickrelay.config import CTraderSettings
 from tickrelay.interfaces import IFeedListener
 from tickrelay.upstream.announcer import Announcer
 from tickrelay.upstream.backoff import Backoff
+from tickrelay.upstream.connection import Connection, Surroundings
 from tickrelay.upstream.counters import Counters
 from tickrelay.upstream.events import ServerEvents
-from tickrelay.upstream.factory import SessionFactory
 from tickrelay.upstream.faults import Cause, ErrorClass, Kind, LinkLost, OpenApiError, SessionFailed, UpstreamError
 from tickrelay.upstream.machine import FEED_STATES, FLOWING, State, make_machine
-from tickrelay.upstream.protocol import LinkSettings, OpenApiProtocol
-from tickrelay.upstream.steps import AccountStep, Redactor, authorise_application, cause_of, cause_of_loss
+from tickrelay.upstream.protocol import OpenApiProtocol
+from tickrelay.upstream.steps import AccountStep, Redactor, authorise_application, cause_of
 from tickrelay.upstream.subscriptions import Subscriptions
 from tickrelay.upstream.symbols import SymbolBook
 from tickrelay.upstream.timers import Timers
@@ -36,21 +33,6 @@ MAX_ACCOUNT_LOSSES = 3
 """So often in a row the account is authorised again on one connection; after that a new connection is tried."""
 
 _ON_THE_WAY = frozenset({State.CONNECTING, State.APPLICATION_AUTH, State.ACCOUNT_AUTH, State.SYMBOLS, State.RESTORING})
-
-
-@dataclass(slots=True, kw_only=True)
-class Surroundings:
-    """What a session needs of the world. *clock* schedules; *monotonic* and *wall* (Unix) are read, in seconds.
-
-    *connect* starts a connection for the factory and returns its connector.
-    """
-
-    clock: IReactorTime
-    monotonic: Callable[[], float]
-    wall: Callable[[], float]
-    connect: Callable[[SessionFactory], IConnector]
-    record: Callable[[bytes], None] | None = None
-    rng: random.Random = field(default_factory=random.Random)
 
 
 class CTraderSession:
@@ -84,8 +66,7 @@ class CTraderSession:
         self._events = ServerEvents(settings.account_id, self, self._redact)
         self._timers = Timers(world.clock)
         self._machine = make_machine(self)
-        self._factory = SessionFactory(world.clock, self, self._build_link, world.connect)
-        self._link: OpenApiProtocol | None = None
+        self._connection = Connection(settings, world, counters, listener.spot, self._redact, self)
         self._book_is_of: OpenApiProtocol | None = None
         self._step: Deferred[None] | None = None
         self._cause: Cause | None = None
@@ -108,66 +89,26 @@ class CTraderSession:
         self._machine.stop()
         return stopped
 
-    # From the factory and the link.
-
-    def _build_link(self) -> OpenApiProtocol:
-        settings = self._settings
-        return OpenApiProtocol(
-            self._world.clock,
-            self._world.monotonic,
-            self,
-            self._listener.spot,
-            self.counters,
-            LinkSettings(
-                account_id=settings.account_id,
-                request_timeout_s=settings.request_timeout_s,
-                requests_per_s=settings.requests_per_s,
-                historical_per_s=settings.historical_per_s,
-                redact=self._redact,
-            ),
-            self._world.record,
-        )
+    # From the connection.
 
     def connecting_begun(self) -> None:
         """The connector begins."""
-        self.counters.connects += 1
         self._machine.connect_begun()
 
-    def link_made(self, link: OpenApiProtocol) -> None:
-        """TCP is up."""
-        self._link = link
-        if self.state is not State.CONNECTING:  # stopped or given up meanwhile
-            self._world.clock.callLater(0, link.abort)
+    def expects_link(self) -> bool:
+        """Is a connection still wanted?"""
+        return self.state is State.CONNECTING
 
     def link_secured(self, link: OpenApiProtocol) -> None:
         """TLS is up."""
-        if link is self._link and self.state is State.CONNECTING:
-            self._events.listen(link)
-            self.vigil.watch(link)
-            self._machine.secured()
+        self._events.listen(link)
+        self.vigil.watch(link)
+        self._machine.secured()
 
-    def link_garbled(self, link: OpenApiProtocol, reason: str) -> None:
-        """The other end does not speak the protocol."""
-        if link is self._link:
-            self.drop(Cause(Kind.NETWORK, f"garbage from cTrader: {reason}"))
-
-    def link_lost(self, link: OpenApiProtocol, reason: Failure) -> None:
-        """The connection is gone."""
-        if link is self._link:
-            self._link = self._book_is_of = None
-            self.counters.losses += 1
-            if self._cause is None:
-                self._cause = cause_of_loss(reason, self._settings)
-
-    def connection_failed(self, reason: Failure) -> None:
-        """There was no connection."""
-        self.counters.connect_failures += 1
-        cause = cause_of_loss(reason, self._settings)
+    def connection_gone(self, cause: Cause) -> None:
+        """There is no connection; what ended it from here counts more than how it ended."""
+        self._book_is_of = None
         self._machine.gone(self._cause or cause)
-
-    def connection_gone(self) -> None:
-        """The connection is gone, and the connector is free."""
-        self._machine.gone(self._cause or Cause(Kind.NETWORK, "connection lost"))
 
     # From the server's events and the subscriptions.
 
@@ -190,18 +131,18 @@ class CTraderSession:
 
     def symbols_changed(self, ids: list[int]) -> None:
         """What is known of these symbols is out of date."""
-        if self._book_is_of is self._link is not None:
-            refresh = Deferred.fromCoroutine(self._refresh_symbols(self._link, ids))
+        if self._book_is_of is self._connection.link is not None:
+            refresh = Deferred.fromCoroutine(self._refresh_symbols(self._connection.link, ids))
             refresh.addErrback(lambda f: self._log.failure("refreshing symbols failed", f))
 
     async def _refresh_symbols(self, link: OpenApiProtocol, ids: list[int]) -> None:
         try:
             changed = await self.book.refresh(link, self._settings.account_id, ids)
         except UpstreamError as e:
-            if link is self._link:
+            if link is self._connection.link:
                 self.request_failed(e)
             return
-        if changed and link is self._link:
+        if changed and link is self._connection.link:
             self._log.info("{count} symbols changed", count=len(ids))
             self._listener.symbols_loaded(self.book.symbols())
             self.subscriptions.book_changed()
@@ -301,18 +242,18 @@ class CTraderSession:
 
     def _enter_application_auth(self, _: Cause | None) -> None:
         self._timers.cancel("connect")
-        assert self._link is not None
-        self._run(authorise_application(self._link, self._settings), self._machine.application_accepted)
+        assert self._connection.link is not None
+        self._run(authorise_application(self._connection.link, self._settings), self._machine.application_accepted)
 
     def _enter_account_auth(self, _: Cause | None) -> None:
         if not self._timers.running("way"):  # back from live
             self._begin_way()
-        assert self._link is not None
-        self._run(self._account.run(self._link), self._machine.account_accepted)
+        assert self._connection.link is not None
+        self._run(self._account.run(self._connection.link), self._machine.account_accepted)
 
     def _enter_symbols(self, _: Cause | None) -> None:
-        assert self._link is not None
-        self._run(self._learn_symbols(self._link), self._machine.symbols_known)
+        assert self._connection.link is not None
+        self._run(self._learn_symbols(self._connection.link), self._machine.symbols_known)
 
     async def _learn_symbols(self, link: OpenApiProtocol) -> None:
         if self._book_is_of is link:
@@ -324,8 +265,8 @@ class CTraderSession:
         self._listener.symbols_loaded(book.symbols())
 
     def _enter_restoring(self, _: Cause | None) -> None:
-        assert self._link is not None
-        self.subscriptions.attach(self._link, self.book, self._settings.account_id)
+        assert self._connection.link is not None
+        self.subscriptions.attach(self._connection.link, self.book, self._settings.account_id)
         self.vigil.judge(self.book)
 
     def _enter_live(self, _: Cause | None) -> None:
@@ -347,31 +288,25 @@ class CTraderSession:
 
     def _enter_dropping(self, cause: Cause | None) -> None:
         self._leave_connection()
-        if self._link is not None:
-            self._link.abort()
-        else:
-            self._factory.give_up()
+        self._connection.abort()
 
     def _enter_waiting(self, cause: Cause | None) -> None:
         self._leave_connection()
         if cause is None:
-            self._factory.start()
+            self._connection.begin()
             return
         delay = self._backoff.delay(cause)
         self._log.info("{why}; next try in {delay} s", why=cause.message, delay=round(delay, 1))
-        self._factory.retry_in(delay)
+        self._connection.retry_in(delay)
 
     def _enter_stopping(self, _: Cause | None) -> None:
         self._leave_connection()
-        if self._link is None:
-            self._factory.give_up()
-        else:
-            self._timers.after("stop", self._settings.stop_timeout_s, self._link.abort)
-            self._link.close()
+        self._timers.after("stop", self._settings.stop_timeout_s, self._connection.abort)
+        self._connection.close()
 
     def _enter_stopped(self, _: Cause | None) -> None:
         self._timers.cancel_all()
-        self._factory.stopTrying()
+        self._connection.stop_trying()
         self.subscriptions.stop()
         stopped, self._stopped = self._stopped, []
         for deferred in stopped:

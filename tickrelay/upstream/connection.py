@@ -1,0 +1,157 @@
+"""The one connection: made, watched until TLS is up, ended, and made again when the session says so.
+
+Stands between the factory and the link on one side and the session on the other; there is one connector, hence never a
+second connection.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from twisted.internet.interfaces import IConnector, IReactorTime
+from twisted.python.failure import Failure
+
+from tickrelay.config import CTraderSettings
+from tickrelay.upstream.counters import Counters
+from tickrelay.upstream.factory import SessionFactory
+from tickrelay.upstream.faults import Cause, Kind
+from tickrelay.upstream.protocol import LinkSettings, OpenApiProtocol
+from tickrelay.upstream.steps import cause_of_loss
+
+
+@dataclass(slots=True, kw_only=True)
+class Surroundings:
+    """What a session needs of the world. *clock* schedules; *monotonic* and *wall* (Unix) are read, in seconds.
+
+    *connect* starts a connection for the factory and returns its connector.
+    """
+
+    clock: IReactorTime
+    monotonic: Callable[[], float]
+    wall: Callable[[], float]
+    connect: Callable[[SessionFactory], IConnector]
+    record: Callable[[bytes], None] | None = None
+    rng: random.Random = field(default_factory=random.Random)
+
+
+class ConnectionOwner(Protocol):
+    """Who is told: the session."""
+
+    def connecting_begun(self) -> None:
+        """Name look-up, TCP and TLS begin."""
+
+    def expects_link(self) -> bool:
+        """Is a connection still wanted? It may have been given up while TCP came up."""
+
+    def link_secured(self, link: OpenApiProtocol) -> None:
+        """TLS is complete, certificate and host name verified: secrets may be written."""
+
+    def drop(self, cause: Cause) -> None:
+        """The connection is of no use any longer; it is aborted already."""
+
+    def connection_gone(self, cause: Cause) -> None:
+        """There is no connection, and another may be begun."""
+
+
+class Connection:
+    """Made once a service. *spot* is called on the way of a tick; *redact* takes secrets out of what servers say."""
+
+    def __init__(
+        self,
+        settings: CTraderSettings,
+        world: Surroundings,
+        counters: Counters,
+        spot: Callable[[int, int, int, int], None],
+        redact: Callable[[str], str],
+        owner: ConnectionOwner,
+    ) -> None:
+        self._settings = settings
+        self._world = world
+        self._counters = counters
+        self._spot = spot
+        self._owner = owner
+        self._link_settings = LinkSettings(
+            account_id=settings.account_id,
+            request_timeout_s=settings.request_timeout_s,
+            requests_per_s=settings.requests_per_s,
+            historical_per_s=settings.historical_per_s,
+            redact=redact,
+        )
+        self._factory = SessionFactory(world.clock, self, self._build, world.connect)
+        self._loss = Cause(Kind.NETWORK, "connection lost")
+        self.link: OpenApiProtocol | None = None
+        """TCP is up, at least."""
+
+    # From the session.
+
+    def begin(self) -> None:
+        """Connect now."""
+        self._factory.start()
+
+    def retry_in(self, delay_s: float) -> None:
+        """Connect again after *delay_s*."""
+        self._factory.retry_in(delay_s)
+
+    def stop_trying(self) -> None:
+        """No retry any longer, until `begin`."""
+        self._factory.stopTrying()
+
+    def abort(self) -> None:
+        """End at once whatever there is of a connection; `connection_gone` follows."""
+        if self.link is not None:
+            self.link.abort()
+        else:
+            self._factory.give_up()
+
+    def close(self) -> None:
+        """End the connection in order; `connection_gone` follows when the other end agrees."""
+        if self.link is not None:
+            self.link.close()
+        else:
+            self._factory.give_up()
+
+    # From the factory and the link.
+
+    def _build(self) -> OpenApiProtocol:
+        world = self._world
+        return OpenApiProtocol(
+            world.clock, world.monotonic, self, self._spot, self._counters, self._link_settings, world.record
+        )
+
+    def connecting_begun(self) -> None:
+        """The connector begins."""
+        self._counters.connects += 1
+        self._owner.connecting_begun()
+
+    def link_made(self, link: OpenApiProtocol) -> None:
+        """TCP is up."""
+        self.link = link
+        if not self._owner.expects_link():
+            self._world.clock.callLater(0, link.abort)
+
+    def link_secured(self, link: OpenApiProtocol) -> None:
+        """TLS is up."""
+        if link is self.link and self._owner.expects_link():
+            self._owner.link_secured(link)
+
+    def link_garbled(self, link: OpenApiProtocol, reason: str) -> None:
+        """The other end does not speak the protocol."""
+        if link is self.link:
+            self._owner.drop(Cause(Kind.NETWORK, f"garbage from cTrader: {reason}"))
+
+    def link_lost(self, link: OpenApiProtocol, reason: Failure) -> None:
+        """The connection is gone; its reason is better known here than where the connector is freed."""
+        if link is self.link:
+            self.link = None
+            self._counters.losses += 1
+            self._loss = cause_of_loss(reason, self._settings)
+
+    def connection_failed(self, reason: Failure) -> None:
+        """There was no connection."""
+        self._counters.connect_failures += 1
+        self._owner.connection_gone(cause_of_loss(reason, self._settings))
+
+    def connection_gone(self) -> None:
+        """The connector is free."""
+        self._owner.connection_gone(self._loss)
