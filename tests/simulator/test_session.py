@@ -11,7 +11,7 @@ from tickrelay.openapi.messages_pb2 import (
     ProtoOAApplicationAuthReq,
     ProtoOAApplicationAuthRes,
     ProtoOAErrorRes,
-    ProtoOANewOrderReq,
+    ProtoOAGetDynamicLeverageByIDReq,
     ProtoOASymbolsListReq,
     ProtoOAVersionReq,
     ProtoOAVersionRes,
@@ -89,9 +89,9 @@ def test_account_auth_refusals(peer: Any, account_id: int, token: str, code: str
 
 
 def test_unsupported_message(trader: Any) -> None:
-    """This server does not trade."""
-    order = ProtoOANewOrderReq(ctidTraderAccountId=1001, symbolId=1, orderType=1, tradeSide=1, volume=1)
-    assert trader.ask(order).errorCode == "UNSUPPORTED_MESSAGE"
+    """A request that this server does not know how to answer."""
+    request = ProtoOAGetDynamicLeverageByIDReq(ctidTraderAccountId=1001, leverageId=1)
+    assert trader.ask(request).errorCode == "UNSUPPORTED_MESSAGE"
 
 
 def test_unknown_payload_type(trader: Any) -> None:

@@ -1,7 +1,8 @@
 """What each request gets: the answer first, then the events that it sets off. A request is refused by raising Refusal.
 
 ``authority`` logs in and out and renews tokens; ``reference`` tells of symbols, categories, assets, the trader;
-``quotes`` subscribes spots; ``charts`` has bars, history and depth.
+``quotes`` subscribes spots; ``charts`` has bars, history and depth; ``trading``
+answers those who want to trade.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +12,7 @@ from google.protobuf.message import Message
 
 from tickrelay.openapi import registry
 from tickrelay.openapi.messages_pb2 import ProtoOAApplicationAuthReq, ProtoOARefreshTokenReq, ProtoOAVersionReq
-from tickrelay.simulator.answers import authority, charts, quotes, reference
+from tickrelay.simulator.answers import authority, charts, quotes, reference, trading
 
 Answer = Callable[[Any, Any], Sequence[Message]]
 
@@ -20,6 +21,7 @@ _TABLES: tuple[Mapping[type[Message], Answer], ...] = (
     reference.ANSWERS,
     quotes.ANSWERS,
     charts.ANSWERS,
+    trading.ANSWERS,
 )
 
 ANSWERS: Mapping[int, Answer] = {

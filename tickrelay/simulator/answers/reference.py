@@ -10,8 +10,6 @@ from tickrelay.openapi.messages_pb2 import (
     ProtoOAAssetClassListRes,
     ProtoOAAssetListReq,
     ProtoOAAssetListRes,
-    ProtoOAReconcileReq,
-    ProtoOAReconcileRes,
     ProtoOASymbolByIdReq,
     ProtoOASymbolByIdRes,
     ProtoOASymbolCategoryListReq,
@@ -118,12 +116,6 @@ def trader(session: "Session", request: ProtoOATraderReq) -> Sequence[Message]:
     ]
 
 
-def reconcile(session: "Session", request: ProtoOAReconcileReq) -> Sequence[Message]:
-    """No open position, no pending order."""
-    check_account(session, request.ctidTraderAccountId)
-    return [ProtoOAReconcileRes(ctidTraderAccountId=request.ctidTraderAccountId)]
-
-
 ANSWERS: dict[type[Message], Any] = {
     ProtoOASymbolsListReq: symbols_list,
     ProtoOASymbolByIdReq: symbol_by_id,
@@ -132,5 +124,4 @@ ANSWERS: dict[type[Message], Any] = {
     ProtoOAAssetClassListReq: asset_class_list,
     ProtoOAAssetListReq: asset_list,
     ProtoOATraderReq: trader,
-    ProtoOAReconcileReq: reconcile,
 }

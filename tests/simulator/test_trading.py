@@ -1,0 +1,56 @@
+"""An account that never trades."""
+
+from typing import Any
+
+import pytest
+
+from tickrelay.openapi import registry
+from tickrelay.openapi.messages_pb2 import (
+    ProtoOAMarginCallListRes,
+    ProtoOANewOrderReq,
+    ProtoOAOrderDetailsReq,
+    ProtoOAOrderErrorEvent,
+)
+from tickrelay.simulator.answers.trading import ANSWERS, order, order_details
+
+
+def request_of(kind: Any) -> Any:
+    """A request with every required field."""
+    request = kind(ctidTraderAccountId=1001)
+    for field in request.DESCRIPTOR.fields:
+        if field.is_required and not request.HasField(field.name):
+            value = field.enum_type.values[0].number if field.enum_type is not None else 1
+            setattr(request, field.name, value)
+    return request
+
+
+LISTS = [kind for kind, answer in ANSWERS.items() if answer not in (order, order_details)]
+ORDERS = [kind for kind, answer in ANSWERS.items() if answer is order]
+
+
+@pytest.mark.parametrize("kind", LISTS, ids=lambda kind: kind.DESCRIPTOR.name)
+def test_lists_are_empty(trader: Any, kind: Any) -> None:
+    """Whoever asks at start is answered, with the account, and nothing in it."""
+    answer = trader.ask(request_of(kind))
+    assert answer.DESCRIPTOR.name == registry.lookup(kind).answer.name  # type: ignore[union-attr]
+    assert not answer.FindInitializationErrors()
+    assert not any(field.is_repeated for field, _ in answer.ListFields())
+    assert isinstance(answer, ProtoOAMarginCallListRes) or answer.ctidTraderAccountId == 1001
+
+
+@pytest.mark.parametrize("kind", ORDERS, ids=lambda kind: kind.DESCRIPTOR.name)
+def test_orders_are_refused(trader: Any, kind: Any) -> None:
+    """By an OrderErrorEvent that carries the request's id."""
+    answer = trader.ask(request_of(kind))
+    assert isinstance(answer, ProtoOAOrderErrorEvent)
+    assert answer.errorCode == "TRADING_DISABLED"
+
+
+def test_there_is_no_order(trader: Any) -> None:
+    """Its details are not found."""
+    assert trader.ask(ProtoOAOrderDetailsReq(ctidTraderAccountId=1001, orderId=1)).errorCode == "ORDER_NOT_FOUND"
+
+
+def test_the_account_must_be_open(peer: Any) -> None:
+    """As for any request."""
+    assert peer.ask(request_of(ProtoOANewOrderReq)).errorCode == "CH_CLIENT_NOT_AUTHENTICATED"
