@@ -6,11 +6,17 @@ from collections.abc import Callable
 from tickrelay.clients.factory import ClientFactory
 from tickrelay.metrics import Metric
 from tickrelay.relay.hub import Hub
+from tickrelay.replay.recorder import Recorder
 from tickrelay.status import Status
 from tickrelay.upstream.service import UpstreamService
 
 
-def figures(hub: Hub, clients: ClientFactory, upstream: Callable[[], UpstreamService | None]) -> list[Metric]:
+def figures(
+    hub: Hub,
+    clients: ClientFactory,
+    upstream: Callable[[], UpstreamService | None],
+    recorder: Recorder | None,
+) -> list[Metric]:
     """Every figure of the relay; *upstream* gives the cTrader side once there is one."""
     lanes = list(hub.fanout.lanes.values())
     here = hub.fanout.counters
@@ -28,7 +34,17 @@ def figures(hub: Hub, clients: ClientFactory, upstream: Callable[[], UpstreamSer
     def gauge(name: str, about: str, read: Callable[[], float]) -> Metric:
         return Metric(name, about, read, "gauge")
 
+    recording = (
+        [
+            gauge("recording", "1 while frames are recorded, 0 on an alarm.", lambda: not recorder.alarm),
+            Metric("recorded_frames_total", "Frames recorded.", lambda: recorder.recorded),
+            Metric("record_lost_frames_total", "Frames not recorded.", lambda: recorder.lost),
+        ]
+        if recorder is not None
+        else []
+    )
     return [
+        *recording,
         gauge("connected", "1 while the session with cTrader is up.", lambda: hub.status.status is Status.CONNECTED),
         gauge("last_spot_age_seconds", "Since the newest tick of any symbol.", age_of_last_spot),
         gauge("clients", "WebSocket clients.", lambda: len(clients)),

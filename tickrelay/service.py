@@ -95,11 +95,13 @@ class RelayService(MultiService):
     def privilegedStartService(self) -> None:
         """Bind the ports while the process may still have the rights to, and before anything connects."""
         try:
+            if self._recorder is not None:
+                self._recorder.check()
             if self._config.clients.tokens_file:
                 self._factory.tokens = tokens.load(self._config.clients.tokens_file)
             self.clients.port = bind(self._reactor, self._config.clients.listen, self._factory, self._listen_source)
             if self._config.clients.admin:
-                pages = site(figures(self.hub, self._factory, lambda: self.upstream), self._readiness)
+                pages = site(figures(self.hub, self._factory, lambda: self.upstream, self._recorder), self._readiness)
                 self._web = bind(self._reactor, self._config.clients.admin, pages, "TICKRELAY_ADMIN")
             settings = self._config.ctrader
             if self._simulator is not None:
