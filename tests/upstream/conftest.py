@@ -277,24 +277,34 @@ class RecordingListener:
         self.confirmed: list[str] = []
         self.refused: dict[str, str] = {}
         self.lost: list[tuple[str, Sequence[str] | None]] = []
+        self.also: Any = None
+        """Another listener, that hears everything as well."""
+
+    def _pass_on(self, name: str, *arguments: Any) -> None:
+        if self.also is not None:
+            getattr(self.also, name)(*arguments)
 
     def status_changed(self, status: FeedStatus) -> None:
         """Kept."""
+        self._pass_on("status_changed", status)
         self.statuses.append(status)
         self.events.append(("status", status.status.value, status.state.value))
 
     def symbols_loaded(self, symbols: Sequence[Symbol]) -> None:
         """Kept."""
         self.symbols = symbols
+        self._pass_on("symbols_loaded", symbols)
         self.events.append(("symbols", len(symbols)))
 
     def spot(self, symbol_id: int, bid: int, ask: int, source_ms: int) -> None:
         """Kept."""
         self.spots.append((symbol_id, bid, ask, source_ms))
+        self._pass_on("spot", symbol_id, bid, ask, source_ms)
 
     def feed_lost(self, cause: str, names: Sequence[str] | None) -> None:
         """Kept."""
         self.lost.append((cause, names))
+        self._pass_on("feed_lost", cause, names)
         self.events.append(("lost", cause, names))
 
     def symbol_confirmed(self, name: str) -> None:

@@ -9,9 +9,14 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from twisted.internet.task import Clock
 
+from tests.relay.fakes import FakeClient, HubTime
+from tickrelay.config import RelaySettings
+from tickrelay.relay.hub import Hub
+from tickrelay.wire.encodings import make_encodings
+
 NAMES = ["EURUSD", "GBPUSD", "USDJPY", "XAUUSD", "BTCUSD"]
-BAD = ["NOSUCH", "USDRUB"]
-"""Not in the list; in the list but not to be subscribed."""
+BAD = "USDRUB"
+"""In the list, but not to be subscribed."""
 REQUESTS = [
     "ProtoOAApplicationAuthReq",
     "ProtoOAAccountAuthReq",
@@ -33,11 +38,31 @@ CODES = [
     "SOMETHING_NEW",
 ]
 
-symbols = st.sampled_from(NAMES + BAD)
+symbols = st.sampled_from([*NAMES, BAD])
+
+
+class Watched:
+    """The feed as the hub sees it; a want without an end, or an end without a want, is a fault of the count."""
+
+    def __init__(self, feed: Any) -> None:
+        self.feed = feed
+        self.explain = feed.explain
+        self.wanted: set[str] = set()
+
+    def want(self, name: str) -> None:
+        """The first interest."""
+        assert name not in self.wanted
+        self.wanted.add(name)
+        self.feed.want(name)
+
+    def unwant(self, name: str) -> None:
+        """The last interest is gone."""
+        self.wanted.remove(name)
+        self.feed.unwant(name)
 
 
 class History(RuleBasedStateMachine):
-    """Anything that can happen, in any order. The relay's interest is counted as its hub does: per client."""
+    """Anything that can happen, in any order, with the real hub between the clients and the session."""
 
     make_rig: Callable[..., Any]
 
@@ -45,33 +70,49 @@ class History(RuleBasedStateMachine):
         super().__init__()
         self.rig = type(self).make_rig(
             clock=Clock(),
-            simulator={"symbols": (*NAMES, "USDRUB")},
+            simulator={"symbols": (*NAMES, BAD)},
             rules={"latency_s": 0.01},
             unsubscribe_linger_s=0.5,
         )
-        self.clients: list[set[str]] = []
+        self.encodings = make_encodings("e")
+        self.hub = Hub(HubTime(self.rig.clock), self.encodings, RelaySettings(), "e")
+        self.hub.feed = Watched(self.rig.service)
+        self.rig.listener.also = self.hub
+        self.clients: list[tuple[FakeClient, set[str]]] = []
         self.rig.service.startService()
+        self.rig.run(0.2)
 
-    def interest(self, name: str) -> int:
-        """How many clients want the symbol."""
-        return sum(name in client for client in self.clients)
+    def wanted(self) -> set[str]:
+        """The union of what the clients want."""
+        return set().union(*(names for _, names in self.clients))
 
-    @rule(wanted=st.sets(symbols, min_size=1, max_size=4))
+    @rule(wanted=st.sets(symbols, max_size=4))
     def client_comes(self, wanted: set[str]) -> None:
         """A client connects and subscribes."""
-        for name in wanted:
-            if not self.interest(name):
-                self.rig.service.want(name)
-        self.clients.append(set(wanted))
+        client = FakeClient(self.hub, self.encodings.basic)
+        self.hub.subscribe(client.outbox, [self.hub.symbols[name] for name in wanted])
+        self.clients.append((client, set(wanted)))
 
     @precondition(lambda self: self.clients)
-    @rule(data=st.data())
-    def client_goes(self, data: st.DataObject) -> None:
-        """A client closes, in whatever way."""
-        client = self.clients.pop(data.draw(st.integers(0, len(self.clients) - 1)))
-        for name in client:
-            if not self.interest(name):
-                self.rig.service.unwant(name)
+    @rule(data=st.data(), wanted=st.sets(symbols, max_size=4), off=st.booleans())
+    def client_changes(self, data: st.DataObject, wanted: set[str], off: bool) -> None:
+        """A client subscribes more, or unsubscribes what it may not even have."""
+        client, names = data.draw(st.sampled_from(self.clients))
+        if off:
+            self.hub.unsubscribe(client.outbox, wanted)
+            names -= wanted
+        else:
+            self.hub.subscribe(client.outbox, [self.hub.symbols[name] for name in wanted])
+            names |= wanted
+
+    @precondition(lambda self: self.clients)
+    @rule(data=st.data(), again=st.booleans())
+    def client_goes(self, data: st.DataObject, again: bool) -> None:
+        """A client closes, in whatever way; told twice, it counts once."""
+        client, _ = self.clients.pop(data.draw(st.integers(0, len(self.clients) - 1)))
+        self.hub.detach(client.outbox)
+        if again:
+            self.hub.detach(client.outbox)
 
     @rule(seconds=st.sampled_from([0.0, 0.005, 0.02, 0.3, 1.0, 12.0, 70.0]))
     def time_passes(self, seconds: float) -> None:
@@ -137,14 +178,16 @@ class History(RuleBasedStateMachine):
     @invariant()
     def wanted_is_the_union(self) -> None:
         """What the session wants is what the clients want."""
-        assert self.rig.session.subscriptions.wanted == set().union(*self.clients)
+        assert self.rig.session.subscriptions.wanted == self.wanted()
+        held = {name: len(channel.subscribers) for name, channel in self.hub.channels.items() if channel.subscribers}
+        assert held == {name: sum(name in names for _, names in self.clients) for name in self.wanted()}
 
     def teardown(self) -> None:
         """All faults end: within a while the upstream set is exactly the union of wants."""
         rig = self.rig
         self.upstream_heals()
         rig.net.refuses = False
-        want = set().union(*self.clients) - set(BAD)
+        want = self.wanted() - {BAD}
         rig.run(2, 0.02)  # what was lost a moment ago is noticed
         rig.until(lambda: rig.state == "live" and rig.upstream_set() == want, 3000, 0.25)
         rig.run(2, 0.02)
@@ -161,7 +204,7 @@ def test_any_history_converges(make_rig: Callable[..., Any]) -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         machine,
         settings=settings(
-            max_examples=60,
+            max_examples=100,
             stateful_step_count=40,
             deadline=None,
             derandomize=True,

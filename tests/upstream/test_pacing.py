@@ -212,6 +212,18 @@ def test_a_pause_is_a_minimum(rig: Any) -> None:
     assert rig.upstream_set() == {"EURUSD"}
 
 
+def test_a_long_pause_on_the_way_to_live_is_sat_out(rig: Any) -> None:
+    """A new connection would ask again too soon: the deadline of the way waits for the pause that was asked for."""
+    rig.refuse("ProtoOASubscribeSpotsReq", "BLOCKED_PAYLOAD_TYPE", retry_after_s=100)
+    rig.service.startService()
+    rig.service.want("EURUSD")
+    rig.run(5)
+    rig.refuse("ProtoOASubscribeSpotsReq", "")
+    rig.until(lambda: rig.state == "live", 150, 0.05)
+    first, second = rig.sent("ProtoOASubscribeSpotsReq")
+    assert 100 <= second - first < 101 and len(rig.net.attempts) == 1
+
+
 def test_pauses_double_in_a_row(rig: Any) -> None:
     """Without retryAfter: 1, 2, 4, 8 … s."""
     rig.go_live()

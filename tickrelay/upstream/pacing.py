@@ -150,6 +150,12 @@ class Pacer:
             self._timer.cancel()
 
     @property
+    def paused(self) -> bool:
+        """Does something wait because the server asked for a pause?"""
+        now = self.monotonic()
+        return self.waiting > 0 and any(until > now for until in self._paused_until_s.values())
+
+    @property
     def waiting(self) -> int:
         """Requests that wait for the budget."""
         return sum(not entry.cancelled for queue in self._queues.values() for entry in queue)

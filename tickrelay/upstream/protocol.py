@@ -278,6 +278,11 @@ class OpenApiProtocol(FrameReceiver):
         """Send the request called *name*, in either spelling, with *fields*; as `request` otherwise."""
         return self.request(registry.lookup(name).message(**fields), timeout_s=timeout_s)
 
+    @property
+    def told_to_wait(self) -> bool:
+        """Does a request wait because the server asked for a pause?"""
+        return self._pacer.paused
+
     def heartbeat(self) -> None:
         """Send a heartbeat, whatever waits."""
         if not self._over:

@@ -237,8 +237,14 @@ class CTraderSession:
         )
 
     def _begin_way(self) -> None:
-        timeout = self._settings.live_timeout_s
-        self._timers.after("way", timeout, lambda: self.drop(Cause(Kind.NETWORK, f"not live within {timeout:g} s")))
+        self._timers.after("way", self._settings.live_timeout_s, self._way_over)
+
+    def _way_over(self) -> None:
+        link = self._connection.link
+        if link is not None and link.told_to_wait:
+            self._begin_way()  # a new connection would ask again before it may
+        else:
+            self.drop(Cause(Kind.NETWORK, f"not live within {self._settings.live_timeout_s:g} s"))
 
     def _enter_application_auth(self, _: Cause | None) -> None:
         self._timers.cancel("connect")
