@@ -14,7 +14,7 @@ FLOORS = {
     "openapi": 1, "wire": 1, "capture": 1,
     "relay": 2,
     "upstream": 3, "clients": 3, "web": 3, "simulator": 3, "replay": 3,
-    "tap": 4, "service": 4, "simulator_tap": 4, "figures": 4, "refusing": 4, "cli": 4, "__main__": 4,
+    "tap": 4, "service": 4, "simulator_tap": 4, "figures": 4, "starting": 4, "cli": 4, "__main__": 4,
 }  # fmt: skip
 TAPS = {"tap.py", "simulator_tap.py"}
 

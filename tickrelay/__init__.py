@@ -2,7 +2,7 @@
 
 Five floors; a module imports only from floors below its own::
 
-    4  composition   tap  service  figures  simulator_tap  cli/
+    4  composition   tap  service  starting  figures  simulator_tap  cli/
     3  the ends      upstream/  clients/  web/  simulator/  replay/      (never each other)
     2  logic         relay/
     1  codecs        openapi/  wire/  capture/

@@ -18,10 +18,10 @@ from tickrelay.clients.service import ClientService
 from tickrelay.config import Config
 from tickrelay.errors import SettingError
 from tickrelay.figures import figures
-from tickrelay.refusing import refuse
 from tickrelay.relay.hub import Hub
 from tickrelay.replay.recorder import Recorder
 from tickrelay.simulator.service import SimulatorService
+from tickrelay.starting import refuse
 from tickrelay.status import FeedState, FeedStatus, Status
 from tickrelay.upstream.service import UpstreamService
 from tickrelay.web.pages import site

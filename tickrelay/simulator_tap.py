@@ -9,12 +9,12 @@ from twisted.application.service import IService
 from twisted.python import usage
 
 from tickrelay.errors import SettingError
-from tickrelay.refusing import in_foreground, refuse
 from tickrelay.replay.tape import Tape
 from tickrelay.simulator.faults import check
 from tickrelay.simulator.reading import from_mapping
 from tickrelay.simulator.service import SimulatorService
 from tickrelay.simulator.settings import SimulatorSettings
+from tickrelay.starting import in_foreground, refuse, steady
 
 
 class Options(usage.Options):
@@ -130,6 +130,6 @@ def makeService(options: Options) -> IService:
     """Called by twistd."""
     from twisted.internet import reactor
 
-    service = _Service(options.settings, reactor, recording=options.tape)
+    service = _Service(options.settings, steady(reactor), recording=options.tape)
     service.foreground = in_foreground(options)
     return service

@@ -20,12 +20,12 @@ from tickrelay import config
 from tickrelay.cli import check
 from tickrelay.config import Config, CTraderSettings
 from tickrelay.errors import SettingError
-from tickrelay.refusing import in_foreground
 from tickrelay.replay.recorder import Recorder
 from tickrelay.service import RelayService
 from tickrelay.setting import Places, Secret
 from tickrelay.simulator.service import SimulatorService
 from tickrelay.simulator.settings import SimulatorSettings
+from tickrelay.starting import in_foreground, steady
 
 
 class Options(usage.Options):
@@ -103,6 +103,7 @@ def makeService(options: Options) -> IService:
     """Called by twistd."""
     from twisted.internet import reactor
 
+    steady(reactor)
     simulator = None
     if options.simulator is not None:
         simulator = SimulatorService(options.simulator, reactor)

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ def _number(port: IListeningPort | None) -> int:
 
 
 class SimulatorService(Service):
-    """A cTrader server on a TLS port. *now* gives Unix seconds; by default the reactor does. A *recording* is played
+    """A cTrader server on a TLS port. *now* gives Unix seconds; by default the system does. A *recording* is played
     instead of the random market.
     """
 
@@ -39,12 +40,12 @@ class SimulatorService(Service):
         self,
         settings: SimulatorSettings,
         reactor: Any,
-        now: Callable[[], float] | None = None,
+        now: Callable[[], float] = time.time,
         recording: Recording | None = None,
     ) -> None:
         self.settings = settings
         self._reactor = reactor
-        self._now = now or reactor.seconds
+        self._now = now
         self._recording = recording
         self._certificate: ServerCertificate | None = None
         self._ports: list[IListeningPort] = []

@@ -1,11 +1,18 @@
-"""How a start is refused for a setting that cannot work: one line, exit status 1."""
+"""What both twistd plugins do at their start: take the reactor they are given, and refuse what cannot work."""
 
 import sys
-from typing import NoReturn
+import time
+from typing import Any, NoReturn
 
 from twisted.python import usage
 
 from tickrelay.errors import SettingError
+
+
+def steady(reactor: Any) -> Any:
+    """The reactor with timers that nobody's setting of the clock can move: Twisted's run on the wall clock."""
+    reactor.seconds = time.monotonic
+    return reactor
 
 
 def in_foreground(options: usage.Options) -> bool:
