@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import txaio
+from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
@@ -89,14 +90,13 @@ class Browser:
 
     def __init__(self, server: Server, address: str = "10.0.0.1", transport: Transport | None = None) -> None:
         self.server = server
-        self.transport = transport or Transport()
+        self.transport = transport or Transport(peerAddress=IPv4Address("TCP", address, 1234))
         protocol = server.factory.buildProtocol(None)
         assert isinstance(protocol, ClientProtocol)
         self.protocol = protocol
         self.transport.protocol = protocol
         self.head = b""
         protocol.makeConnection(self.transport)
-        protocol.peer = address
 
     def request(self, *lines: bytes) -> None:
         """Send the opening request with more header *lines*."""

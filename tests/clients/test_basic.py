@@ -185,3 +185,13 @@ def test_too_many_symbols(clock: Clock) -> None:
     browser = server.browser()
     answer = browser.ask({"type": "subscribe", "symbols": ["EURUSD", "EURUSD", "XAUUSD"]})
     assert [r["status"] for r in answer["results"]] == ["subscribed", "subscribed", "error"]
+
+
+def test_a_list_longer_than_any_symbol_list_is_no_request(server: Server) -> None:
+    """At most 1,000 names of at most 100 characters, as in v1."""
+    browser = server.browser()
+    for names in (["X"] * 1_001, ["X" * 101]):
+        assert browser.ask({"type": "subscribe", "symbols": names}) == {
+            "type": "error",
+            "message": "Invalid message format",
+        }

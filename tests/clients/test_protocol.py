@@ -5,7 +5,7 @@ import pytest
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent
 
-from tests.clients.fakes import Browser, Server, frame
+from tests.clients.fakes import CONNECTING, LOST, Browser, Server, frame
 
 
 @pytest.fixture
@@ -88,7 +88,9 @@ def test_too_many_connections_from_one_address(clock: Clock) -> None:
     """One address more than its share: 4504, and its share is free again when others leave."""
     server = Server(clock, max_connections_per_address=2)
     one, _two = server.browser(), server.browser()
-    assert closing(server.browser()) == [4504]
+    refused = server.browser()
+    assert closing(refused) == [4504]
+    refused.vanish()
     other = Browser(server, address="10.0.0.2")
     other.open()
     assert closing(other) == []
@@ -197,3 +199,75 @@ def test_the_drain_closes_everybody_with_1012(server: Server) -> None:
         assert not done.called
         browser.vanish()
     assert done.called
+
+
+def test_a_flood_of_frames_is_read_more_slowly_too(clock: Clock) -> None:
+    """Pings are no messages, and yet cost: past their burst the socket is paused; all are answered in the end."""
+    server = Server(clock, messages_burst=10, messages_per_s=10.0)
+    browser = server.browser()
+    browser.protocol.dataReceived(frame(b"", opcode=9) * 500)
+    pongs = sum(opcode == 10 for opcode, _ in browser.frames())
+    assert 0 < pongs <= 100
+    assert browser.transport.producerState == "paused"
+    clock.pump([0.1] * 150)
+    assert pongs + sum(opcode == 10 for opcode, _ in browser.frames()) == 500
+    assert browser.transport.producerState == "producing"
+
+
+def test_a_message_of_endless_empty_fragments_is_cut(clock: Clock) -> None:
+    """The limit of bytes does not see them."""
+    server = Server(clock, messages_burst=1_000)
+    browser = server.browser()
+    browser.protocol.dataReceived(frame(b"{", fin=False) + frame(b"", opcode=0, fin=False) * 2_000)
+    assert closing(browser) == [1009]
+
+
+def test_a_client_that_never_reads_is_expelled_once(server: Server) -> None:
+    """Its close frame waits behind all the rest and is no reason to expel it again; others hear every status."""
+    server.hub.fanout.max_queued_bytes = 10_000
+    stuck, healthy = server.browser(), server.browser()
+    stuck.protocol.pauseProducing()
+    for _ in range(100):
+        stuck.say({"type": "subscribe", "symbols": ["EURUSD", "nonsense" * 10]})
+    assert server.hub.fanout.counters.expelled == 1
+    stuck.protocol.resumeProducing()
+    assert closing(stuck) == [4008]
+    server.hub.status_changed(LOST)
+    assert [m["status"] for m in healthy.hear()] == ["disconnected"]
+
+
+def test_expulsion_in_the_middle_of_a_broadcast_harms_nobody(server: Server) -> None:
+    """The frame that fills a stuck client's queue is a status for everybody: all others get it, and the next."""
+    server.hub.fanout.max_queued_bytes = 1_000
+    stuck, healthy = server.browser(), server.browser()
+    stuck.protocol.pauseProducing()
+    for _ in range(20):
+        server.hub.status_changed(LOST)
+        server.hub.status_changed(CONNECTING)
+    assert server.hub.fanout.counters.expelled == 1
+    assert len(healthy.hear()) == 40
+
+
+def test_a_client_that_closes_and_does_not_read_is_cut_off(server: Server) -> None:
+    """What it does not read keeps the connection a second, not for ever."""
+    browser = server.browser()
+    aborted: list[bool] = []
+    browser.transport.loseConnection = lambda: None  # type: ignore[method-assign]
+    browser.transport.abortConnection = lambda: aborted.append(True)  # type: ignore[method-assign]
+    browser.protocol.dataReceived(frame(b"\x03\xe8", opcode=8))
+    assert aborted == []
+    server.clock.advance(1.1)
+    assert aborted == [True]
+
+
+def test_half_open_handshakes_count_to_their_address(clock: Clock) -> None:
+    """One address cannot take every place with handshakes that it never ends."""
+    server = Server(clock, max_connections_per_address=2, max_connections=60)
+    lurkers = [Browser(server, "10.0.0.9") for _ in range(50)]
+    assert sum(browser.transport.connected for browser in lurkers) == 22
+    assert b" 101 " in server.browser().head
+    clock.pump([0.5] * 12)
+    assert not any(browser.transport.connected for browser in lurkers)
+    late = Browser(server, "10.0.0.9")
+    late.open()
+    assert closing(late) == []

@@ -293,3 +293,18 @@ def test_a_flush_waits_as_long_as_the_last_one_took(clock: Clock) -> None:
     assert client.sends == 1
     relay.turn(0.004)
     assert client.sends == 2
+
+
+def test_history_that_begins_in_an_outage_resumes_nothing_across_it(relay: Relay) -> None:
+    """The first client that can resume comes while upstream is away: what was missed then stays missed."""
+    basic = relay.client("EURUSD")
+    for n in range(5):
+        relay.spot("EURUSD", 108_000 + n)
+        relay.turn(0.1)
+    relay.hub.feed_lost("upstream-disconnect", None)
+    channel = relay.hub.channels["EURUSD"]
+    relay.hub.keep_history(channel)
+    relay.spot("EURUSD", 108_100)
+    relay.turn(0.1)
+    assert relay.hub.missed_since(channel, EPOCH, 5) is None
+    assert basic.outbox.channels

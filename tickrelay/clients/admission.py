@@ -3,6 +3,9 @@
 from collections import Counter
 from collections.abc import Sequence
 
+HEARD_OUT = 20
+"""Connections of an address beyond its share that may wait for the word that they are too many."""
+
 
 class Admission:
     """Keeps the count of connections by address, and the list of origins."""
@@ -17,14 +20,19 @@ class Admission:
         return not origin or "*" in self._origins or origin.rstrip("/").lower() in self._origins
 
     def enter(self, address: str) -> bool:
-        """Count one more client from *address*; False where it has as many as it may have."""
-        if self._connected[address] >= self._per_address:
-            return False
+        """Count one more connection from *address*; False where there are far more than it may have.
+
+        Those beyond its share are still heard out, so that they can be told why they must go.
+        """
         self._connected[address] += 1
-        return True
+        return self._connected[address] <= self._per_address + HEARD_OUT
+
+    def has_room(self, address: str) -> bool:
+        """Is the address, with all that were counted, within its share?"""
+        return self._connected[address] <= self._per_address
 
     def leave(self, address: str) -> None:
-        """A client that had entered is gone."""
+        """A connection that was counted is gone."""
         self._connected[address] -= 1
         if self._connected[address] <= 0:
             del self._connected[address]

@@ -75,18 +75,22 @@ class ClientFactory(WebSocketServerFactory):
 
     # Who is here.
 
+    def arrived(self, address: str) -> bool:
+        """A connection was made; False where it must be cut off without a word."""
+        return self.admission.enter(address)
+
     def admit(self, client: ClientProtocol) -> bool:
-        """Count a client in; False where its address has as many as it may have."""
-        if not self.admission.enter(client.address):
+        """Let a client in that has opened; False where its address has as many as it may have."""
+        if not self.admission.has_room(client.address):
             return False
         self._clients[client] = None
         return True
 
     def dismiss(self, client: ClientProtocol) -> None:
-        """The connection is gone. Clients that never came in are passed over."""
+        """The connection is gone, whether it had come in or not."""
+        self.admission.leave(client.address)
         if client in self._clients:
             del self._clients[client]
-            self.admission.leave(client.address)
             if not self._clients and self._emptied is not None:
                 emptied, self._emptied = self._emptied, None
                 emptied.callback(None)

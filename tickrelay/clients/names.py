@@ -53,6 +53,7 @@ class SymbolNames:
 def matches(name: str, pattern: str) -> bool:
     """Does the name match? In time proportional to its length, whatever the pattern."""
     first, *middle, last = pattern.split("*")
+    middle = [piece for piece in middle if piece]
     if len(name) < len(first) + len(last) or not name.startswith(first) or not name.endswith(last):
         return False
     at, end = len(first), len(name) - len(last)

@@ -6,7 +6,6 @@ owns the outbox through which every byte leaves.
 
 import re
 import socket
-from collections import deque
 from typing import TYPE_CHECKING
 
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
@@ -15,6 +14,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from tickrelay.clients.lean import LeanServerProtocol
+from tickrelay.clients.pace import Pace
 from tickrelay.clients.session import ClientSession
 from tickrelay.clients.tokens import offered
 from tickrelay.errors import CloseCode
@@ -25,6 +25,14 @@ if TYPE_CHECKING:
     from tickrelay.clients.factory import ClientFactory
 
 MAX_HEAD_BYTES = 16_384
+
+MAX_FRAGMENTS = 1_000
+"""Of one message: the limit of bytes does not count fragments that are empty."""
+
+MIN_WAIT_S = 0.01
+
+LINGER_S = 1.0
+"""How long a connection that is over may still hold data that its client does not read."""
 
 # What splits lines for str.splitlines but not for HTTP would smuggle headers past a proxy: no head needs any of it.
 _FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\xff]|\r(?!\n)|(?<!\r)\n")
@@ -46,11 +54,18 @@ class ClientProtocol(LeanServerProtocol):
     address = ""
     _token: str | None = None
     _full = False
-    _tokens = 0.0
-    _tokens_at_s = 0.0
-    _waiting: "deque[tuple[bytes, bool]] | None" = None
+    _pace: Pace | None = None
+    _paused = False
+    _lost = False
 
     # The opening handshake.
+
+    def connectionMade(self) -> None:
+        """Count the connection to its address: one address must not take the place of all others, open or opening."""
+        super().connectionMade()
+        self.address = str(self.peer)
+        if not self.factory.arrived(self.address):
+            self.transport.abortConnection()
 
     def processHandshake(self) -> None:
         """Read the request's head: bounded, and free of bytes that mean different things to different parsers."""
@@ -100,9 +115,7 @@ class ClientProtocol(LeanServerProtocol):
         outbox.held = not streaming  # the transport still holds the handshake's answer
         self.outbox = outbox
         self.session = ClientSession(factory, outbox)
-        self._tokens = float(factory.settings.messages_burst)
-        self._tokens_at_s = factory.time.monotonic()
-        self.address = str(self.peer)
+        self._pace = Pace(factory.settings, factory.time.monotonic())
         if factory.admit(self):
             token, self._token = self._token, None
             self.session.opened(token)
@@ -111,45 +124,41 @@ class ClientProtocol(LeanServerProtocol):
 
     # The way in.
 
-    def onMessage(self, payload: bytes, isBinary: bool) -> None:
-        """Hand a message to the session; a client that sends faster than it may is read more slowly."""
-        if self._waiting is not None:
-            self._waiting.append((payload, isBinary))
-        elif self._take_token():
-            self._handle(payload, isBinary)
-        else:
-            self._waiting = deque([(payload, isBinary)])
-            self.transport.pauseProducing()
-            self.factory.time.call_later(1.0 / self.factory.settings.messages_per_s, self._go_on)
-
-    def _take_token(self) -> bool:
-        settings = self.factory.settings
-        now = self.factory.time.monotonic()
-        earned = (now - self._tokens_at_s) * settings.messages_per_s
-        self._tokens_at_s = now
-        self._tokens = min(self._tokens + earned, float(settings.messages_burst))
-        if self._tokens < 1.0:
+    def processData(self) -> bool:
+        """Read the next frame; a client that sends faster than it may is read more slowly, and nothing is refused."""
+        if self.state != self.STATE_OPEN or self._pace is None:
+            return bool(super().processData())
+        wait_s = self._pace.wait_s(self.factory.time.monotonic())
+        if wait_s > 0.0:
+            self._pause_reading(wait_s)
             return False
-        self._tokens -= 1.0
-        return True
+        more = bool(super().processData())
+        if more:
+            self._pace.frame()
+            if self.message_data is not None and len(self.message_data) > MAX_FRAGMENTS:
+                self.close(CloseCode.TOO_BIG, "too many fragments")
+        return more
 
-    def _go_on(self) -> None:
-        waiting = self._waiting
-        while waiting and self.session is not None and self._take_token():
-            self._handle(*waiting.popleft())
-        if self.session is None:
-            self._waiting = None
-        elif waiting:
-            self.factory.time.call_later(1.0 / self.factory.settings.messages_per_s, self._go_on)
-        else:
-            self._waiting = None
+    def _pause_reading(self, wait_s: float) -> None:
+        if not self._paused:
+            self._paused = True
+            self.transport.pauseProducing()
+            self.factory.time.call_later(max(wait_s, MIN_WAIT_S), self._read_on)
+
+    def _read_on(self) -> None:
+        self._paused = False
+        if self._lost:
+            return
+        self.consumeData()
+        if not (self._paused or self._lost):
             self.transport.resumeProducing()
 
-    def _handle(self, payload: bytes, binary: bool) -> None:
-        if self.session is None:
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        """Hand a message to the session."""
+        if self.session is None or self._pace is None:
             return
         try:
-            self._tokens -= self.session.received(payload, binary)
+            self._pace.message(1 + self.session.received(payload, isBinary))
         except Exception:
             # One client's request must not harm another, and a fault of ours must be seen.
             self.factory.log_failure(str(self.peer))
@@ -200,11 +209,23 @@ class ClientProtocol(LeanServerProtocol):
         """After a close frame, ours or the answer to the client's, no tick may follow."""
         self._end_session()
         super().sendCloseFrame(code, reasonUtf8, isReply)
+        if self.outbox is not None:
+            self.outbox.over = True
+
+    def dropConnection(self, abort: bool = False) -> None:
+        """The closing handshake is done; what the client does not read must not keep the connection."""
+        super().dropConnection(abort)
+        if not (abort or self._lost) and self.outbox is not None:
+            self.factory.time.call_later(LINGER_S, self._cut_off)
+
+    def _cut_off(self) -> None:
+        if not self._lost:
+            self.transport.abortConnection()
 
     def onAutoPingTimeout(self) -> None:
         """No pong: say so in case it can still be heard, and end."""
         self.autoPingTimeoutCall = None
-        if self._waiting is not None:
+        if self._paused:
             # It may be among what we do not read yet, because the client sent faster than it may.
             self.autoPingPending = None
             self._sendAutoPing()
@@ -213,6 +234,7 @@ class ClientProtocol(LeanServerProtocol):
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
         """However it ended, the client's subscriptions are given back once."""
+        self._lost = True
         self._end_session()
         if self.outbox is not None:
             self.factory.hub.detach(self.outbox)  # it may have fallen behind with its close frame

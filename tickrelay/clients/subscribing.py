@@ -4,7 +4,7 @@ The order of what a client gets: the answer, then per symbol what it missed or a
 Every tick has ``seq == previous + 1 + conflated``; the answer's ``seq`` is where the live stream goes on from.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -209,10 +209,8 @@ class Subscriber:
         return result
 
     def _missed(self, channel: Channel, position: Position) -> list[Tick] | None:
-        missed = self._hub.missed_since(channel, position.epoch, position.seq)
-        if missed is None or len(missed) > self._client.replays_left:
-            return None
-        return list(missed)
+        missed = self._hub.missed_since(channel, position.epoch, position.seq, self._client.replays_left)
+        return None if missed is None else list(missed)
 
     def _age_ms(self, tick: Tick) -> int:
         return max(0, self._factory.time.now_ms() - tick.timestamp_ms)
@@ -226,23 +224,31 @@ class Subscriber:
         """Give symbols back, by any spelling; what was not subscribed is unsubscribed."""
         answers: list[Result] = []
         gone: dict[str, None] = {}
+        subscribed = {channel.symbol.name for channel in self._outbox.channels}
+        patterns = 0
         for spelled in request.symbols:
-            names = list(self._subscribed_as(spelled))
-            gone.update(dict.fromkeys(names))
-            if is_pattern(spelled) and names:
-                answers.extend(Result(symbol=name, status="unsubscribed") for name in names)
-            else:
-                result = Result(symbol=spelled, status="unsubscribed")
-                if names and names[0] != spelled:
-                    result.name = names[0]
-                answers.append(result)
+            if is_pattern(spelled) and spelled not in subscribed:
+                patterns += 1
+                if patterns > MAX_PATTERNS:
+                    answers.append(results.refused(spelled, ErrorCode.BAD_REQUEST, "Too many patterns"))
+                    continue
+                matched = [name for name in subscribed if matches(name, spelled)]
+                answers.extend(Result(symbol=name, status="unsubscribed") for name in matched if name not in gone)
+                if not matched:
+                    answers.append(Result(symbol=spelled, status="unsubscribed"))
+                gone.update(dict.fromkeys(matched))
+                continue
+            name = self._subscribed_as(spelled, subscribed)
+            result = Result(symbol=spelled, status="unsubscribed")
+            if name is not None:
+                gone[name] = None
+                if name != spelled:
+                    result.name = name
+            answers.append(result)
         self._hub.unsubscribe(self._outbox, gone)
         self._say(UnsubscribeResponse(id=request.id, results=answers))
 
-    def _subscribed_as(self, spelled: str) -> Iterable[str]:
-        subscribed = {channel.symbol.name for channel in self._outbox.channels}
+    def _subscribed_as(self, spelled: str, subscribed: set[str]) -> str | None:
         if spelled in subscribed:
-            return [spelled]
-        if is_pattern(spelled):
-            return [name for name in subscribed if matches(name, spelled)]
-        return [symbol.name for symbol in self._factory.names.find(spelled) if symbol.name in subscribed]
+            return spelled
+        return next((symbol.name for symbol in self._factory.names.find(spelled) if symbol.name in subscribed), None)

@@ -58,6 +58,7 @@ class V1Requests:
                 cost = sum(map(is_pattern, request.symbols))
             case Unsubscribe():
                 Subscriber(factory, session.outbox, self).unsubscribe(request)
+                cost = sum(map(is_pattern, request.symbols))
             case Configure():
                 self._configure(request)
             case GetSymbols():

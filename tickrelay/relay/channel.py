@@ -77,7 +77,7 @@ class Channel:
         """Remember the newest *length* ticks from now on."""
         if self.history is None:
             self.history = deque(maxlen=length)
-            self.resumable_from = self.seq
+            self.resumable_from = max(self.resumable_from, self.seq)
 
     def since(self, seq: int, oldest_ms: int, limit: int) -> Sequence[Tick] | None:
         """The handed-out ticks after *seq*, oldest first; None unless all of them are there.
@@ -89,7 +89,13 @@ class Channel:
             return ()
         if self.history is None or seq < self.resumable_from or not 0 < missed <= limit:
             return None
-        ticks = [tick for tick in self.history if seq < tick.seq <= self.sent_seq]
+        ticks: list[Tick] = []
+        for tick in reversed(self.history):
+            if tick.seq <= seq:
+                break
+            if tick.seq <= self.sent_seq:
+                ticks.append(tick)
+        ticks.reverse()
         if len(ticks) != missed or ticks[0].timestamp_ms < oldest_ms:
             return None
         return ticks

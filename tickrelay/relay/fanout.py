@@ -142,6 +142,9 @@ class Fanout:
 
     def expel(self, outbox: Outbox) -> None:
         """Close a client that takes nothing."""
+        if outbox.expelled:
+            return  # its close frame is one more frame that waits
+        outbox.expelled = True
         self.counters.expelled += 1
         self.behind.pop(outbox, None)
         outbox.close(CloseCode.SLOW_CONSUMER, "slow consumer")

@@ -178,12 +178,13 @@ class Hub:
         """A client that can resume has subscribed: remember the symbol's ticks from now on."""
         channel.keep_history(self.settings.history_ticks)
 
-    def missed_since(self, channel: Channel, epoch: str, seq: int) -> Sequence[Tick] | None:
-        """What a client missed that stands at *(epoch, seq)*: all of it, or None."""
+    def missed_since(self, channel: Channel, epoch: str, seq: int, limit: int | None = None) -> Sequence[Tick] | None:
+        """What a client missed that stands at *(epoch, seq)*: all of it (*limit* ticks at the most), or None."""
         if epoch != self.epoch or channel.lost:
             return None
         oldest_ms = self._time.now_ms() - int(self.settings.history_s * 1000)
-        return channel.since(seq, oldest_ms, self.settings.replay_ticks)
+        most = self.settings.replay_ticks if limit is None else min(limit, self.settings.replay_ticks)
+        return channel.since(seq, oldest_ms, most)
 
     # Interest: the first in and the last out are told to the feed.
 

@@ -38,8 +38,10 @@ class Outbox:
         "close",
         "cohort",
         "encoding",
+        "expelled",
         "features",
         "held",
+        "over",
         "paused",
         "positions",
         "queued_bytes",
@@ -66,6 +68,9 @@ class Outbox:
         self.paused = False
         self.held = False
         """The transport holds data for the client: it is behind."""
+        self.expelled = False
+        self.over = False
+        """The close frame is written: nothing may follow it."""
         self.queued_bytes = 0
         self._queue: deque[bytes] | None = None
         self._fanout = fanout
@@ -73,6 +78,8 @@ class Outbox:
 
     def write(self, frame: bytes) -> None:
         """Send a frame that is the client's own: an answer, a status, a control frame. Keeps the order."""
+        if self.over:
+            return
         if not self.held:
             try:
                 taken = self.send(frame)

@@ -81,7 +81,11 @@ def parse_basic(payload: bytes) -> Request:
 
 
 def _names(value: object) -> list[str]:
-    if isinstance(value, list) and all(isinstance(name, str) for name in value):
+    if (
+        isinstance(value, list)
+        and len(value) <= requests.MAX_SYMBOLS
+        and all(isinstance(name, str) and len(name) <= requests.MAX_NAME_CHARACTERS for name in value)
+    ):
         return value
     raise _invalid()
 
