@@ -96,6 +96,12 @@ def value(rows: Rows, name: str, key: str) -> float | None:
     return cell.value if isinstance(cell, Figure) else None
 
 
+def at_least(rows: Rows, name: str, key: str) -> bool:
+    """Did the load generator end before the server did?"""
+    cell = rows.get(name, {}).get(key)
+    return isinstance(cell, Figure) and cell.at_least
+
+
 def table(rows: Rows, columns: Iterable[Column], title: Callable[[str], str], baseline: str | None) -> str:
     """A Markdown table with the columns that anybody has a figure for."""
     shown = [column for column in columns if any(column.key in cells for cells in rows.values())]
