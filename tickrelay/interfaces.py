@@ -1,4 +1,4 @@
-"""The seams between the ends and the logic. There are two, and `tickrelay.tap` joins them.
+"""The seams between the ends and the logic. There are two, and `tickrelay.service` joins them.
 
 The feed (upstream, or a replay) and the relay know each other only by these; neither imports the other.
 Symbols are named by their cTrader name, which outlives a session; ids are good for one session only.

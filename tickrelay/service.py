@@ -51,7 +51,7 @@ def bind(reactor: Any, description: str, factory: Any, source: str) -> IListenin
 
 
 class ReactorTime:
-    """The reactor as the hub's clocks (`tickrelay.relay.hub.Time`)."""
+    """The reactor as the hub's clocks (`tickrelay.relay.fanout.Time`)."""
 
     def __init__(self, reactor: Any) -> None:
         self.call_later: Callable[[float, Callable[[], None]], object] = reactor.callLater
