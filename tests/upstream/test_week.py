@@ -86,3 +86,24 @@ def test_a_freeze_over_the_weekend_is_found_after_the_open(make_rig: Callable[..
     took = skip_ahead(rig, 3 * DAY_S, lambda: rig.state == "degraded")
     found = saturday.timestamp() + took
     assert 300 < found - opens.timestamp() < 1200
+
+
+@pytest.mark.parametrize(("start_s", "end_s"), [(0, 0), (0, 86_399), (6 * 3600, 5 * 3600)], ids=str)
+def test_a_holiday_on_which_no_tick_comes_is_no_fault(make_rig: Callable[..., Any], start_s: int, end_s: int) -> None:
+    """A whole day written as 0 to 0 (as servers send it), to 23:59:59, or past midnight: no alarm, no reconnect."""
+    rig = make_rig(simulator={"symbols": ("EURUSD",)})
+    (symbol,) = rig.world.catalogue.full_symbols.values()
+    symbol.holiday.add(
+        holidayId=1,
+        name="Holiday",
+        scheduleTimeZone="UTC",
+        holidayDate=int(rig.wall() // DAY_S),
+        isRecurring=False,
+        startSecond=start_s,
+        endSecond=end_s,
+    )
+    rig.go_live("EURUSD")
+    rig.world.conditions.silent_ticks = True
+    skip_ahead(rig, 3 * 3600)
+    assert (rig.counters.stale_feeds, rig.counters.stale_symbols, len(rig.net.attempts)) == (0, 0, 1)
+    assert rig.state == "live"

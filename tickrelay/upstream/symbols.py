@@ -27,7 +27,7 @@ from tickrelay.openapi.messages_pb2 import (
     ProtoOASymbolsListRes,
 )
 from tickrelay.openapi.model_pb2 import ProtoOAHoliday, ProtoOALightSymbol, ProtoOASymbol, ProtoOATradingMode
-from tickrelay.schedule import DAY_S, Holiday, Schedule
+from tickrelay.schedule import DAY_S, FIRST_DAY, LAST_DAY, Holiday, Schedule
 from tickrelay.ticks import Symbol
 from tickrelay.upstream.faults import ErrorClass, OpenApiError, RequestTimeout
 from tickrelay.upstream.protocol import OpenApiProtocol
@@ -195,11 +195,12 @@ def make_symbol(
 
 
 def make_schedule(full: ProtoOASymbol) -> Schedule:
-    """The trading hours of a symbol."""
+    """The trading hours of a symbol; holidays whose date is none are left out."""
     return Schedule(
         intervals=tuple((i.startSecond, i.endSecond) for i in full.schedule),
         zone_name=text(full.scheduleTimeZone),
-        holidays=tuple(_holiday(holiday) for holiday in full.holiday),
+        # A date that no calendar has (milliseconds instead of days, say) would raise wherever it is looked at.
+        holidays=tuple(_holiday(holiday) for holiday in full.holiday if FIRST_DAY <= holiday.holidayDate <= LAST_DAY),
         # In close-only mode nobody may open a position, but quotes flow.
         disabled=full.tradingMode not in (ProtoOATradingMode.ENABLED, ProtoOATradingMode.CLOSE_ONLY_MODE),
     )
