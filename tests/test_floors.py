@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "tickrelay"
 FLOORS = {
     "ticks": 0, "schedule": 0, "status": 0, "errors": 0, "interfaces": 0, "setting": 0, "config": 0,
     "metrics": 0,
-    "openapi": 1, "wire": 1, "capture": 1,
+    "openapi": 1, "wire": 1, "capture": 1, "http_site": 1,
     "relay": 2,
     "upstream": 3, "clients": 3, "web": 3, "simulator": 3, "replay": 3,
     "tap": 4, "service": 4, "simulator_tap": 4, "figures": 4, "starting": 4, "cli": 4, "__main__": 4,

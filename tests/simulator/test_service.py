@@ -16,6 +16,7 @@ from twisted.internet.endpoints import HostnameEndpoint, connectProtocol, wrapCl
 from twisted.internet.protocol import connectionDone
 from twisted.internet.ssl import optionsForClientTLS
 from twisted.internet.threads import deferToThread
+from twisted.logger import LogEvent, formatEvent
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -148,12 +149,13 @@ def test_a_ca_file_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> 
 
 
 @pytest_twisted.ensureDeferred
-async def test_faults_of_the_settings_and_of_the_control_endpoint(tmp_path: Path) -> None:
-    """A script runs from the start; the endpoint listens on the loopback interface."""
+async def test_faults_of_the_settings_and_of_the_control_endpoint(tmp_path: Path, logged: list[LogEvent]) -> None:
+    """A script runs from the start; the endpoint listens on the loopback interface, and logs no requests."""
     settings = SimulatorSettings(port=0, control_port=0, faults="hang app-auth", ca_file=str(tmp_path / "ca.pem"))
     service = SimulatorService(settings, reactor)
     service.startService()
     url = f"http://127.0.0.1:{service.control_port}/faults"
     body = await deferToThread(fetch, url)
     assert b"hang app-auth" in body
+    assert not [event for event in logged if "GET /faults" in (formatEvent(event) or "")]
     await service.stopService()

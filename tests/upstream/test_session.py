@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 
+from twisted.internet.task import Clock
+from twisted.logger import LogEvent, formatEvent
 from zope.interface.verify import verifyObject
 
+from tests.clients.fakes import Server
 from tickrelay.interfaces import IFeed, IFeedListener
 
 
@@ -121,6 +124,36 @@ def test_refused_credentials_are_an_error_with_slow_retries(make_rig: Callable[.
     object.__setattr__(rig.world.settings, "client_secret", "sim-secret")
     rig.until(lambda: rig.state == "live", 1000, 0.1)
     assert rig.status == "connected"
+
+
+def said_in_the_log(logged: list[LogEvent], words: str) -> list[tuple[str, str]]:
+    """Level and text of the lines that contain *words*."""
+    lines = [(event["log_level"].name, formatEvent(event) or "") for event in logged]
+    return [(level, text) for level, text in lines if words in text]
+
+
+def test_an_error_is_logged_once(make_rig: Callable[..., Any], clock: Clock, logged: list[LogEvent]) -> None:
+    """What a person must mend stands in the log at level error, one time; each slow retry is one short line."""
+    rig = make_rig(simulator={"client_secret": "another"})
+    rig.listener.also = Server(clock).hub
+    rig.service.startService()
+    rig.run(600, 0.1)
+    assert len(rig.net.attempts) > 2
+    ((level, text),) = said_in_the_log(logged, "CTRADER_CLIENT_SECRET")
+    assert (level, text.partition(":")[0]) == ("error", "status error (waiting)")
+    retries = said_in_the_log(logged, "next try in")
+    assert len(retries) == len(rig.net.attempts) and {level for level, _ in retries} == {"info"}
+
+
+def test_a_loss_is_logged_once(rig: Any, clock: Clock, logged: list[LogEvent]) -> None:
+    """What passes by itself is told at level info, with when it is tried again."""
+    rig.listener.also = Server(clock).hub
+    rig.go_live("EURUSD")
+    rig.connection.reset()
+    rig.until(lambda: rig.state == "live")
+    ((level, text),) = said_in_the_log(logged, "lost")
+    assert level == "info" and "next try in" in text
+    assert said_in_the_log(logged, "status disconnected") == [("info", "status disconnected (waiting)")]
 
 
 def test_stopping_closes_in_order(rig: Any) -> None:

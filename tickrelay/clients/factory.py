@@ -160,11 +160,18 @@ class ClientFactory(WebSocketServerFactory):
         told, self._told = self._told, status
         # What goes on while connecting is for the log; that an error has another cause is for everybody.
         if status.status is not told.status or (status.status is Status.ERROR and status.message != told.message):
-            self._log.info("status {status} ({state}) {note}", status=status.status.value, state=status.state.value,
-                           note=status.message)  # fmt: skip
+            self._log_status(status)
             sessions = list(self.sessions())
             in_use = {session.outbox.encoding for session in sessions}
             self._broadcast.send({encoding: self.status_frame(encoding) for encoding in in_use}, sessions)
+
+    def _log_status(self, status: FeedStatus) -> None:
+        """One line a transition. Causes that pass are logged by the feed; an error's cause is logged here only."""
+        names = {"status": status.status.value, "state": status.state.value}
+        if status.status is Status.ERROR:
+            self._log.error("status {status} ({state}): {why}", why=status.message, **names)
+        else:
+            self._log.info("status {status} ({state})", **names)
 
     def symbols_changed(self) -> None:
         """The next status carries the new list."""

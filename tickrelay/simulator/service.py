@@ -13,10 +13,10 @@ from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
-from twisted.web.server import Site
 
 from tickrelay.config import CTraderSettings
 from tickrelay.errors import SettingError
+from tickrelay.http_site import UnloggedSite
 from tickrelay.simulator.certificates import ServerCertificate, make_certificate
 from tickrelay.simulator.control import Control
 from tickrelay.simulator.door import DoorFactory
@@ -161,7 +161,7 @@ class SimulatorService(Service):
     def _listen_control(self, port: int) -> IListeningPort:
         """The control endpoint; on the loopback interface only, whatever --host says."""
         assert self.world is not None and self.faults is not None
-        site = Site(Control(self.world, self.faults))
+        site = UnloggedSite(Control(self.world, self.faults))
         try:
             bound: IListeningPort = self._reactor.listenTCP(port, site, interface="127.0.0.1")
         except CannotListenError as e:

@@ -302,7 +302,10 @@ class CTraderSession:
             self._connection.begin()
             return
         delay = self._backoff.delay(cause)
-        self._log.info("{why}; next try in {delay} s", why=cause.message, delay=round(delay, 1))
+        if cause.kind.needs_mending:  # the relay logs the cause with the status `error`: once, not at every try
+            self._log.info("next try in {delay} s", delay=round(delay, 1))
+        else:
+            self._log.info("{why}; next try in {delay} s", why=cause.message, delay=round(delay, 1))
         self._connection.retry_in(delay)
 
     def _enter_stopping(self, _: Cause | None) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
+from tickrelay.http_site import UnloggedSite
 from tickrelay.metrics import Metric, exposition
 
 IDLE_S = 30.0
@@ -53,6 +54,4 @@ def site(metrics: Sequence[Metric], readiness: Callable[[], tuple[bool, dict[str
     root = _Root()
     for path, make in ((b"healthz", health), (b"readyz", ready), (b"metrics", figures)):
         root.putChild(path, _Page(make))
-    pages = Site(root, timeout=int(IDLE_S))
-    pages.noisy = False
-    return pages
+    return UnloggedSite(root, timeout=int(IDLE_S))
