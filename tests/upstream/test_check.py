@@ -69,7 +69,12 @@ def test_all_is_well(check: Any) -> None:
         ({"client_secret": Secret("x")}, 2, "CTRADER_CLIENT_SECRET"),
         ({"access_token": Secret("x")}, 3, "CTRADER_ACCESS_TOKEN"),
         ({"account_id": 4}, 3, "it opens 1001"),
-        ({"account_id": 2001, "host": "demo.ctraderapi.com"}, 3, "CTRADER_HOST=live.ctraderapi.com"),
+        (
+            {"account_id": 2001, "host": "demo.ctraderapi.com"},
+            3,
+            "account 2001 is live; this host serves demo accounts (CANT_ROUTE_REQUEST): set CTRADER_HOST=live.ctrad",
+        ),
+        ({"account_id": 2001, "host": "broker.example"}, 3, "account 2001 is live and not served by broker.example"),
     ],
 )
 def test_what_is_wrong_and_how_to_mend_it(check: Any, settings: dict[str, Any], well: int, mend: str) -> None:

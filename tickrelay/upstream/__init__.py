@@ -7,6 +7,7 @@ service.py        UpstreamService: the IFeed that the composition starts and sto
   vigil.py        heartbeats, and the watch over the feed          liveness.py   its three clocks
   subscriptions.py  what clients want against what cTrader confirmed
   steps.py        application and account auth                     tokens.py     the access token and its renewal
+  accounts.py     what the refusal of an account means
   events.py       what cTrader says of its own accord              symbols.py    the symbol book
   connection.py   the one connection, made and made again
   factory.py      the ReconnectingClientFactory                    tls.py        whom we trust

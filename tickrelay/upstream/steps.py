@@ -25,6 +25,7 @@ from tickrelay.openapi.messages_pb2 import (
     ProtoOARefreshTokenRes,
 )
 from tickrelay.openapi.model_pb2 import ProtoOAClientPermissionScope
+from tickrelay.upstream.accounts import CANT_ROUTE, explain_refusal, needs_account_list
 from tickrelay.upstream.counters import Counters
 from tickrelay.upstream.faults import Cause, ErrorClass, Kind, OpenApiError, SessionFailed, UpstreamError
 from tickrelay.upstream.protocol import OpenApiProtocol
@@ -141,6 +142,8 @@ class AccountStep:
     counters: Counters
     wall: Callable[[], float]
     _warned_scope: bool = False
+    _cant_route: int = 0
+    """How often in a row the account could not be routed."""
     _log = Logger()
 
     async def run(self, link: OpenApiProtocol) -> None:
@@ -166,6 +169,7 @@ class AccountStep:
             raise
         except UpstreamError as e:
             raise SessionFailed(await self._explain(link, tokens, e)) from None
+        self._cant_route = 0
         await self._look_at_scope(link, tokens)
 
     async def _authorise(self, link: OpenApiProtocol, tokens: Tokens) -> None:
@@ -221,42 +225,13 @@ class AccountStep:
             return None
 
     async def _explain(self, link: OpenApiProtocol, tokens: Tokens, error: UpstreamError) -> Cause:
-        """The cause of a refusal, with what the account list tells of it (it is served on either host)."""
+        """The cause of a refusal, with what the account list tells of it."""
         cause = cause_of(error, self.settings)
-        if not isinstance(error, OpenApiError) or (
-            error.error_class is not ErrorClass.FATAL_ACCOUNT and error.code != "CANT_ROUTE_REQUEST"
-        ):
+        if not isinstance(error, OpenApiError) or not needs_account_list(error):
             return cause
-        listed = await self._accounts(link, tokens)
-        if listed is None:
-            return cause
-        ours = self.settings.account_id
-        for account in listed.ctidTraderAccount:
-            if account.ctidTraderAccountId == ours:
-                live, host = account.isLive, self.settings.host
-                if (live and host.startswith("demo")) or (not live and host.startswith("live")):
-                    return Cause(
-                        Kind.CREDENTIALS,
-                        f"account {ours} is a {'live' if live else 'demo'} account, but the host is {host}; set "
-                        f"CTRADER_HOST={'live' if live else 'demo'}.ctraderapi.com",
-                        error.code,
-                    )
-                return cause
-        for account in listed.ctidTraderAccount:
-            if account.traderLogin == ours:
-                return Cause(
-                    Kind.CREDENTIALS,
-                    f"{ours} is the login number of account {account.ctidTraderAccountId}; set "
-                    f"CTRADER_ACCOUNT_ID={account.ctidTraderAccountId}",
-                    error.code,
-                )
-        known = ", ".join(str(account.ctidTraderAccountId) for account in listed.ctidTraderAccount) or "no account"
-        return Cause(
-            Kind.CREDENTIALS,
-            f"the access token does not open account {ours} ({error.code}); it opens {known}: check "
-            "CTRADER_ACCOUNT_ID and CTRADER_ACCESS_TOKEN",
-            error.code,
-        )
+        if error.code == CANT_ROUTE:
+            self._cant_route += 1
+        return explain_refusal(cause, self.settings, await self._accounts(link, tokens), self._cant_route)
 
     async def _look_at_scope(self, link: OpenApiProtocol, tokens: Tokens) -> None:
         if self._warned_scope:
