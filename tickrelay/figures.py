@@ -1,6 +1,5 @@
 """Which figures there are: the one place where the parts' counters get the names that operators see."""
 
-import time
 from collections.abc import Callable
 
 from tickrelay.clients.factory import ClientFactory
@@ -28,9 +27,6 @@ def figures(
 
         return read
 
-    def age_of_last_spot() -> float:
-        return time.monotonic() - hub.fanout.last_flush_s if hub.fanout.last_flush_s else float("nan")
-
     def gauge(name: str, about: str, read: Callable[[], float]) -> Metric:
         return Metric(name, about, read, "gauge")
 
@@ -46,7 +42,9 @@ def figures(
     return [
         *recording,
         gauge("connected", "1 while the session with cTrader is up.", lambda: hub.status.status is Status.CONNECTED),
-        gauge("last_spot_age_seconds", "Since the newest tick of any symbol.", age_of_last_spot),
+        gauge("last_spot_age_seconds",
+              "Since the newest tick, while the market of a subscribed symbol is open; else 0.",
+              lambda: hub.spot_age_s or 0.0),
         gauge("clients", "WebSocket clients.", lambda: len(clients)),
         gauge("clients_behind", "Clients whose transport holds data.", lambda: len(hub.fanout.behind)),
         gauge("symbols_wanted", "Symbols that clients subscribe.",

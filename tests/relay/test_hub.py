@@ -8,7 +8,8 @@ from zope.interface.verify import verifyObject
 from tests.relay.fakes import EPOCH, Relay
 from tickrelay.config import RelaySettings
 from tickrelay.errors import CloseCode
-from tickrelay.interfaces import IFeedListener
+from tickrelay.interfaces import IFeedListener, SymbolFeed
+from tickrelay.schedule import Schedule
 from tickrelay.ticks import Symbol
 
 
@@ -31,6 +32,37 @@ def test_first_interest_subscribes_and_last_unsubscribes(relay: Relay) -> None:
     relay.hub.detach(two.outbox)
     relay.hub.detach(two.outbox)
     assert relay.feed.calls[2:] == [("unwant", "EURUSD"), ("unwant", "XAUUSD")]
+
+
+def test_the_age_of_the_newest_tick_counts_only_while_ticks_are_due(relay: Relay, clock: Clock) -> None:
+    """From the first interest in an open market, or from the newest tick; None while no tick is due."""
+    clock.advance(702)
+    assert relay.hub.spot_age_s is None
+    relay.client("EURUSD")
+    clock.advance(10)
+    assert relay.hub.spot_age_s == 10, "no tick yet"
+    relay.spot("EURUSD", 108_000)
+    relay.turn()
+    clock.advance(3)
+    relay.hub.expect_ticks(True)
+    assert relay.hub.spot_age_s == 3
+    relay.hub.expect_ticks(False)
+    clock.advance(60)
+    assert relay.hub.spot_age_s is None
+    relay.hub.expect_ticks(True)
+    clock.advance(2)
+    assert relay.hub.spot_age_s == 2, "since the market opened"
+
+
+def test_interest_in_a_closed_or_refused_symbol_makes_no_tick_due(relay: Relay) -> None:
+    """A market that is shut sends none, nor does cTrader send a symbol that it refused."""
+    shut = Schedule(((0, 60),))
+    relay.symbols["EURUSD"] = Symbol(symbol_id=1, name="EURUSD", schedule=shut)
+    relay.client("EURUSD")
+    assert relay.hub.spot_age_s is None
+    relay.feed.explain = lambda name: SymbolFeed(wanted=True, confirmed_at_ms=0, refused="X")  # type: ignore[method-assign]
+    relay.client("GBPUSD")
+    assert relay.hub.spot_age_s is None
 
 
 def test_subscribing_twice_costs_nothing_upstream(relay: Relay) -> None:

@@ -124,8 +124,9 @@ class ClientFactory(WebSocketServerFactory):
     def feed(self) -> Feed:
         """How the feed does."""
         feed = Feed(state=self.hub.status.state)
-        if self.hub.fanout.last_flush_s:
-            feed.last_spot_age_ms = max(0, int((self.time.monotonic() - self.hub.fanout.last_flush_s) * 1000))
+        age_s = self.hub.spot_age_s
+        if age_s is not None and self.hub.fanout.last_flush_s:
+            feed.last_spot_age_ms = int(age_s * 1000)
         return feed
 
     # What everybody is told.

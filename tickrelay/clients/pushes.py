@@ -68,6 +68,7 @@ class Pushes:
 
     def _look_at_markets(self) -> None:
         now_ms = self._now_ms()
+        due = False
         for name, channel in self._hub.channels.items():
             if not channel.subscribers:
                 self._markets.pop(name, None)
@@ -75,11 +76,13 @@ class Pushes:
             state = market_state(channel.symbol, now_ms)
             before = self._markets.get(name)
             self._markets[name] = state
+            due = due or (state == "open" and not self._hub.feed_of(name).refused)
             if before is not None and state != before:
                 send(
                     MarketState(symbol=name, state=state, timestamp=now_ms),
                     [outbox for outbox in channel.subscribers if "marketState" in outbox.features],
                 )
+        self._hub.expect_ticks(due)
 
     def symbol_refused(self, name: str, code: str, message: str) -> None:
         """cTrader refused a symbol: tell those who wait for it."""

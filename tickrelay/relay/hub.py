@@ -47,6 +47,8 @@ class Hub:
         self.gaps = 0
         self._time = time
         self._by_id: dict[int, Channel] = {}
+        self._due_since_s: float | None = None
+        """Since when ticks are due without a break (monotonic seconds); None: none is."""
         self._publish = self.fanout.publish
 
     # The feed's side (IFeedListener).
@@ -174,6 +176,20 @@ class Hub:
         """What the feed knows of a symbol's subscription."""
         return SymbolFeed(wanted=False, confirmed_at_ms=0) if self.feed is None else self.feed.explain(name)
 
+    def expect_ticks(self, due: bool) -> None:
+        """*due*: some symbol that clients subscribe is open and not refused upstream. Called every few seconds."""
+        if not due:
+            self._due_since_s = None
+        elif self._due_since_s is None:
+            self._due_since_s = self._time.monotonic()
+
+    @property
+    def spot_age_s(self) -> float | None:
+        """Seconds since the newest tick of any symbol, or since ticks began to be due; None while none is due."""
+        if self._due_since_s is None:
+            return None
+        return self._time.monotonic() - max(self._due_since_s, self.fanout.last_flush_s)
+
     def keep_history(self, channel: Channel) -> None:
         """A client that can resume has subscribed: remember the symbol's ticks from now on."""
         channel.keep_history(self.settings.history_ticks)
@@ -199,10 +215,13 @@ class Hub:
     def _interest(self, channel: Channel) -> None:
         if not channel.subscribers and self.feed is not None:
             name = channel.symbol.name
-            if not self.feed.explain(name).confirmed_at_ms and channel.seq:
+            known = self.feed.explain(name)
+            if not known.confirmed_at_ms and channel.seq:
                 # Upstream had unsubscribed it: nobody was away because of an outage, but nobody listened either.
                 channel.lose(UNHEARD)
             self.feed.want(name)
+            if not known.refused and channel.symbol.schedule.is_open(self._time.now_ms() / 1000):
+                self.expect_ticks(True)
 
     def _disinterest(self, channel: Channel, outbox: Outbox) -> None:
         del channel.subscribers[outbox]

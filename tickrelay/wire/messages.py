@@ -30,6 +30,7 @@ class Feed(Part, kw_only=True):
 
     state: FeedState
     last_spot_age_ms: int | UnsetType = UNSET
+    """Since the newest tick of any symbol, or since ticks began to be due; absent while none is due."""
 
 
 class Detail(Part, kw_only=True):
