@@ -41,7 +41,7 @@ class Holiday:
     """A day, or a part of it, on which the symbol does not trade.
 
     ``start_s`` and ``end_s`` are seconds from its midnight, end exclusive. An end that is not after the start lies on
-    the next day, so 0 to 0 is the whole day: servers send both fields with their defaults (recorded).
+    the next day, so 0 to 0 is the whole day: that is how brokers write one (other clients' experience).
     """
 
     day: int

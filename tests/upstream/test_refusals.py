@@ -5,10 +5,14 @@ from typing import Any
 
 import pytest
 
+from tickrelay.config import CTraderSettings
 from tickrelay.openapi import common_model_pb2, model_pb2
 from tickrelay.openapi.common_pb2 import ProtoErrorRes
 from tickrelay.openapi.frames import encode
-from tickrelay.upstream.faults import ERROR_CLASSES, ErrorClass, OpenApiError, classify
+from tickrelay.openapi.messages_pb2 import ProtoOAGetAccountListByAccessTokenRes
+from tickrelay.setting import Secret
+from tickrelay.upstream.accounts import explain_refusal
+from tickrelay.upstream.faults import ERROR_CLASSES, Cause, ErrorClass, Kind, OpenApiError, classify
 
 CODES = [
     value.name
@@ -214,6 +218,17 @@ def test_cant_route_where_the_account_list_is_not_given(make_rig: Callable[..., 
     assert "live.ctraderapi.com" in rig.message and "demo.ctraderapi.com" in rig.message
 
 
+def test_an_account_list_without_the_kind_tells_nothing() -> None:
+    """``isLive`` is optional in the schema: absent, it is not taken for a demo account."""
+    settings = CTraderSettings(
+        client_id="a", client_secret=Secret("b"), access_token=Secret("c"), account_id=7, host="live.ctraderapi.com"
+    )
+    listed = ProtoOAGetAccountListByAccessTokenRes(accessToken="c")
+    listed.ctidTraderAccount.add(ctidTraderAccountId=7)
+    cause = explain_refusal(Cause(Kind.NETWORK, "", "CANT_ROUTE_REQUEST"), settings, listed, tries=1)
+    assert cause.kind is Kind.NETWORK and cause.message.startswith("account 7 is not served by live.ctraderapi.com")
+
+
 def test_cant_route_counts_tries_in_a_row(make_rig: Callable[..., Any]) -> None:
     """Trouble that passed before is not added to trouble now."""
     rig = make_rig(host="broker.example")
@@ -229,8 +244,6 @@ def test_cant_route_counts_tries_in_a_row(make_rig: Callable[..., Any]) -> None:
 
 def test_the_message_says_what_to_mend_token(make_rig: Callable[..., Any]) -> None:
     """A wrong token: the token, and not the token itself."""
-    from tickrelay.setting import Secret
-
     rig = make_rig(access_token=Secret("canary-token"))
     rig.service.startService()
     rig.run(1)

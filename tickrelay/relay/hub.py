@@ -177,7 +177,7 @@ class Hub:
         return SymbolFeed(wanted=False, confirmed_at_ms=0) if self.feed is None else self.feed.explain(name)
 
     def expect_ticks(self, due: bool) -> None:
-        """*due*: some symbol that clients subscribe is open and not refused upstream. Called every few seconds."""
+        """Say whether ticks are due: some subscribed symbol is open and not refused upstream. Called every 5 s."""
         if not due:
             self._due_since_s = None
         elif self._due_since_s is None:

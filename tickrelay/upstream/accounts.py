@@ -33,8 +33,8 @@ def explain_refusal(
     if listed is None or ours in accounts:
         if cause.code != CANT_ROUTE:
             return cause
-        kind = ("live" if accounts[ours].isLive else "demo") if ours in accounts else ""
-        return _cant_route(settings, kind, tries)
+        told = ours in accounts and accounts[ours].HasField("isLive")
+        return _cant_route(settings, ("live" if accounts[ours].isLive else "demo") if told else "", tries)
     for account in accounts.values():
         if account.traderLogin == ours:
             return Cause(
@@ -53,7 +53,7 @@ def explain_refusal(
 
 
 def _cant_route(settings: CTraderSettings, kind: str, tries: int) -> Cause:
-    """*kind* of the account: ``demo``, ``live``, or empty where the account list is not given."""
+    """*kind* of the account: ``demo``, ``live``, or empty where the account list does not tell."""
     ours, host = settings.account_id, settings.host
     serves = kind_of_host(host)
     if kind and kind == serves:
