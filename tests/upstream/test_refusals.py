@@ -5,14 +5,11 @@ from typing import Any
 
 import pytest
 
-from tickrelay.config import CTraderSettings
 from tickrelay.openapi import common_model_pb2, model_pb2
 from tickrelay.openapi.common_pb2 import ProtoErrorRes
 from tickrelay.openapi.frames import encode
-from tickrelay.openapi.messages_pb2 import ProtoOAGetAccountListByAccessTokenRes
 from tickrelay.setting import Secret
-from tickrelay.upstream.accounts import explain_refusal
-from tickrelay.upstream.faults import ERROR_CLASSES, Cause, ErrorClass, Kind, OpenApiError, classify
+from tickrelay.upstream.faults import ERROR_CLASSES, ErrorClass, OpenApiError, classify
 
 CODES = [
     value.name
@@ -151,95 +148,6 @@ def test_the_message_says_what_to_mend_login_number(make_rig: Callable[..., Any]
     rig.service.startService()
     rig.run(1)
     assert rig.message.endswith("set CTRADER_ACCOUNT_ID=1001")
-
-
-@pytest.mark.parametrize(
-    ("account", "host", "said", "set_host"),
-    [
-        (2001, "demo.ctraderapi.com", "account 2001 is live; this host serves demo accounts", "live.ctraderapi.com"),
-        (2001, "DEMO-EU.ctraderapi.com", "account 2001 is live; this host serves demo accounts", "live.ctraderapi.com"),
-        (1001, "live.ctraderapi.com", "account 1001 is demo; this host serves live accounts", "demo.ctraderapi.com"),
-    ],
-)
-def test_the_message_says_what_to_mend_host(
-    make_rig: Callable[..., Any], account: int, host: str, said: str, set_host: str
-) -> None:
-    """An account of the other kind than the host serves: which it is, and the host to set; an error at once."""
-    rig = make_rig(account_id=account, host=host)
-    rig.refuse("ProtoOAAccountAuthReq", "CANT_ROUTE_REQUEST", "Can't route request")
-    rig.service.startService()
-    rig.run(1)
-    assert rig.status == "error" and rig.message.startswith(said)
-    assert rig.message.endswith(f"set CTRADER_HOST={set_host}")
-
-
-def test_cant_route_with_the_right_host_is_passing_trouble(rig: Any) -> None:
-    """The trading server is away: retried with backoff, no error, and the message says so."""
-    rig.refuse("ProtoOAAccountAuthReq", "CANT_ROUTE_REQUEST", "Can't route request")
-    rig.service.startService()
-    rig.run(60, 0.1)
-    assert rig.status == "ctrader-connecting" and len(rig.net.attempts) > 3
-    assert any("does not reach the trading server of account 1001" in message for message in rig.messages)
-
-
-@pytest.mark.parametrize(
-    ("account", "said"),
-    [(2001, "account 2001 is live and not served by"), (1001, "account 1001 is demo and not served by")],
-)
-def test_cant_route_on_a_host_of_unknown_kind_becomes_an_error(
-    make_rig: Callable[..., Any], account: int, said: str
-) -> None:
-    """A few tries, since a trading server may be away; then it is for a person, and still tried, slowly."""
-    rig = make_rig(account_id=account, host="broker.example")
-    rig.refuse("ProtoOAAccountAuthReq", "CANT_ROUTE_REQUEST", "Can't route request")
-    rig.service.startService()
-    rig.until(lambda: len(rig.net.attempts) == 3, 60)
-    assert rig.status == "ctrader-connecting" and any(said in message for message in rig.messages)
-    rig.until(lambda: rig.status == "error", 60)
-    assert len(rig.net.attempts) == 5
-    assert rig.message.startswith(f"{said} broker.example") and rig.message.endswith("check CTRADER_HOST")
-    assert rig.listener.statuses[-1].upstream_code == "CANT_ROUTE_REQUEST"
-    rig.run(600, 0.25)
-    assert rig.status == "error" and len(rig.net.attempts) <= 10
-    if account == 1001:  # the simulator has the other one route nowhere, whatever it is told to refuse
-        rig.refuse("ProtoOAAccountAuthReq", "")
-        rig.until(lambda: rig.state == "live", 1000, 0.25)
-
-
-@pytest.mark.parametrize("host", ["broker.example", "demo.ctraderapi.com"])
-def test_cant_route_where_the_account_list_is_not_given(make_rig: Callable[..., Any], host: str) -> None:
-    """Nothing tells of which kind the account is: an error that names both of cTrader's hosts."""
-    rig = make_rig(host=host)
-    rig.refuse("ProtoOAAccountAuthReq", "CANT_ROUTE_REQUEST", "Can't route request")
-    rig.refuse("ProtoOAGetAccountListByAccessTokenReq", "UNKNOWN_ERROR")
-    rig.service.startService()
-    rig.until(lambda: rig.status == "error", 120, 0.1)
-    assert f"account 1001 is not served by {host}" in rig.message
-    assert "live.ctraderapi.com" in rig.message and "demo.ctraderapi.com" in rig.message
-
-
-def test_an_account_list_without_the_kind_tells_nothing() -> None:
-    """``isLive`` is optional in the schema: absent, it is not taken for a demo account."""
-    settings = CTraderSettings(
-        client_id="a", client_secret=Secret("b"), access_token=Secret("c"), account_id=7, host="live.ctraderapi.com"
-    )
-    listed = ProtoOAGetAccountListByAccessTokenRes(accessToken="c")
-    listed.ctidTraderAccount.add(ctidTraderAccountId=7)
-    cause = explain_refusal(Cause(Kind.NETWORK, "", "CANT_ROUTE_REQUEST"), settings, listed, tries=1)
-    assert cause.kind is Kind.NETWORK and cause.message.startswith("account 7 is not served by live.ctraderapi.com")
-
-
-def test_cant_route_counts_tries_in_a_row(make_rig: Callable[..., Any]) -> None:
-    """Trouble that passed before is not added to trouble now."""
-    rig = make_rig(host="broker.example")
-    for _ in range(3):
-        rig.refuse("ProtoOAAccountAuthReq", "CANT_ROUTE_REQUEST", "Can't route request")
-        tries = len(rig.net.attempts)
-        rig.service.startService() if not tries else rig.connection.reset()
-        rig.until(lambda tries=tries: len(rig.net.attempts) == tries + 3, 120, 0.1)
-        rig.refuse("ProtoOAAccountAuthReq", "")
-        rig.until(lambda: rig.state == "live", 120, 0.1)
-    assert "error" not in {status.status.value for status in rig.listener.statuses}
 
 
 def test_the_message_says_what_to_mend_token(make_rig: Callable[..., Any]) -> None:
