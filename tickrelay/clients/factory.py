@@ -1,6 +1,6 @@
 """All clients together: who is connected, what everybody is told, and how they are let go at the end."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from autobahn.twisted.websocket import WebSocketServerFactory
@@ -23,8 +23,8 @@ from tickrelay.status import FeedStatus, Status
 from tickrelay.wire.encodings import Encoding, Encodings
 from tickrelay.wire.messages import Detail, Feed, StatusMessage, SymbolInfo
 
-_DRAIN_PER_S = 100.0
-"""So few clients reconnect elsewhere at once that the end need not be spread any longer."""
+_CLOSES_PER_S = 100.0
+"""Where many clients are closed: so few reconnect at once that their closes need not be spread any longer."""
 
 _INFOS_KEPT_MS = 5_000
 
@@ -194,9 +194,12 @@ class ClientFactory(WebSocketServerFactory):
             done.callback(None)
             return done
         self._emptied = done
-        spread_s = min(self.settings.drain_s, len(clients) / _DRAIN_PER_S)
-        self.pushes.draining([session.outbox for session in self.sessions()], int(self.settings.drain_s * 1000))
-        for position, client in enumerate(clients):
-            close = partial(client.close, CloseCode.RESTART, "service restart")
-            self.time.call_later(spread_s * position / len(clients), close)
+        self.pushes.draining([session.outbox for session in self.sessions()])
+        self._close(clients, CloseCode.RESTART, "service restart")
         return done
+
+    def _close(self, clients: Sequence[ClientProtocol], code: CloseCode, reason: str) -> None:
+        """Close them, spread out: all at once would be a long turn of the reactor, and a herd that comes back."""
+        spread_s = min(self.settings.drain_s, len(clients) / _CLOSES_PER_S)
+        for position, client in enumerate(clients):
+            self.time.call_later(spread_s * position / len(clients), partial(client.close, code, reason))
