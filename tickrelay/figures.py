@@ -48,6 +48,8 @@ def figures(
         gauge("connected", "1 while the session with cTrader is up.", lambda: hub.status.status is Status.CONNECTED),
         gauge("last_spot_age_seconds", "Since the newest tick of any symbol.", age_of_last_spot),
         gauge("clients", "WebSocket clients.", lambda: len(clients)),
+        Metric("clients_refused_total", "Connections refused, and clients closed for a fault of theirs.",
+               lambda: clients.refusals.counts, label="reason"),
         gauge("clients_behind", "Clients whose transport holds data.", lambda: len(hub.fanout.behind)),
         gauge("symbols_wanted", "Symbols that clients subscribe.",
               lambda: sum(1 for channel in hub.channels.values() if channel.subscribers)),

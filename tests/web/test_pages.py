@@ -49,6 +49,15 @@ def test_figures_keep_their_precision() -> None:
     assert "tickrelay_b nan\n" in text
 
 
+def test_a_labelled_figure_has_a_line_a_value() -> None:
+    """Each value of the label is a figure of its own."""
+    metric = Metric("refused_total", "Refused.", lambda: {"origin": 3, "token": 0}, label="reason")
+    assert exposition([metric]).decode().splitlines()[2:] == [
+        'tickrelay_refused_total{reason="origin"} 3',
+        'tickrelay_refused_total{reason="token"} 0',
+    ]
+
+
 def test_nothing_else_is_there() -> None:
     """Any other page is not found."""
     assert get("/")[0] == b"HTTP/1.0 404 Not Found"
