@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from twisted.internet.task import Clock
 
 from tests.clients.fakes import Browser, Server
-from tickrelay.clients.admission import MOST_REFUSED_OF_ADDRESS, Admission, Slot
+from tickrelay.clients.admission import REFUSAL_ALLOWANCE_OF_ADDRESS, Admission, Slot
 
 
 def closes(browser: Browser) -> list[tuple[int, str]]:
@@ -26,7 +26,7 @@ def test_who_is_in_stays_in(clock: Clock, arriving: int) -> None:
     for browser in opened:
         browser.open()
     told = [close for browser in opened for close in closes(browser)]
-    assert len(told) == min(arriving - 100, MOST_REFUSED_OF_ADDRESS)
+    assert len(told) == min(arriving - 100, REFUSAL_ALLOWANCE_OF_ADDRESS)
     assert {code for code, _ in told} == {1013}
     assert all(15 <= int(re.fullmatch(r"retry in (\d+) s", reason)[1]) <= 45 for _, reason in told)  # type: ignore[index]
     clock.advance(3)
@@ -139,8 +139,8 @@ class Storm(RuleBasedStateMachine):
         """Of each address and of all; nothing is kept of an address without connections."""
         everyone = self.opening + self.inside + self.refused
         for address in "abc":
-            assert sum(a == address for a, _ in everyone) <= 3 + MOST_REFUSED_OF_ADDRESS
-            assert sum(a == address for a, _ in self.refused) <= MOST_REFUSED_OF_ADDRESS
+            assert sum(a == address for a, _ in everyone) <= 3 + REFUSAL_ALLOWANCE_OF_ADDRESS
+            assert sum(a == address for a, _ in self.refused) <= REFUSAL_ALLOWANCE_OF_ADDRESS
             assert (address in self.admission._rooms) is any(a == address for a, _ in everyone)
 
 

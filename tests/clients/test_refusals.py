@@ -40,7 +40,7 @@ def test_a_refused_origin_is_closed_with_4503(server: Server, offer: bytes) -> N
     assert b" 101 " in browser.head
     assert subprotocol(browser) == offer
     assert closes(browser) == [(4503, "origin not allowed")]
-    assert not server.factory._clients
+    assert len(server.factory) == 0
 
 
 def test_a_plain_request_of_a_refused_origin_is_403(server: Server) -> None:

@@ -9,21 +9,21 @@ from collections.abc import Sequence
 
 from tickrelay.clients.refusals import Refusal
 
-MOST_REFUSED_OF_ADDRESS = 20
+REFUSAL_ALLOWANCE_OF_ADDRESS = 20
 """Connections of one address that may, at one time, be in the middle of a refusal with a close code."""
 
-MOST_REFUSED = 200
+REFUSAL_ALLOWANCE = 200
 """The same for all addresses together."""
 
 
 class _Room:
     """The counts of one address, or of all."""
 
-    __slots__ = ("inside", "most_refused", "places", "refused", "total")
+    __slots__ = ("inside", "places", "refusal_allowance", "refused", "total")
 
-    def __init__(self, places: int, most_refused: int) -> None:
+    def __init__(self, places: int, refusal_allowance: int) -> None:
         self.places = places
-        self.most_refused = most_refused
+        self.refusal_allowance = refusal_allowance
         self.inside = 0
         self.refused = 0
         self.total = 0
@@ -59,7 +59,7 @@ class Slot:
         """
         rooms = self._admission.rooms(self._address)
         if not (self._inside or self._refused):
-            if any(room.refused >= room.most_refused for room in rooms):
+            if any(room.refused >= room.refusal_allowance for room in rooms):
                 return False
             self._refused = True
             for room in rooms:
@@ -79,7 +79,7 @@ class Admission:
     """Keeps the counts of connections, and the list of origins."""
 
     def __init__(self, places: int, places_of_address: int, origins: Sequence[str]) -> None:
-        self._all = _Room(places, MOST_REFUSED)
+        self._all = _Room(places, REFUSAL_ALLOWANCE)
         self._of_address = places_of_address
         self._rooms: dict[str, _Room] = {}
         self._origins = frozenset(origin.rstrip("/").lower() for origin in origins)
@@ -92,11 +92,11 @@ class Admission:
         """Count a new connection from *address*; a Refusal means that it must be cut off, and was not counted."""
         here = self._rooms.get(address)
         if here is None:
-            here = self._rooms[address] = _Room(self._of_address, MOST_REFUSED_OF_ADDRESS)
+            here = self._rooms[address] = _Room(self._of_address, REFUSAL_ALLOWANCE_OF_ADDRESS)
         limits = ((here, Refusal.ADDRESS_LIMIT), (self._all, Refusal.CONNECTION_LIMIT))
         for room, refusal in limits:
             # Each that is opening could become one inside, or one refused.
-            if room.total >= room.places + room.most_refused:
+            if room.total >= room.places + room.refusal_allowance:
                 self.forget(address)
                 return refusal
         for room, _ in limits:
