@@ -76,16 +76,22 @@ class Checker:
         name, epoch, seq = result.get("name", result["symbol"]), result["epoch"], result["seq"]
         known = self.positions.get(name)
         if name in self.subscribed:
-            # Subscribing again only tells where the client stands.
-            if known is None or (known.epoch, known.seq) != (epoch, seq):
+            # Subscribing again only tells where the client stands: at the tick before the first that is to come.
+            if known is None or (known.epoch, known.seq) != (epoch, result.get("fromSeq", seq + 1) - 1):
                 self._fault(f"{name}: stands at {known}, is told {result}")
         elif result.get("recovered"):
             replayed = result["replayed"]
-            if known is None or known.epoch != epoch or known.seq + replayed != seq:
+            first = result.get("fromSeq", seq + 1)
+            if known is None or (known.epoch, known.seq + 1, known.seq + replayed) != (epoch, first, seq):
                 self._fault(f"{name}: recovered from {known} by {result}")
+            if ("fromSeq" in result) != (replayed > 0):
+                self._fault(f"{name}: fromSeq is there where ticks are replayed: {result}")
+            self.positions[name] = Position(epoch, first - 1, known.timestamp if known is not None else 0)
             self.recovered += 1
             self._replay[name] = replayed
         else:
+            if "fromSeq" in result:
+                self._fault(f"{name}: fromSeq without a replay: {result}")
             self.unrecovered += "recovered" in result
             self.positions[name] = Position(epoch, seq)
         self.subscribed.add(name)

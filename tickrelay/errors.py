@@ -1,7 +1,7 @@
 """The codes that clients see, and the exceptions that cross floors.
 
-Close codes: the standard ones first (RFC 6455); of the private range, 40xx asks the client to reconnect with
-backoff and 45xx tells it not to.
+Close codes: the standard ones first (RFC 6455 and its registry); of the private range, 40xx asks the client to
+reconnect with backoff and 45xx tells it not to. 4504 is retired: too many connections are 1013 now.
 """
 
 from enum import IntEnum, StrEnum
@@ -16,12 +16,12 @@ class CloseCode(IntEnum):
     TOO_BIG = 1009
     INTERNAL = 1011
     RESTART = 1012
+    TRY_AGAIN_LATER = 1013
     SLOW_CONSUMER = 4008
     NO_PONG = 4012
     BAD_TOKEN = 4501
     BAD_PROTOCOL = 4502
     FORBIDDEN = 4503
-    TOO_MANY_CONNECTIONS = 4504
 
 
 class ErrorCode(StrEnum):

@@ -46,6 +46,8 @@ def figures(
               "Since the newest tick, while the market of a subscribed symbol is open; else 0.",
               lambda: hub.spot_age_s or 0.0),
         gauge("clients", "WebSocket clients.", lambda: len(clients)),
+        Metric("clients_refused_total", "Connections refused, and clients closed for a fault of theirs.",
+               lambda: clients.refusals.counts, label="reason"),
         gauge("clients_behind", "Clients whose transport holds data.", lambda: len(hub.fanout.behind)),
         gauge("symbols_wanted", "Symbols that clients subscribe.",
               lambda: sum(1 for channel in hub.channels.values() if channel.subscribers)),

@@ -98,11 +98,11 @@ class Browser:
         self.head = b""
         protocol.makeConnection(self.transport)
 
-    def request(self, *lines: bytes) -> None:
-        """Send the opening request with more header *lines*."""
+    def request(self, *lines: bytes, tail: bytes = b"") -> None:
+        """Send the opening request with more header *lines*, and *tail* in the same TCP segment."""
         self.protocol.dataReceived(
             b"\r\n".join([b"GET / HTTP/1.1", b"Host: localhost:8080", b"Upgrade: websocket", b"Connection: Upgrade",
-                          b"Sec-WebSocket-Key: " + KEY, b"Sec-WebSocket-Version: 13", *lines, b"", b""])
+                          b"Sec-WebSocket-Key: " + KEY, b"Sec-WebSocket-Version: 13", *lines, b"", tail])
         )  # fmt: skip
 
     def open(self, *lines: bytes) -> None:

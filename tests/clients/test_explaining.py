@@ -41,9 +41,11 @@ def test_explain_finds_the_reason(client: Browser, server: Server) -> None:
     assert reason() == "No tick has come since the subscription"
     server.spot(1, 100_000, 100_010)
     client.hear()
-    assert reason() == "Nothing is wrong: ticks are coming"
-    server.clock.advance(61)
-    assert reason() == "The market is open, but cTrader sends no ticks"
+    assert reason() == "Nothing is wrong: the newest tick is 0.0 s old"
+    server.clock.advance(8)
+    assert reason() == "Nothing is wrong: the newest tick is 8.0 s old"
+    server.clock.advance(53)
+    assert reason() == "The market is open, but cTrader has sent no tick for 61.0 s"
     client.ask({"type": "configure", "paused": True})
     server.spot(1, 100_000, 100_010)
     assert client.ask({"type": "explain", "id": 15, "symbol": "eur/usd"}) == {

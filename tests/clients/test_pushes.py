@@ -2,8 +2,13 @@
 
 import json
 
+import pytest
+
+from twisted.internet.task import Clock
+
 from tests.clients.fakes import Browser, Server
 from tests.clients.v1 import JSON, results
+from tickrelay.relay.outbox import Outbox
 from tickrelay.schedule import Schedule
 from tickrelay.ticks import Symbol
 
@@ -98,5 +103,27 @@ def test_notices_tell_of_refusals_and_of_the_end(client: Browser, server: Server
     server.factory.drain()
     (_, notice), *_ = client.frames()
     assert json.loads(notice) == {
-        "type": "notice", "code": "SERVER_DRAINING", "message": "restart", "reconnectMs": {"min": 0, "max": 8000}
+        "type": "notice", "code": "SERVER_DRAINING", "message": "restart", "reconnectMs": {"min": 0, "max": 1000}
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("clients", "most_ms"), [(60, 1_000), (130, 1_300), (250, 2_500)])
+def test_the_time_to_come_back_in_grows_with_the_clients(clock: Clock, clients: int, most_ms: int) -> None:
+    """A hundred of all clients a second, whether they asked for notices or not; a second at the least."""
+    server = Server(clock, max_connections_per_address=300)
+    client = server.browser(JSON)
+    client.ask({"type": "connect", "protocol": 1, "features": ["notice"]})
+    for _ in range(clients - 1):
+        server.browser()
+    server.factory.drain()
+    (_, notice), *_ = client.frames()
+    assert json.loads(notice)["reconnectMs"] == {"min": 0, "max": most_ms}
+
+
+def test_the_time_to_come_back_in_has_an_end(server: Server, client: Browser) -> None:
+    """A minute, for however many."""
+    client.ask({"type": "connect", "protocol": 1, "features": ["notice"]})
+    assert client.protocol.outbox is not None
+    others = Outbox(server.hub.fanout, server.factory.encodings.basic, len, bool, print)
+    server.factory.pushes.draining([client.protocol.outbox, *[others] * 20_000])
+    assert client.hear()[0]["reconnectMs"] == {"min": 0, "max": 60_000}

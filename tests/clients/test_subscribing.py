@@ -142,6 +142,7 @@ def test_a_client_that_returns_gets_all_that_it_missed(client: Browser, server: 
     back, (answer, *replay) = lose_and_resume(server, client, missed)
     (result,) = answer["results"]
     assert (result["recovered"], result["replayed"], result["seq"]) == (True, missed, 1 + missed)
+    assert result.get("fromSeq") == (2 if missed else None)
     assert [tick["seq"] for tick in replay] == list(range(2, 2 + missed))
     assert not any("snapshot" in tick or "conflated" in tick for tick in replay)
     server.spot(1, 200_000, 200_010)
@@ -153,6 +154,7 @@ def test_a_client_that_missed_too_much_gets_a_snapshot(client: Browser, server: 
     _, (answer, snapshot) = lose_and_resume(server, client, 1001)
     (result,) = answer["results"]
     assert (result["recovered"], result["replayed"], result["seq"]) == (False, 0, 1002)
+    assert "fromSeq" not in result
     assert (snapshot["seq"], snapshot["snapshot"]) == (1002, True)
 
 
@@ -180,6 +182,36 @@ def test_history_is_not_resumed_across_an_outage(client: Browser, server: Server
     back.say({"type": "subscribe", "symbols": ["EURUSD"], "resume": {"EURUSD": {"epoch": "e1", "seq": 1}}})
     answer, snapshot = back.hear()
     assert (answer["results"][0]["recovered"], snapshot["seq"]) == (False, 2)
+
+
+@pytest.mark.parametrize("key", ["EURUSD", "eur/usd"])
+def test_a_symbol_spelled_in_two_ways_is_replayed_once(client: Browser, server: Server, key: str) -> None:
+    """Whichever spelling has the position, both results name it, and each missed tick comes once."""
+    results(client, symbols=["EURUSD"])
+    for n in range(4):
+        server.spot(1, 100_000 + n, 100_010 + n)
+    back = server.browser(JSON)
+    back.say({"type": "subscribe", "symbols": ["EURUSD", "eur/usd"], "snapshot": True,
+              "resume": {key: {"epoch": "e1", "seq": 1}}})  # fmt: skip
+    answer, *replay = back.hear()
+    assert [(r["symbol"], r.get("name"), r["fromSeq"], r["seq"]) for r in answer["results"]] == [
+        ("EURUSD", None, 2, 4),
+        ("eur/usd", "EURUSD", 2, 4),
+    ]
+    assert [tick["seq"] for tick in replay] == [2, 3, 4]
+
+
+def test_a_client_that_dies_in_the_middle_of_a_replay_loses_nothing(client: Browser, server: Server) -> None:
+    """The position that the result gives (`fromSeq - 1`) and each tick after it are good to resume from."""
+    back, (answer, *replay) = lose_and_resume(server, client, 10)
+    (result,) = answer["results"]
+    positions = [result.get("fromSeq", result["seq"] + 1) - 1, *(tick["seq"] for tick in replay)]
+    back.vanish()
+    for seq in positions:
+        again = server.browser(JSON)
+        again.say({"type": "subscribe", "symbols": ["EURUSD"], "resume": {"EURUSD": {"epoch": "e1", "seq": seq}}})
+        _, *ticks = again.hear()
+        assert [tick["seq"] for tick in ticks] == list(range(seq + 1, 12))
 
 
 def test_replays_are_bounded_for_a_connection(server: Server, client: Browser) -> None:

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,11 @@ from typing import Any
 import pytest
 
 from twisted.internet.task import Clock
+from twisted.logger import LogEvent, LogLevel, formatEvent
 
 from tests.clients.fakes import LOST, Browser, Server
 from tests.clients.v1 import JSON
-from tickrelay.clients.tokens import Tokens, load, offered
+from tickrelay.clients.tokens import Tokens, digest_of, load, offered
 from tickrelay.errors import SettingError
 
 TOKEN = "canary-tökén"
@@ -72,6 +74,38 @@ def test_a_wrong_token_closes_with_4501(server: Server, line: bytes) -> None:
     assert outcome(client)[-1] == 4501
     server.spot(1, 100_000, 100_010)
     assert outcome(client) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        (b"Sec-WebSocket-Protocol: tickrelay.v1.json, tickrelay.auth." + bad, fault)
+        for bad, fault in (
+            (b"%%%", "token malformed: expected base64url of its UTF-8 bytes, without padding"),
+            (b"plain", "token malformed: expected base64url of its UTF-8 bytes, without padding"),
+            (b"_w", "token malformed: expected base64url of its UTF-8 bytes, without padding"),
+            (b"d3Jvbmc", "token refused"),
+            (b"", "token expected"),
+        )
+    ]
+    + [
+        (JSON + b"\r\nAuthorization: Basic " + ENCODED, "token malformed: expected Authorization: Bearer"),
+        (JSON + b"\r\nAuthorization: Bearer ", "token expected"),
+    ],
+)
+def test_the_answer_says_what_was_wrong(server: Server, line: bytes, fault: str) -> None:
+    """None shown, one that cannot be read, or one that is not valid: in the error and in the close reason."""
+    (_, error), (_, close) = server.browser(line).frames()
+    assert json.loads(error)["message"].lower() == fault.lower()
+    assert close[2:].decode() == fault
+
+
+def test_a_basic_client_is_told_by_the_close_reason(server: Server) -> None:
+    """It gets no error that it does not know."""
+    client = server.browser()
+    client.say({"type": "ping"})
+    ((_, close),) = client.frames()
+    assert close == (4501).to_bytes(2, "big") + b"token expected"
 
 
 def test_nothing_offered_is_not_a_wrong_token() -> None:
@@ -146,7 +180,7 @@ def test_the_file_holds_digests(tmp_path: Path) -> None:
     path = tmp_path / "tokens"
     path.write_text(f"# frontends\n\n{digest('a').hex()} web\n{digest('b').hex().upper()}  # mobile\n")
     tokens = load(str(path))
-    assert [tokens.allow(token) for token in ("a", "b", "c", "")] == [True, True, False, False]
+    assert [tokens.holds(digest_of(token)) for token in ("a", "b", "c", "")] == [True, True, False, False]
 
 
 @pytest.mark.parametrize(
@@ -165,3 +199,114 @@ def test_a_bad_file_is_a_setting_error(tmp_path: Path, text: str | None, said: s
     with pytest.raises(SettingError, match=f"TICKRELAY_TOKENS_FILE: .*{said}") as caught:
         load(str(path))
     assert "secret" not in str(caught.value)
+
+
+# The file changes.
+
+
+@pytest.fixture
+def path(tmp_path: Path, server: Server) -> Path:
+    """The file that the relay's tokens were read from: ``plain`` and ``other``."""
+    path = tmp_path / "tokens"
+    write(path, "plain", "other")
+    server.factory.tokens = load(str(path))
+    return path
+
+
+def write(path: Path, *tokens: str) -> None:
+    """Replace the file, as an editor does."""
+    new = path.with_suffix(".new")
+    new.write_text("".join(f"{digest(token).hex()}\n" for token in tokens))
+    new.replace(path)
+
+
+def pass_time(server: Server, seconds: int = 3) -> None:
+    """The relay does what it does each second."""
+    for _ in range(seconds):
+        server.clock.advance(1)
+        server.factory.each_second()
+
+
+def bearer(server: Server, token: str) -> Browser:
+    """A client with a token."""
+    return server.browser(JSON, b"Authorization: Bearer " + token.encode())
+
+
+def texts(logged: list[LogEvent], level: LogLevel) -> list[str]:
+    """What was logged of the file at *level*."""
+    texts = [formatEvent(event) for event in logged if event["log_level"] is level]
+    return [text for text in texts if "okens" in text]
+
+
+def test_tokens_follow_their_file(server: Server, path: Path, logged: list[LogEvent]) -> None:
+    """A new one is valid a few seconds later; who came in by one that is gone is closed with 4501, others stay."""
+    leaving, staying = bearer(server, "plain"), bearer(server, "other")
+    assert outcome(bearer(server, "new"))[-1] == 4501
+    write(path, "other", "new")
+    pass_time(server)
+    ((_, close),) = leaving.frames()
+    assert close == (4501).to_bytes(2, "big") + b"token revoked"
+    assert staying.ask({"type": "ping"})["type"] == "pong"
+    assert bearer(server, "new").ask({"type": "ping"})["type"] == "pong"
+    assert outcome(bearer(server, "plain"))[-1] == 4501
+    assert texts(logged, LogLevel.info) == ["tokens read again: 2 valid, 1 revoked"]
+
+
+@pytest.mark.parametrize("content", ["nonsense", "", None])
+def test_a_bad_file_keeps_the_tokens(server: Server, path: Path, logged: list[LogEvent], content: str | None) -> None:
+    """Broken, empty or missing: one line in the log, nobody is closed, and a good one is read when it comes."""
+    client = bearer(server, "plain")
+    if content is None:
+        path.unlink()
+    else:
+        path.write_text(content)
+    pass_time(server, 15)
+    assert client.ask({"type": "ping"})["type"] == "pong"
+    assert bearer(server, "other").ask({"type": "ping"})["type"] == "pong"
+    (line,) = texts(logged, LogLevel.error)
+    assert "TICKRELAY_TOKENS_FILE" in line and "nonsense" not in line
+    write(path, "other")
+    pass_time(server)
+    assert outcome(client) == [4501]
+
+
+def test_a_file_in_the_middle_of_being_written_is_not_read(server: Server, path: Path) -> None:
+    """It is read once it has not changed for a second: its missing part revokes nobody."""
+    client = bearer(server, "plain")
+    text = path.read_text()
+    for size in range(70, len(text), 10):
+        path.write_text(digest("other").hex() + "\n" + "#" * size)
+        pass_time(server, 1)
+    assert client.ask({"type": "ping"})["type"] == "pong"
+
+
+def test_a_file_that_is_only_touched_changes_nothing(server: Server, path: Path, logged: list[LogEvent]) -> None:
+    """Nor does another order of its lines."""
+    client = bearer(server, "plain")
+    write(path, "other", "plain")
+    pass_time(server)
+    assert client.ask({"type": "ping"})["type"] == "pong"
+    assert texts(logged, LogLevel.info) == []
+
+
+def test_a_file_that_does_not_change_is_not_read_again(server: Server, path: Path) -> None:
+    """Looking at it costs a stat."""
+    os.utime(path, ns=(1, 1))
+    server.factory.tokens = load(str(path))
+    path.write_text(path.read_text().replace("a", "b"))
+    os.utime(path, ns=(1, 1))
+    assert bearer(server, "plain").ask({"type": "ping"})["type"] == "pong"
+    pass_time(server)
+    assert bearer(server, "plain").ask({"type": "ping"})["type"] == "pong"
+
+
+def test_many_are_closed_one_after_the_other(server: Server, path: Path) -> None:
+    """A hundred a second: neither a long turn of the reactor nor a herd that comes back."""
+    clients = [bearer(server, "plain") for _ in range(100)]
+    write(path, "other")
+    server.factory.each_second()
+    server.factory.each_second()
+    server.clock.advance(0.5)
+    assert sum(outcome(client) == [4501] for client in clients) in range(45, 56)
+    server.clock.advance(0.5)
+    assert not any(client.transport.connected and not client.protocol.closedByMe for client in clients)

@@ -14,6 +14,8 @@ from tickrelay.wire import protobuf, requests
 from tickrelay.wire.tickrelay_pb2 import ClientMessage
 from tickrelay.wire.view import View
 
+UNKNOWN = ["teleport", "time", "teleport"]
+
 
 @pytest.mark.parametrize(
     ("offer", "chosen"),
@@ -21,7 +23,7 @@ from tickrelay.wire.view import View
         (b"tickrelay.v1.json", b"tickrelay.v1.json"),
         (b"tickrelay.v1.protobuf, tickrelay.v1.json", b"tickrelay.v1.protobuf"),
         (b"tickrelay.v2.json, tickrelay.v1.json", b"tickrelay.v1.json"),
-        (b"chat, tickrelay.auth.c2VjcmV0", None),
+        (b"tickrelay.auth.c2VjcmV0", None),
     ],
 )
 def test_a_subprotocol_is_chosen(server: Server, offer: bytes, chosen: bytes | None) -> None:
@@ -33,8 +35,8 @@ def test_a_subprotocol_is_chosen(server: Server, offer: bytes, chosen: bytes | N
 
 
 def test_connect_tells_what_holds(client: Browser) -> None:
-    """The status carries the id, the protocol, the feed, the accepted features and the limits."""
-    assert client.ask({"type": "connect", "protocol": 1, "id": "c1", "features": ["gap", "heartbeat", "teleport"]}) == {
+    """The status carries the id, the protocol, the feed, the features accepted and not known, and the limits."""
+    assert client.ask({"type": "connect", "protocol": 1, "id": "c1", "features": ["gap", "heartbeat", *UNKNOWN]}) == {
         "type": "status",
         "status": "connected",
         "availableSymbols": ["EURUSD", "XAUUSD", "GBPUSD", "GBPJPY"],
@@ -43,6 +45,7 @@ def test_connect_tells_what_holds(client: Browser) -> None:
         "epoch": "e1",
         "feed": {"state": "live"},
         "features": ["heartbeat", "gap"],
+        "unknownFeatures": ["teleport", "time"],
         "limits": {"maxSymbols": 200, "maxRate": 50, "messagesPerSecond": 20, "maxMessageBytes": 65536},
         "heartbeatMs": 15000,
     }
@@ -146,7 +149,7 @@ def test_a_protobuf_client_sees_the_same(server: Server, client: Browser) -> Non
     binary = server.browser(PROTOBUF)
     view = View()
     asked: list[requests.Request] = [
-        requests.Connect(id="c", protocol=1, features=["gap"]),
+        requests.Connect(id="c", protocol=1, features=["gap", "teleport"]),
         requests.Subscribe(id=2, symbols=["eur/usd", "GBP*", "FOO"], snapshot=True),
         requests.Explain(id=3, symbol="EURUSD"),
         requests.GetSymbols(),

@@ -117,7 +117,7 @@ def test_v1_through_an_outage_and_a_reconnect(wheel_python: Path, tmp_path: Path
 
 
 def test_a_token_is_needed_where_a_file_is_set(wheel_python: Path, tmp_path: Path) -> None:
-    """With it a client is served, without it closed with 4501; the token is nowhere in what the service prints."""
+    """With it a client is served, without it, or once it is revoked, closed with 4501; the log never has the token."""
     token = "canary-client-token"
     (tmp_path / "tokens").write_text(hashlib.sha256(token.encode()).hexdigest() + " test\n")
     ws_port = free_port()
@@ -132,6 +132,12 @@ def test_a_token_is_needed_where_a_file_is_set(wheel_python: Path, tmp_path: Pat
             socket.send('{"type":"connect","protocol":1}')
             assert json.loads(socket.recv(timeout=10))["status"] == "connected"
         with connect(url, additional_headers={"Authorization": "Bearer wrong"}) as socket:
+            with pytest.raises(ConnectionClosed) as closed:
+                socket.recv(timeout=10)
+            assert closed.value.rcvd is not None and closed.value.rcvd.code == 4501
+        with connect(url, additional_headers={"Authorization": f"Bearer {token}"}) as socket:
+            socket.ping().wait(10)
+            (tmp_path / "tokens").write_text(hashlib.sha256(b"another").hexdigest() + "\n")
             with pytest.raises(ConnectionClosed) as closed:
                 socket.recv(timeout=10)
             assert closed.value.rcvd is not None and closed.value.rcvd.code == 4501

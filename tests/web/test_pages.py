@@ -72,6 +72,15 @@ def test_the_date_is_the_wall_clocks() -> None:
     assert abs(parsedate_to_datetime(date).timestamp() - time.time()) < 60
 
 
+def test_a_labelled_figure_has_a_line_a_value() -> None:
+    """Each value of the label is a figure of its own."""
+    metric = Metric("refused_total", "Refused.", lambda: {"origin": 3, "token": 0}, label="reason")
+    assert exposition([metric]).decode().splitlines()[2:] == [
+        'tickrelay_refused_total{reason="origin"} 3',
+        'tickrelay_refused_total{reason="token"} 0',
+    ]
+
+
 def test_nothing_else_is_there() -> None:
     """Any other page is not found."""
     assert get("/")[0] == b"HTTP/1.0 404 Not Found"

@@ -109,6 +109,7 @@ def _reason(answer: Explanation, listed: bool) -> str:
         return "The market is closed"
     if answer.last_spot_age_ms is UNSET:
         return "No tick has come since the subscription"
+    age = f"{answer.last_spot_age_ms / 1000:.1f} s"
     if answer.last_spot_age_ms > QUIET_AFTER_MS:
-        return "The market is open, but cTrader sends no ticks"
-    return "Nothing is wrong: ticks are coming"
+        return f"The market is open, but cTrader has sent no tick for {age}"
+    return f"Nothing is wrong: the newest tick is {age} old"

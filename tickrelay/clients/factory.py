@@ -1,6 +1,6 @@
 """All clients together: who is connected, what everybody is told, and how they are let go at the end."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from autobahn.twisted.websocket import WebSocketServerFactory
@@ -13,6 +13,7 @@ from tickrelay.clients.explaining import symbol_info
 from tickrelay.clients.names import SymbolNames
 from tickrelay.clients.protocol import ClientProtocol
 from tickrelay.clients.pushes import Pushes
+from tickrelay.clients.refusals import Refusals
 from tickrelay.clients.session import ClientSession
 from tickrelay.clients.tokens import Tokens
 from tickrelay.config import ClientSettings
@@ -23,8 +24,8 @@ from tickrelay.status import FeedStatus, Status
 from tickrelay.wire.encodings import Encoding, Encodings
 from tickrelay.wire.messages import Detail, Feed, StatusMessage, SymbolInfo
 
-_DRAIN_PER_S = 100.0
-"""So few clients reconnect elsewhere at once that the end need not be spread any longer."""
+_CLOSES_PER_S = 100.0
+"""Where many clients are closed: so few reconnect at once that their closes need not be spread any longer."""
 
 _INFOS_KEPT_MS = 5_000
 
@@ -43,7 +44,10 @@ class ClientFactory(WebSocketServerFactory):
         self.encodings = encodings
         self.settings = settings
         self.time = time
-        self.admission = Admission(settings.max_connections_per_address, settings.allowed_origins)
+        self.admission = Admission(
+            settings.max_connections, settings.max_connections_per_address, settings.allowed_origins
+        )
+        self.refusals = Refusals(time.monotonic)
         self.tokens = tokens
         """Who may come in; None: everybody."""
         self.pushes = Pushes(hub, time.now_ms)
@@ -57,7 +61,9 @@ class ClientFactory(WebSocketServerFactory):
         self._infos: tuple[int, SymbolNames, list[SymbolInfo]] = (0, self._names, [])
         hub.observer = self
         # Autobahn's defaults are open: no limit on messages, a status page that redirects, no pings. allowNullOrigin
-        # belongs in the same call, since every call resets it; who may connect is the admission's business.
+        # belongs in the same call, since every call resets it; who may connect is the admission's business. So is how
+        # many: Autobahn's maxConnections would count refused connections too, and answer with HTTP 503, whose reason
+        # no browser shows.
         self.setProtocolOptions(
             maxFramePayloadSize=settings.max_message_bytes,
             maxMessagePayloadSize=settings.max_message_bytes,
@@ -69,26 +75,18 @@ class ClientFactory(WebSocketServerFactory):
             autoPingTimeout=settings.ping_timeout_s,
             openHandshakeTimeout=settings.handshake_timeout_s,
             closeHandshakeTimeout=1.0,
-            maxConnections=settings.max_connections,
+            maxConnections=0,
         )
         self.protocol = ClientProtocol.with_options(self)
 
     # Who is here.
 
-    def arrived(self, address: str) -> bool:
-        """A connection was made; False where it must be cut off without a word."""
-        return self.admission.enter(address)
-
-    def admit(self, client: ClientProtocol) -> bool:
-        """Let a client in that has opened; False where its address has as many as it may have."""
-        if not self.admission.has_room(client.address):
-            return False
+    def opened(self, client: ClientProtocol) -> None:
+        """A connection has opened that has a session."""
         self._clients[client] = None
-        return True
 
-    def dismiss(self, client: ClientProtocol) -> None:
-        """The connection is gone, whether it had come in or not."""
-        self.admission.leave(client.address)
+    def closed(self, client: ClientProtocol) -> None:
+        """A connection is gone, whether it had a session or not."""
         if client in self._clients:
             del self._clients[client]
             if not self._clients and self._emptied is not None:
@@ -186,6 +184,10 @@ class ClientFactory(WebSocketServerFactory):
         """What is to be done from time to time; called by the service."""
         self.hub.fanout.sweep()
         self.pushes.each_second()
+        revoked = self.tokens.refresh() if self.tokens is not None else ()
+        if revoked:
+            clients = [c for c in self._clients if c.session is not None and c.session.digest in revoked]
+            self._close(clients, CloseCode.BAD_TOKEN, "token revoked")
 
     def log_failure(self, peer: str) -> None:
         """Log the exception that a client's request met."""
@@ -202,9 +204,12 @@ class ClientFactory(WebSocketServerFactory):
             done.callback(None)
             return done
         self._emptied = done
-        spread_s = min(self.settings.drain_s, len(clients) / _DRAIN_PER_S)
-        self.pushes.draining([session.outbox for session in self.sessions()], int(self.settings.drain_s * 1000))
-        for position, client in enumerate(clients):
-            close = partial(client.close, CloseCode.RESTART, "service restart")
-            self.time.call_later(spread_s * position / len(clients), close)
+        self.pushes.draining([session.outbox for session in self.sessions()])
+        self._close(clients, CloseCode.RESTART, "service restart")
         return done
+
+    def _close(self, clients: Sequence[ClientProtocol], code: CloseCode, reason: str) -> None:
+        """Close them, spread out: all at once would be a long turn of the reactor, and a herd that comes back."""
+        spread_s = min(self.settings.drain_s, len(clients) / _CLOSES_PER_S)
+        for position, client in enumerate(clients):
+            self.time.call_later(spread_s * position / len(clients), partial(client.close, code, reason))

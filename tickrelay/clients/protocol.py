@@ -4,38 +4,41 @@ It reads the opening request strictly, turns messages over to the session at the
 owns the outbox through which every byte leaves.
 """
 
-import re
+import random
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from twisted.internet.interfaces import IPullProducer, IPushProducer, ISSLTransport
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from tickrelay.clients.admission import Slot
 from tickrelay.clients.lean import LeanServerProtocol
+from tickrelay.clients.opening import Opening, choose, head_fault, origin_refusal
 from tickrelay.clients.pace import Pace
+from tickrelay.clients.refusals import BY_CODE, Refusal
 from tickrelay.clients.session import ClientSession
-from tickrelay.clients.tokens import offered
+from tickrelay.clients.tokens import Shown, offered
 from tickrelay.errors import CloseCode
 from tickrelay.relay.outbox import Outbox
-from tickrelay.wire.encodings import Encoding
 
 if TYPE_CHECKING:
     from tickrelay.clients.factory import ClientFactory
-
-MAX_HEAD_BYTES = 16_384
 
 MAX_FRAGMENTS = 1_000
 """Of one message: the limit of bytes does not count fragments that are empty."""
 
 MIN_WAIT_S = 0.01
 
+UPGRADE_REQUIRED = 426
+"""What Autobahn answers a plain HTTP request with."""
+
+RETRY_S = (15, 45)
+"""Clients that found no place are asked to come back after a random time between these."""
+
 LINGER_S = 1.0
 """How long a connection that is over may still hold data that its client does not read."""
-
-# What splits lines for str.splitlines but not for HTTP would smuggle headers past a proxy: no head needs any of it.
-_FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\xff]|\r(?!\n)|(?<!\r)\n")
 
 # Where the system can: refuse more than this many unsent bytes in the kernel, so that a slow client reads fresh prices
 # and not the megabytes that an autotuned send buffer would keep for it.
@@ -52,7 +55,10 @@ class ClientProtocol(LeanServerProtocol):
     outbox: Outbox | None = None
     session: ClientSession | None = None
     address = ""
-    _token: str | None = None
+    _slot: Slot | None = None
+    _shown: Shown | None = None
+    _opening: Opening
+    """From the opening request until the connection is open."""
     _full = False
     _pace: Pace | None = None
     _paused = False
@@ -61,41 +67,53 @@ class ClientProtocol(LeanServerProtocol):
     # The opening handshake.
 
     def connectionMade(self) -> None:
-        """Count the connection to its address: one address must not take the place of all others, open or opening."""
+        """Count the connection; too many that are open, opening or refused already are cut off."""
         super().connectionMade()
         self.address = str(self.peer)
-        if not self.factory.arrived(self.address):
+        slot = self.factory.admission.arrive(self.address)
+        if isinstance(slot, Slot):
+            self._slot = slot
+        else:
+            self.factory.refusals.note(slot, self.address, "too many connections are open or opening")
             self.transport.abortConnection()
 
     def processHandshake(self) -> None:
         """Read the request's head: bounded, and free of bytes that mean different things to different parsers."""
-        end = self.data.find(b"\r\n\r\n")
-        if (end if end >= 0 else len(self.data)) > MAX_HEAD_BYTES:
-            self.failHandshake("Request header fields too large", 431)
-        elif end >= 0 and _FORBIDDEN.search(self.data, 0, end):
-            self.failHandshake("Bad request header", 400)
+        fault = head_fault(self.data)
+        if fault is not None:
+            self.failHandshake(*fault)
         else:
             super().processHandshake()
 
+    def failHandshake(self, reason: str, code: int = 400, responseHeaders: Any = None) -> None:
+        """Answer a request that is no handshake. A page of a refused origin is told that, not how to upgrade."""
+        origin = self.http_headers.get("origin", "") if code == UPGRADE_REQUIRED else ""
+        if not self.factory.admission.allows_origin(origin):
+            refusal, _, detail = origin_refusal(origin)
+            self.factory.refusals.note(refusal, self.address, detail)
+            code, reason = ConnectionDeny.FORBIDDEN, "Origin not allowed"
+        super().failHandshake(reason, code, responseHeaders)
+
     def onConnect(self, request: ConnectionRequest) -> str | None:
-        """Take or refuse the client, and choose its encoding by subprotocol."""
-        if not self.factory.admission.allows_origin(request.origin or ""):
-            raise ConnectionDeny(ConnectionDeny.FORBIDDEN, "Origin not allowed")
-        if self.factory.draining:
+        """Choose the encoding, and see what stands against the client: `onOpen` refuses it."""
+        factory = self.factory
+        if factory.draining:
             raise ConnectionDeny(ConnectionDeny.SERVICE_UNAVAILABLE, "Shutting down")
-        if self.factory.tokens is not None:
-            self._token = offered(request.protocols, request.headers.get("authorization", ""))
-        for name in request.protocols:
-            encoding = self.factory.encodings.by_subprotocol(name)
-            if encoding is not None:
-                self._encoding: Encoding = encoding
-                return encoding.subprotocol
-        self._encoding = self.factory.encodings.basic
-        return None
+        if factory.tokens is not None:
+            self._shown = offered(request.protocols, request.headers.get("authorization", ""))
+        origin = request.origin or ""
+        refusal = None if factory.admission.allows_origin(origin) else origin_refusal(origin)
+        self._opening = choose(request.protocols, factory.encodings, refusal)
+        return self._opening.subprotocol
 
     def onOpen(self) -> None:
-        """The client is in: give it an outbox and a session."""
+        """The handshake is done: give the client an outbox and a session."""
+        encoding, _, refusal = self._opening
+        if refusal is not None:
+            self.refuse(*refusal)
+            return
         factory = self.factory
+        del self._opening
         self.let_go()
         streaming = ISSLTransport.providedBy(self.transport)
         handle = None if streaming else getattr(self.transport, "getHandle", lambda: None)()
@@ -108,19 +126,25 @@ class ClientProtocol(LeanServerProtocol):
         else:
             streaming = True
             send, write = self._send_through, self._write_through
-        outbox = Outbox(factory.hub.fanout, self._encoding, send, write, self.close)
+        outbox = Outbox(factory.hub.fanout, encoding, send, write, self.close)
         # A pull producer is asked to go on each time the transport has written everything out: that is how the
         # outbox knows. Over TLS Twisted would ask for ever, so there the transport's high-water mark must do.
         self.transport.registerProducer(self, streaming)
         outbox.held = not streaming  # the transport still holds the handshake's answer
         self.outbox = outbox
-        self.session = ClientSession(factory, outbox)
+        self.session = ClientSession(factory, outbox, self._enter)
         self._pace = Pace(factory.settings, factory.time.monotonic())
-        if factory.admit(self):
-            token, self._token = self._token, None
-            self.session.opened(token)
-        else:
-            self.close(CloseCode.TOO_MANY_CONNECTIONS, "too many connections from this address")
+        factory.opened(self)
+        shown, self._shown = self._shown, None
+        self.session.opened(shown)
+
+    def _enter(self) -> bool:
+        """Take a place for the client, whose token was accepted if it needs one; or refuse it."""
+        assert self._slot is not None
+        full = self._slot.enter()
+        if full is not None:
+            self.refuse(full, f"retry in {random.randint(*RETRY_S)} s", "no place is free")
+        return full is None
 
     # The way in.
 
@@ -202,8 +226,22 @@ class ClientProtocol(LeanServerProtocol):
 
     def close(self, code: CloseCode, reason: str) -> None:
         """Start the closing handshake."""
-        if self.state == self.STATE_OPEN:
+        refusal = BY_CODE.get(code)
+        if refusal is not None:
+            self.refuse(refusal, reason, reason)
+        elif self.state == self.STATE_OPEN:
             self.sendCloseFrame(code=int(code), reasonUtf8=reason.encode())
+
+    def refuse(self, refusal: Refusal, reason: str, detail: str) -> None:
+        """Close with the refusal's code and *reason*; *detail* is for the log (`Refusals.note`)."""
+        if self.state != self.STATE_OPEN or self._slot is None:
+            return
+        self.factory.refusals.note(refusal, self.address, detail)
+        if self._slot.refuse():
+            self.sendCloseFrame(code=int(refusal.code), reasonUtf8=reason.encode())
+        else:
+            self._end_session()
+            self.transport.abortConnection()
 
     def sendCloseFrame(self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False) -> None:
         """After a close frame, ours or the answer to the client's, no tick may follow."""
@@ -215,7 +253,7 @@ class ClientProtocol(LeanServerProtocol):
     def dropConnection(self, abort: bool = False) -> None:
         """The closing handshake is done; what the client does not read must not keep the connection."""
         super().dropConnection(abort)
-        if not (abort or self._lost) and self.outbox is not None:
+        if not (abort or self._lost):
             self.factory.time.call_later(LINGER_S, self._cut_off)
 
     def _cut_off(self) -> None:
@@ -238,7 +276,10 @@ class ClientProtocol(LeanServerProtocol):
         self._end_session()
         if self.outbox is not None:
             self.factory.hub.detach(self.outbox)  # it may have fallen behind with its close frame
-        self.factory.dismiss(self)
+        if self._slot is not None:
+            self._slot.leave()
+            self._slot = None
+        self.factory.closed(self)
         super().connectionLost(reason)
 
     def _end_session(self) -> None:

@@ -1,6 +1,6 @@
 """What v1 clients are sent unasked, each only to those who named the feature: heartbeats, market states, notices."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from tickrelay.clients.explaining import market_state
@@ -27,6 +27,11 @@ HEARTBEAT_S = 15
 
 MARKET_S = 5
 """How often schedules are looked at."""
+
+RECONNECT_MS_PER_CLIENT = 10
+"""Clients of a relay that stops come back at 100 a second on average."""
+
+RECONNECT_MS_LEAST, RECONNECT_MS_MOST = 1_000, 60_000
 
 
 class Pushes:
@@ -93,8 +98,9 @@ class Pushes:
             )
             send(notice, [outbox for outbox in channel.subscribers if "notice" in outbox.features])
 
-    def draining(self, outboxes: Iterable[Outbox], spread_ms: int) -> None:
-        """The service stops: tell the clients when to come back."""
+    def draining(self, outboxes: Sequence[Outbox]) -> None:
+        """The service stops: tell *outboxes*, those of all clients, over which time they should come back."""
+        spread_ms = min(max(len(outboxes) * RECONNECT_MS_PER_CLIENT, RECONNECT_MS_LEAST), RECONNECT_MS_MOST)
         notice = Notice(code="SERVER_DRAINING", message="restart", reconnect_ms=ReconnectMs(min=0, max=spread_ms))
         send(notice, [outbox for outbox in outboxes if "notice" in outbox.features])
 

@@ -4,13 +4,13 @@ What basic clients may ask is answered here; what v1 adds, in `tickrelay.clients
 client speaks v1.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
 from tickrelay.clients.results import refused
-from tickrelay.clients.tokens import AUTH_TIMEOUT_S
+from tickrelay.clients.tokens import AUTH_TIMEOUT_S, MISSING, Shown, digest_of
 from tickrelay.clients.v1 import V1Requests
 from tickrelay.errors import CloseCode, ErrorCode
 from tickrelay.relay.outbox import Outbox
@@ -42,25 +42,29 @@ if TYPE_CHECKING:
 class ClientSession:
     """Made by the connection when it is open; `closed` gives everything back."""
 
-    def __init__(self, factory: "ClientFactory", outbox: Outbox) -> None:
+    def __init__(self, factory: "ClientFactory", outbox: Outbox, enter: Callable[[], bool]) -> None:
+        """*enter* takes a place for the client; False means that there is none, and that it is being closed."""
         self.outbox = outbox
         self.is_open = False
         """The client was let in and has not gone: it may ask, and is told."""
+        self.digest = b""
+        """Of the token by which the client came in; empty: it needed none."""
         self.heard = 0
         """The number of the newest status this client was sent."""
         self._over = False
+        self._enter = enter
         self._factory = factory
         self._hub = factory.hub
         self._v1 = V1Requests(factory, self) if outbox.encoding.version else None
 
     # Coming and going.
 
-    def opened(self, token: str | None) -> None:
-        """The client was admitted; *token* is what its opening request brought (None: nothing)."""
+    def opened(self, shown: Shown | None) -> None:
+        """The connection has opened; *shown* is the token of its opening request (None: there was none)."""
         if self._factory.tokens is None:
-            self.is_open = True
-        elif token is not None:
-            self._authorise(token)
+            self.is_open = self._enter()
+        elif shown is not None:
+            self._authorise(shown)
         else:
             self._factory.time.call_later(AUTH_TIMEOUT_S, self._expect_token)
 
@@ -76,16 +80,19 @@ class ClientSession:
         if not (self.is_open or self._over):
             self.outbox.close(CloseCode.BAD_TOKEN, "token expected")
 
-    def _authorise(self, token: str, request: Request | None = None) -> bool:
+    def _authorise(self, shown: Shown, request: Request | None = None) -> bool:
         tokens = self._factory.tokens
-        if tokens is None or tokens.allow(token):
-            self.is_open = True
-            return True
+        digest = digest_of(shown.token)
+        fault = shown.fault
+        if tokens is None or (not fault and tokens.holds(digest)):
+            self.digest = digest
+            self.is_open = self._enter()
+            return self.is_open
+        fault = fault or "token refused"
         if self.outbox.encoding.version:
             mark = UNSET if request is None else request.id
-            message = "Token refused" if token else "Token expected"
-            self.say(Error(id=mark, code=ErrorCode.UNAUTHORIZED, message=message, fatal=True))
-        self.outbox.close(CloseCode.BAD_TOKEN, "token refused")
+            self.say(Error(id=mark, code=ErrorCode.UNAUTHORIZED, message=fault[0].upper() + fault[1:], fatal=True))
+        self.outbox.close(CloseCode.BAD_TOKEN, fault)
         return False
 
     # Requests.
@@ -105,7 +112,7 @@ class ClientSession:
             self._v1 = V1Requests(self._factory, self)
         if not self.is_open:
             token = request.token if isinstance(request, Connect) else UNSET
-            if not self._authorise("" if token is UNSET else token, request):
+            if not self._authorise(MISSING if token is UNSET else Shown(token), request):
                 return 0
         match request:
             case Ping():

@@ -1,14 +1,16 @@
 """Subscribe and unsubscribe in v1: other spellings, patterns, rates, snapshots, and going on where one left off.
 
 The order of what a client gets: the answer, then per symbol what it missed or a snapshot, then the ticks that follow.
-Every tick has ``seq == previous + 1 + conflated``; the answer's ``seq`` is where the live stream goes on from.
+Every tick has ``seq == previous + 1 + conflated``; the answer's ``seq`` is where the live stream goes on from, its
+``fromSeq`` is the first tick of a replay that comes before.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from tickrelay.clients import results
 from tickrelay.clients.names import is_pattern, matches
@@ -62,6 +64,7 @@ class _Place:
 class _Plan:
     """The answer in the making: in the order of the request."""
 
+    resume: Mapping[str, Position]
     entries: list[Result | _Place] = field(default_factory=list)
     listed: set[str] = field(default_factory=set)
 
@@ -85,12 +88,20 @@ class Subscriber:
         self._admit(plan)
         channels = self._take(plan, request)
         answers: list[Result] = []
+        started: dict[str, Result] = {}
         frames: list[bytes] = []
         for entry in plan.entries:
             if isinstance(entry, Result):
                 answers.append(entry)
+                continue
+            name = entry.symbol.name
+            if name in started:
+                # Spelled in two ways: brought up to date once, and the same is told of both.
+                same = replace(started[name], symbol=entry.spelled, name=UNSET if entry.spelled == name else name)
+                answers.append(same)
             else:
-                answers.append(self._start(entry, channels[entry.symbol.name], request.snapshot, frames))
+                started[name] = self._start(entry, channels[name], request.snapshot, frames)
+                answers.append(started[name])
         self._say(SubscribeResponse(id=request.id, results=answers))
         if frames:
             self._outbox.write(b"".join(frames))
@@ -98,7 +109,7 @@ class Subscriber:
     # Which symbols.
 
     def _plan(self, request: Subscribe) -> _Plan:
-        plan = _Plan()
+        plan = _Plan(resume=self._positions(request))
         patterns = 0
         for name in request.symbols:
             if is_pattern(name) and not self._factory.names.find(name):
@@ -106,12 +117,21 @@ class Subscriber:
                 if patterns > MAX_PATTERNS:
                     plan.entries.append(results.refused(name, ErrorCode.BAD_REQUEST, "Too many patterns"))
                 else:
-                    self._plan_pattern(plan, name, request)
+                    self._plan_pattern(plan, name)
             else:
-                self._plan_name(plan, name, request)
+                self._plan_name(plan, name)
         return plan
 
-    def _plan_name(self, plan: _Plan, name: str, request: Subscribe) -> None:
+    def _positions(self, request: Subscribe) -> dict[str, Position]:
+        """``resume`` by the symbols' own names; of several spellings the exact one counts."""
+        positions: dict[str, Position] = {}
+        for spelled, position in request.resume.items():
+            for symbol in self._factory.names.find(spelled):
+                if spelled == symbol.name or symbol.name not in positions:
+                    positions[symbol.name] = position
+        return positions
+
+    def _plan_name(self, plan: _Plan, name: str) -> None:
         found = self._factory.names.find(name)
         if len(found) != 1:
             plan.entries.append(self._not_one(name, found))
@@ -119,11 +139,10 @@ class Subscriber:
             plan.entries.append(results.refused(name, ErrorCode.SYMBOL_DISABLED))
         else:
             symbol = found[0]
-            resume = request.resume.get(name) or request.resume.get(symbol.name)
-            plan.entries.append(_Place(name, symbol, resume))
+            plan.entries.append(_Place(name, symbol, plan.resume.get(symbol.name)))
             plan.listed.add(symbol.name)
 
-    def _plan_pattern(self, plan: _Plan, pattern: str, request: Subscribe) -> None:
+    def _plan_pattern(self, plan: _Plan, pattern: str) -> None:
         """Each symbol that matches stands in the answer by its own name, and only once in all of it."""
         found = self._factory.names.match(pattern)
         if not found:
@@ -133,7 +152,7 @@ class Subscriber:
                 continue
             plan.listed.add(symbol.name)
             if symbol.enabled:
-                plan.entries.append(_Place(symbol.name, symbol, request.resume.get(symbol.name), pattern))
+                plan.entries.append(_Place(symbol.name, symbol, plan.resume.get(symbol.name), pattern))
             else:
                 plan.entries.append(results.refused(symbol.name, ErrorCode.SYMBOL_DISABLED))
 
@@ -196,11 +215,11 @@ class Subscriber:
             if missed:
                 self._client.replays_left -= len(missed)
                 frames.extend(map(outbox.encoding.tick, missed))
+                result.from_seq = missed[0].seq
                 snapshot = False
             elif missed is None:
                 snapshot = True
             result.replayed = len(missed or ())
-            place.was_subscribed = True  # spelled in two ways: once is enough
         if snapshot and channel.sent is not None:
             if seq == channel.sent_seq:
                 frames.append(outbox.encoding.snapshot(channel.sent, self._age_ms(channel.sent)))

@@ -84,6 +84,9 @@ class V1Requests:
         status.protocol = 1
         if features:
             status.features = features
+        unknown = [name for name in dict.fromkeys(request.features) if name not in FEATURES]
+        if unknown:
+            status.unknown_features = unknown
         status.limits = Limits(
             max_symbols=settings.max_symbols,
             max_rate=number(MAX_RATE),

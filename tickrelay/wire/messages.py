@@ -63,6 +63,8 @@ class StatusMessage(Message, tag="status", kw_only=True):
     feed: Feed | UnsetType = UNSET
     detail: Detail | UnsetType = UNSET
     features: list[str] | UnsetType = UNSET
+    unknown_features: list[str] | UnsetType = UNSET
+    """Those of ``connect`` that the relay does not know; absent: none."""
     limits: Limits | UnsetType = UNSET
     heartbeat_ms: int | UnsetType = UNSET
 
@@ -80,10 +82,13 @@ class Result(Part, kw_only=True):
     digits: int | UnsetType = UNSET
     epoch: str | UnsetType = UNSET
     seq: int | UnsetType = UNSET
-    """The position from which the stream goes on: the next tick has ``seq + 1 + conflated``."""
+    """The position of the live stream: the next live tick has ``seq + 1 + conflated``. Replayed ticks come before."""
     recovered: bool | UnsetType = UNSET
     """Only where a resume was asked: everything missed is replayed (true), or a snapshot is sent (false)."""
     replayed: int | UnsetType = UNSET
+    """With ``recovered``: how many ticks are replayed."""
+    from_seq: int | UnsetType = UNSET
+    """Of the first replayed tick: until it comes the client stands at ``fromSeq - 1``. Absent: nothing is replayed."""
     max_rate: int | float | UnsetType = UNSET
     pending: bool | UnsetType = UNSET
     """Not confirmed upstream yet."""

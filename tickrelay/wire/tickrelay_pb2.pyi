@@ -186,7 +186,7 @@ class Limits(_message.Message):
     def __init__(self, max_symbols: _Optional[int] = ..., max_rate: _Optional[float] = ..., messages_per_second: _Optional[float] = ..., max_message_bytes: _Optional[int] = ...) -> None: ...
 
 class Status(_message.Message):
-    __slots__ = ("status", "available_symbols", "message", "protocol", "epoch", "feed", "detail", "features", "limits", "heartbeat_ms")
+    __slots__ = ("status", "available_symbols", "message", "protocol", "epoch", "feed", "detail", "features", "limits", "heartbeat_ms", "unknown_features")
     STATUS_FIELD_NUMBER: _ClassVar[int]
     AVAILABLE_SYMBOLS_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
@@ -197,6 +197,7 @@ class Status(_message.Message):
     FEATURES_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_MS_FIELD_NUMBER: _ClassVar[int]
+    UNKNOWN_FEATURES_FIELD_NUMBER: _ClassVar[int]
     status: str
     available_symbols: _containers.RepeatedScalarFieldContainer[str]
     message: str
@@ -207,10 +208,11 @@ class Status(_message.Message):
     features: _containers.RepeatedScalarFieldContainer[str]
     limits: Limits
     heartbeat_ms: int
-    def __init__(self, status: _Optional[str] = ..., available_symbols: _Optional[_Iterable[str]] = ..., message: _Optional[str] = ..., protocol: _Optional[int] = ..., epoch: _Optional[str] = ..., feed: _Optional[_Union[Feed, _Mapping]] = ..., detail: _Optional[_Union[Detail, _Mapping]] = ..., features: _Optional[_Iterable[str]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., heartbeat_ms: _Optional[int] = ...) -> None: ...
+    unknown_features: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, status: _Optional[str] = ..., available_symbols: _Optional[_Iterable[str]] = ..., message: _Optional[str] = ..., protocol: _Optional[int] = ..., epoch: _Optional[str] = ..., feed: _Optional[_Union[Feed, _Mapping]] = ..., detail: _Optional[_Union[Detail, _Mapping]] = ..., features: _Optional[_Iterable[str]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., heartbeat_ms: _Optional[int] = ..., unknown_features: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Result(_message.Message):
-    __slots__ = ("symbol", "status", "name", "symbol_id", "digits", "epoch", "seq", "recovered", "replayed", "max_rate", "pending", "code", "message", "detail")
+    __slots__ = ("symbol", "status", "name", "symbol_id", "digits", "epoch", "seq", "recovered", "replayed", "max_rate", "pending", "code", "message", "detail", "from_seq")
     SYMBOL_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -225,6 +227,7 @@ class Result(_message.Message):
     CODE_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     DETAIL_FIELD_NUMBER: _ClassVar[int]
+    FROM_SEQ_FIELD_NUMBER: _ClassVar[int]
     symbol: str
     status: str
     name: str
@@ -239,7 +242,8 @@ class Result(_message.Message):
     code: str
     message: str
     detail: Detail
-    def __init__(self, symbol: _Optional[str] = ..., status: _Optional[str] = ..., name: _Optional[str] = ..., symbol_id: _Optional[int] = ..., digits: _Optional[int] = ..., epoch: _Optional[str] = ..., seq: _Optional[int] = ..., recovered: bool = ..., replayed: _Optional[int] = ..., max_rate: _Optional[float] = ..., pending: bool = ..., code: _Optional[str] = ..., message: _Optional[str] = ..., detail: _Optional[_Union[Detail, _Mapping]] = ...) -> None: ...
+    from_seq: int
+    def __init__(self, symbol: _Optional[str] = ..., status: _Optional[str] = ..., name: _Optional[str] = ..., symbol_id: _Optional[int] = ..., digits: _Optional[int] = ..., epoch: _Optional[str] = ..., seq: _Optional[int] = ..., recovered: bool = ..., replayed: _Optional[int] = ..., max_rate: _Optional[float] = ..., pending: bool = ..., code: _Optional[str] = ..., message: _Optional[str] = ..., detail: _Optional[_Union[Detail, _Mapping]] = ..., from_seq: _Optional[int] = ...) -> None: ...
 
 class SubscribeResponse(_message.Message):
     __slots__ = ("results",)

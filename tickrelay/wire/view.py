@@ -38,8 +38,9 @@ class View:
     def _learn(self, message: dict[str, Any]) -> None:
         if message["type"] == "status":
             self._epoch = message.get("epoch", self._epoch)
-            if not message["features"]:
-                del message["features"]  # Protobuf does not tell an empty list from none
+            for name in ("features", "unknownFeatures"):
+                if not message[name]:
+                    del message[name]  # Protobuf does not tell an empty list from none
         for result in message.get("results", ()):
             self._epoch = result.get("epoch", self._epoch)
             if "symbolId" in result:
