@@ -5,7 +5,9 @@ from functools import partial
 
 from autobahn.twisted.websocket import WebSocketServerFactory
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IProtocolNegotiationFactory
 from twisted.logger import Logger
+from zope.interface import implementer
 
 from tickrelay.clients.admission import Admission
 from tickrelay.clients.broadcast import Broadcast
@@ -29,6 +31,7 @@ _DRAIN_PER_S = 100.0
 _INFOS_KEPT_MS = 5_000
 
 
+@implementer(IProtocolNegotiationFactory)
 class ClientFactory(WebSocketServerFactory):
     """The Autobahn factory of `ClientProtocol`; the hub's observer."""
 
@@ -72,6 +75,14 @@ class ClientFactory(WebSocketServerFactory):
             maxConnections=settings.max_connections,
         )
         self.protocol = ClientProtocol.with_options(self)
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """What TLS may agree on by ALPN (RFC 7301): WebSocket opens with HTTP/1.1.
+
+        Asked by TLS listeners of every kind. Twisted (26.10) answers an offer that it has no protocol for with an empty
+        name, on which OpenSSL ends the handshake: without this method no browser could connect.
+        """
+        return [b"http/1.1"]
 
     # Who is here.
 
