@@ -1,8 +1,7 @@
 """A client library of the protocol as tickrelay 26.11.0 documented it; frozen, and without anything of the relay.
 
 It does what ``docs/protocol.rst`` of that version tells a client to do: it ignores fields and messages that it does
-not know, keeps ``(epoch, seq)`` of each symbol, notes each tick whose ``seq`` breaks the rule, and decides by the close
-code whether to connect again.
+not know, keeps ``(epoch, seq)`` of each symbol, and notes each tick whose ``seq`` breaks the rule.
 """
 
 import json
@@ -34,11 +33,6 @@ class Refused(Exception):
 
 class Closed(Exception):
     """The relay closed: code, reason, and seconds since the client last sent something or connected."""
-
-
-def comes_back(code: int) -> bool:
-    """Does a client connect again after this close code? 45xx told it not to."""
-    return not 4500 <= code < 4600
 
 
 class Client:
