@@ -3,29 +3,30 @@
 import json
 import socket
 import ssl
-import subprocess
 import time
 from pathlib import Path
 
+import trustme
 from websockets.sync.client import connect
 
-from tests.integration.processes import Twistd, free_port
+from tests.integration.processes import Twistd
 
 
 def test_ticks_over_tls_and_a_client_that_stops_reading(wheel_python: Path, tmp_path: Path) -> None:
     """A TLS client gets ticks in order; one that stops reading comes back to fresh ones, and disturbs nobody."""
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-keyout", "key.pem", "-out", "cert.pem", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
-        cwd=tmp_path, check=True, capture_output=True,
-    )  # fmt: skip
-    port = free_port()
-    trust = ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))
-    listen = f"ssl:{port}:privateKey=key.pem:certKey=cert.pem:interface=127.0.0.1"
+    authority = trustme.CA()
+    pair = authority.issue_cert("localhost")
+    pair.private_key_pem.write_to_path(tmp_path / "key.pem")
+    pair.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    trust = ssl.create_default_context()
+    authority.configure_trust(trust)
+    trust.set_alpn_protocols(["http/1.1"])  # as most clients do
+    listen = "ssl:0:privateKey=key.pem:certKey=cert.pem:interface=127.0.0.1"
     subscribe = {"type": "subscribe", "symbols": ["EURUSD", "XAUUSD", "BTCUSD", "USDJPY"]}
     with Twistd(
         wheel_python, tmp_path, "tickrelay", "--simulate", "--simulate-rate", "300", "--listen", listen
     ) as service:
+        port = int(service.wait_for(r"clients connect to wss://127.0.0.1:(\d+)/")[1])
         service.wait_for("status connected")
         url = f"wss://localhost:{port}/"
         v1 = ["tickrelay.v1.json"]
@@ -37,6 +38,7 @@ def test_ticks_over_tls_and_a_client_that_stops_reading(wheel_python: Path, tmp_
             connect(url, ssl=trust, subprotocols=v1, close_timeout=0.5) as quick,  # type: ignore[arg-type]
         ):
             for client in (slow, quick):
+                assert client.socket.selected_alpn_protocol() == "http/1.1"  # type: ignore[attr-defined]
                 client.send(json.dumps(subscribe))
             positions: dict[tuple[int, str], int] = {}
 

@@ -5,7 +5,9 @@ from functools import partial
 
 from autobahn.twisted.websocket import WebSocketServerFactory
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IProtocolNegotiationFactory
 from twisted.logger import Logger
+from zope.interface import implementer
 
 from tickrelay.clients.admission import Admission
 from tickrelay.clients.broadcast import Broadcast
@@ -30,6 +32,7 @@ _CLOSES_PER_S = 100.0
 _INFOS_KEPT_MS = 5_000
 
 
+@implementer(IProtocolNegotiationFactory)
 class ClientFactory(WebSocketServerFactory):
     """The Autobahn factory of `ClientProtocol`; the hub's observer."""
 
@@ -78,6 +81,14 @@ class ClientFactory(WebSocketServerFactory):
             maxConnections=0,
         )
         self.protocol = ClientProtocol.with_options(self)
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """What TLS may agree on by ALPN (RFC 7301): WebSocket opens with HTTP/1.1.
+
+        Asked by TLS listeners of every kind. Twisted (26.10) answers an offer that it has no protocol for with an empty
+        name, on which OpenSSL ends the handshake: without this method no browser could connect.
+        """
+        return [b"http/1.1"]
 
     # Who is here.
 

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IAddress, IDelayedCall, IProtocolNegotiationFactory, IReactorTime
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from tickrelay.simulator.json_line import JsonProtocol
 from tickrelay.simulator.protocol import SimulatorProtocol
@@ -55,6 +56,7 @@ class Door(Protocol):
             self._deadline = None
 
 
+@implementer(IProtocolNegotiationFactory)
 class DoorFactory(Factory):
     """All framings on one port; with *json* the JSON encoding of each."""
 
@@ -75,3 +77,10 @@ class DoorFactory(Factory):
             lambda: self._plain(self._world, self._clock),
             lambda: self._web_socket.buildProtocol(addr),
         )
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """What TLS may agree on by ALPN: WebSocket opens with HTTP/1.1, the plain framing has no name.
+
+        Twisted (26.10) lets the handshake fail where a client offers something and there is no answer.
+        """
+        return [b"http/1.1"]
