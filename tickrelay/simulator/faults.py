@@ -137,11 +137,14 @@ class Faults:
 
     def clear(self) -> None:
         """End every fault that lasts, and forget those that are due."""
-        for call in self._due:
-            call.cancel()
+        for due in self._due:
+            due.cancel()
         self._due.clear()
-        for number in list(self._lasting):
-            self._end(number)
+        lasting, self._lasting = self._lasting, {}
+        for _, effect, call in lasting.values():
+            if call is not None:
+                call.cancel()
+            effect.end()
 
     @property
     def lasting(self) -> list[str]:
@@ -178,9 +181,7 @@ class Faults:
         self._lasting[self._count] = (statement, effect, call)
 
     def _end(self, number: int) -> None:
-        _, ended, call = self._lasting.pop(number)
-        if call is not None and call.active():
-            call.cancel()
+        _, ended, _ = self._lasting.pop(number)
         ended.end()
         for _, effect, _ in self._lasting.values():
             effect.begin()  # the two may have set the same

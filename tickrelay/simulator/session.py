@@ -276,10 +276,12 @@ class Session:
 
     def _check_silence(self) -> None:
         rest_s = self._heard_s + self.world.rules.idle_s - self.clock.seconds()
-        if rest_s <= 0 and not self.world.conditions.deaf:
-            self.close()
+        if rest_s > 0:
+            self.later(rest_s, self._check_silence)
+        elif self.world.conditions.deaf:
+            self.later(1.0, self._check_silence)
         else:
-            self.later(max(1.0, rest_s), self._check_silence)
+            self.close()
 
     def _check_stuck(self, since_s: float) -> None:
         if self.paused and self._paused_s == since_s:
