@@ -94,7 +94,30 @@ def test_a_fault_script_in_a_file(tmp_path: Path) -> None:
         (["--rule", "nonsense=1"], "nonsense is no setting"),
         (["--rule", "idle_s=x"], "rules.idle-s must be a number"),
         (["--rule", "mixed_batch_refused=perhaps"], "must be yes or no"),
-        (["--user", "abc:x"], "account-id must be a whole number"),
+        (["--json-port", "99999"], "json-port must be a whole number from 0 to 65535"),
+        (["--control", "99999"], "control must be a whole number from 0 to 65535"),
+        (["--control", "-1"], "control must be a whole number from 0 to 65535"),
+        (["--account-id", "0"], "account-id must be a whole number from 1 to"),
+        (["--account-id", "99999999999999999999"], "account-id must be a whole number from 1 to"),
+        (["--user", "foo"], "--user must be TOKEN:ACCOUNT,ACCOUNT, such as abc:7,8L, not 'foo'"),
+        (["--user", "abc:"], "--user must be TOKEN:ACCOUNT"),
+        (["--user", ":7"], "--user must be TOKEN:ACCOUNT"),
+        (["--user", "abc:x"], "--user must be TOKEN:ACCOUNT"),
+        (["--user", "abc:7LL"], "--user must be TOKEN:ACCOUNT"),
+        (["--user", "abc:7,,8"], "--user must be TOKEN:ACCOUNT"),
+        (["--user", "abc:0"], "account-id must be a whole number from 1 to"),
+        (["--user", "abc:7", "--user", "abc:8"], "two users have the access token 'abc'"),
+        (["--user", "sim-token:7"], "two users have the access token 'sim-token'"),
+        (["--access-token", ""], "access-token must not be empty"),
+        (["--scope", "all"], "scope must be accounts or trading"),
+        (["--rule", "heartbeat_s=0"], "rules.heartbeat_s must be at least 0.01"),
+        (["--rule", "idle_s=nan"], "rules.idle_s must be a number from 0 to"),
+        (["--certificate-names", ""], "certificate-names must hold a name"),
+        (["--certificate-names", "\u00e4.example"], "is no ASCII name of at most 64 characters"),
+        (["--fault", "maintenance 3s soon"], "'soon' is neither ms nor common"),
+        (["--nope"], "option --nope not recognized; see --help"),
+        (["--rate"], "option --rate requires argument; see --help"),
+        (["9001"], "see --help"),
         (["--fault", "dorp"], "no fault 'dorp'"),
         (["--faults", "/nowhere/script"], "--faults: cannot read /nowhere/script"),
         (["--config", "/nowhere/file"], "--config: cannot read /nowhere/file"),
@@ -109,6 +132,33 @@ def test_a_mistake_is_one_clear_line(arguments: list[str], words: str, capsys: A
     assert message.startswith("ctrader-simulator: ")
     assert words in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("port = true", "port must be a whole number, not True"),
+        ("port = 1.5", "port must be a whole number, not 1.5"),
+        ("rate = true", "rate must be a number, not True"),
+        ("rules = 5", "rules must be a table"),
+        ("users = 5", "users must be a list of tables"),
+        ('[[users]]\naccess_token = "a"\nscope = "all"', "scope must be accounts or trading"),
+        ("control_port = 99999", "control must be a whole number"),
+    ],
+)
+def test_a_mistake_in_a_file_is_one_clear_line(tmp_path: Path, content: str, words: str) -> None:
+    """No value of the wrong kind is taken for another, none ends in a traceback."""
+    path = tmp_path / "simulator.toml"
+    path.write_text(content)
+    with pytest.raises(SystemExit) as caught:
+        parse("--config", str(path))
+    assert str(caught.value.code).startswith("ctrader-simulator: ") and words in str(caught.value.code)
+
+
+def test_a_user_of_every_form() -> None:
+    """The token may hold a colon; accounts are demo, or live with an L."""
+    (user,) = parse("--user", "a:b:7,8L").users
+    assert (user.access_token, [(a.account_id, a.live) for a in user.accounts]) == ("a:b", [(7, False), (8, True)])
 
 
 def test_a_file_that_is_no_toml(tmp_path: Path) -> None:

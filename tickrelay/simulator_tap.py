@@ -1,7 +1,8 @@
 """What ``twistd ctrader-simulator`` reads from the command line, and the service that it makes."""
 
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from tickrelay.simulator.reading import from_mapping
 from tickrelay.simulator.service import SimulatorService
 from tickrelay.simulator.settings import SimulatorSettings
 from tickrelay.starting import in_foreground, refuse, steady
+
+_USER = re.compile(r"\S+:[0-9]+L?(,[0-9]+L?)*", re.ASCII)
 
 
 class Options(usage.Options):
@@ -38,10 +41,11 @@ class Options(usage.Options):
         ["client-id", None, None, "Client id of the application that may log in (sim)."],
         ["client-secret", None, None, "Its secret (sim-secret)."],
         ["access-token", None, None, "Access token of the first user (sim-token)."],
+        ["scope", None, None, "accounts (view only) or trading: what the first user's token may do (accounts)."],
         ["faults", None, None, "File with a fault script, such as: at 30s: drop; at 60s: hang account-auth for 20s."],
         ["replay", None, None, "Directory of a recording to play instead of the random market (see --speed)."],
         ["control", None, None, "Port of 127.0.0.1 where faults can be ordered over HTTP (none)."],
-        ["account-id", None, None, "The first user's account (1001)."],
+        ["account-id", None, None, "The first user's demo account (1001); a live one is 1000 further."],
     ]
 
     settings: SimulatorSettings
@@ -50,8 +54,15 @@ class Options(usage.Options):
         super().__init__()
         self.fault_lines: list[str] = []
         self.rules: dict[str, str] = {}
-        self.users: list[dict[str, Any]] = []
+        self.users: list[str] = []
         self.tape: Tape | None = None
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Read the command line; twistd would answer a mistake with all that there is."""
+        try:
+            super().parseOptions(options)
+        except usage.UsageError as e:
+            raise SystemExit(f"ctrader-simulator: {e}; see --help") from None
 
     def opt_fault(self, statement: str) -> None:
         """A fault, as in a script; may be given more than once."""
@@ -64,15 +75,7 @@ class Options(usage.Options):
 
     def opt_user(self, text: str) -> None:
         """A further user, TOKEN:ACCOUNT,ACCOUNT (a live one ends in L); may be given more than once."""
-        token, _, accounts = text.partition(":")
-        self.users.append(
-            {
-                "access_token": token,
-                "accounts": [
-                    {"account_id": word.rstrip("L"), "live": word.endswith("L")} for word in accounts.split(",") if word
-                ],
-            }
-        )
+        self.users.append(text)
 
     def postOptions(self) -> None:
         """Make the settings; a bad one ends the start with one line."""
@@ -90,13 +93,31 @@ class Options(usage.Options):
             self.tape = Tape(directory)
         if "control" in flags:
             flags["control_port"] = flags.pop("control")
-        values["rules"] = {**values.get("rules", {}), **self.rules}
-        values["users"] = [*values.get("users", []), *self.users]
+        rules, users = values.get("rules", {}), values.get("users", [])
+        if not isinstance(rules, dict):
+            raise SettingError("rules must be a table")
+        if not isinstance(users, list):
+            raise SettingError("users must be a list of tables")
+        values["rules"] = {**rules, **self.rules}
+        values["users"] = [*users, *map(_user, self.users)]
         script = [str(values.get("faults", "")), *self.fault_lines]
         if "faults" in flags:
             script.append(_text(flags["faults"], "--faults"))
         check("\n".join(script))
         return from_mapping({**values, **flags, "faults": "\n".join(script)})
+
+
+def _user(text: str) -> dict[str, Any]:
+    """``TOKEN:7,8L`` as a table of ``users``. Raises SettingError."""
+    if not _USER.fullmatch(text):
+        raise SettingError(f"--user must be TOKEN:ACCOUNT,ACCOUNT, such as abc:7,8L, not {text!r}")
+    token, _, accounts = text.rpartition(":")
+    return {
+        "access_token": token,
+        "accounts": [
+            {"account_id": word.removesuffix("L"), "live": word.endswith("L")} for word in accounts.split(",")
+        ],
+    }
 
 
 def _text(path: str, flag: str) -> str:

@@ -152,6 +152,7 @@ def test_check_says_step_by_step_what_is_wrong(wheel_python: Path, tmp_path: Pat
         steps = [line.split()[:2] for line in check.text().splitlines()]
         assert [step for _, step in steps] == ["DNS", "TLS", "application", "account", "scope", "symbols", "first"]
         assert {state for state, _ in steps} == {"ok"}
+        assert "may trade" not in check.text()
     port = free_port()
     with simulator(wheel_python, tmp_path, port) as broker:
         broker.wait_for("cTrader simulator on")

@@ -138,6 +138,30 @@ def test_a_span_without_a_count(broker: Any, trader: Any) -> None:
     assert len(counted.trendbar) == 100 and counted.hasMore
 
 
+@pytest.mark.parametrize("period", [P.M1, P.M5, P.H1, P.H4, P.D1, P.W1, P.MN1])
+def test_the_bar_that_contains_the_beginning_is_included(broker: Any, trader: Any, period: int) -> None:
+    """Whether the beginning lies at its first or at its last millisecond, or in the bar that is being made."""
+    broker.run(5)
+    all_ = bars_of(broker, trader, period=period, count=6).trendbar
+    for number in (1, 4, 5):
+        begin_ms = all_[number].utcTimestampInMinutes * 60_000
+        end_ms = all_[number + 1].utcTimestampInMinutes * 60_000 - 1 if number < 5 else begin_ms + 1
+        for from_ms in (begin_ms, end_ms):
+            found = bars_of(broker, trader, period=period, fromTimestamp=from_ms).trendbar
+            assert found[0] == all_[number] if number < 5 else found[0].utcTimestampInMinutes * 60_000 == begin_ms
+        trader.heartbeat()
+
+
+def test_a_beginning_that_no_calendar_reaches(broker: Any, trader: Any) -> None:
+    """Far in the future there are no bars; before 1970 there are those that are kept."""
+    far = {"fromTimestamp": 2**61, "toTimestamp": 2**62}
+    for period in (P.M1, P.D1, P.W1, P.MN1):
+        assert len(bars_of(broker, trader, period=period, **far).trendbar) == 0
+    soon_ms = round(broker.world.now() * 1000) + 5_000
+    assert len(bars_of(broker, trader, period=P.D1, fromTimestamp=soon_ms, toTimestamp=soon_ms).trendbar) == 1
+    assert bars_of(broker, trader, period=P.W1, fromTimestamp=-(2**61)).trendbar
+
+
 @pytest.mark.parametrize(
     "wanted", [{}, {"fromTimestamp": 2, "toTimestamp": 1}, {"fromTimestamp": 2**62, "toTimestamp": 2**61}]
 )

@@ -11,7 +11,7 @@ import pytest
 from tickrelay.capture.quotes import Quote
 from tickrelay.simulator.hours import HOURS, OpenHours
 from tickrelay.simulator.instruments import catalogue, chosen
-from tickrelay.simulator.market import Market
+from tickrelay.simulator.market import MOST_AT_ONCE, Market
 
 MONDAY_S = datetime(2025, 11, 24, 14, tzinfo=UTC).timestamp()
 SATURDAY_S = datetime(2025, 11, 22, 12, tzinfo=UTC).timestamp()
@@ -131,6 +131,17 @@ def test_a_gap_in_time_is_jumped_over() -> None:
     assert market.next_s > MONDAY_S + 3600
 
 
+def test_a_market_faster_than_the_machine_lags() -> None:
+    """One call is bounded, whatever the rate; the rest comes with the next calls, and time never runs back."""
+    market = make(rate=100_000)
+    times = []
+    for n in range(3):
+        quotes = market.advance(MONDAY_S + n)
+        assert len(quotes) <= MOST_AT_ONCE
+        times += [q.time_ms for q in quotes if q.symbol_id == 1]
+    assert len(times) > 100 and times == sorted(times)
+
+
 def test_a_week_on_real_hours_is_quick() -> None:
     """Virtual time: a week of a quiet market takes a moment."""
     market = make(real=True, rate=0.02)
@@ -141,6 +152,7 @@ def test_a_week_on_real_hours_is_quick() -> None:
 def test_chosen_symbols() -> None:
     """A market of some symbols keeps their ids; an unknown one is named."""
     assert [i.symbol_id for i in chosen(["XAUUSD", "EURUSD"])] == [41, 1]
+    assert [i.symbol_id for i in chosen(["EURUSD", "EURUSD"])] == [1], "named twice, traded once"
     with pytest.raises(LookupError, match="EURUDS"):
         chosen(["EURUDS"])
 

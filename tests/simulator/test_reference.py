@@ -94,7 +94,7 @@ def test_account_list(peer: Any) -> None:
         (1002, False),
         (2001, True),
     ]
-    assert answer.permissionScope == 1
+    assert answer.permissionScope == 0
     assert peer.ask(ProtoOAGetAccountListByAccessTokenReq(accessToken="x")).errorCode == "CH_ACCESS_TOKEN_INVALID"
     assert peer.ask(ProtoOAGetCtidProfileByTokenReq(accessToken="sim-token")).profile.userId == 1
 
@@ -102,14 +102,14 @@ def test_account_list(peer: Any) -> None:
 def test_other_users(make_broker: Any) -> None:
     """Each token opens its own accounts, with its own scope; one may have ended already."""
     users = (
-        UserSettings(access_token="other", scope="accounts", accounts=(AccountSettings(account_id=7),)),
+        UserSettings(access_token="other", accounts=(AccountSettings(account_id=7),)),
         UserSettings(access_token="old", accounts=(AccountSettings(account_id=8),), expired=True),
     )
     peer = make_broker(settings={"users": users}).connect()
     peer.ask(ProtoOAApplicationAuthReq(clientId="sim", clientSecret="sim-secret"))
     answer = peer.ask(ProtoOAGetAccountListByAccessTokenReq(accessToken="other"))
     assert [a.ctidTraderAccountId for a in answer.ctidTraderAccount] == [7]
-    assert answer.permissionScope == 0
+    assert answer.permissionScope == 1
     assert peer.ask(ProtoOAGetAccountListByAccessTokenReq(accessToken="old")).description == "Access token expired"
 
 

@@ -133,6 +133,18 @@ def test_a_silent_client_is_closed_after_30_seconds(broker: Any, trader: Any) ->
     assert all(isinstance(message, ProtoHeartbeatEvent) for message in trader.messages())
 
 
+def test_a_short_silence_is_as_long_as_its_rule(make_broker: Any) -> None:
+    """It counts from the last message, not from the last look."""
+    broker = make_broker(idle_s=0.5)
+    peer = broker.connect()
+    broker.run(0.3)
+    peer.heartbeat()
+    broker.run(0.45)
+    assert not peer.wire.ended
+    broker.run(0.1)
+    assert peer.wire.ended == "closed"
+
+
 def test_heartbeats_keep_the_connection(broker: Any, trader: Any) -> None:
     """Any message of the client counts; the server never answers a heartbeat."""
     trader.take()

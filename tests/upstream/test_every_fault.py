@@ -128,10 +128,20 @@ def test_silent_ticks(rig: Any) -> None:
 
 
 def test_markets_closed(rig: Any) -> None:
-    """A market that closes against its schedule looks like a dead feed, but is not hammered with connections."""
+    """A market that says it is closed is no dead feed: one connection, no alarm."""
     rig.go_live(*NAMES)
     rig.run(60, 0.1)
     order(rig, "markets-closed for 30m")
+    rig.run(1801, 0.5)
+    assert len(rig.net.connections) == 1 and rig.counters.stale_feeds == 0
+    assert whole(rig)
+
+
+def test_markets_closed_unannounced(rig: Any) -> None:
+    """A market that closes against its schedule looks like a dead feed, but is not hammered with connections."""
+    rig.go_live(*NAMES)
+    rig.run(60, 0.1)
+    order(rig, "markets-closed unannounced for 30m")
     rig.run(1800, 0.5)
     assert len(rig.net.connections) <= 6
     rig.until(lambda: rig.state == "live", 300, 0.5)

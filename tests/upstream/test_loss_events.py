@@ -18,7 +18,6 @@ from tickrelay.openapi.messages_pb2 import (
     ProtoOATraderUpdatedEvent,
 )
 from tickrelay.setting import Secret
-from tickrelay.simulator.settings import UserSettings
 
 
 def inject(rig: Any, message: Any, msg_id: str = "") -> None:
@@ -146,7 +145,7 @@ def test_trading_events_are_ignored(rig: Any) -> None:
 
 def test_trade_scope_is_warned_of_once(make_rig: Callable[..., Any], logged: list[dict[str, Any]]) -> None:
     """A token that may trade: one warning, over all connections."""
-    rig = make_rig()
+    rig = make_rig(simulator={"scope": "trading"})
     rig.go_live()
     rig.connection.reset()
     rig.until(lambda: rig.counters.reconnects)
@@ -154,11 +153,8 @@ def test_trade_scope_is_warned_of_once(make_rig: Callable[..., Any], logged: lis
 
 
 def test_view_scope_is_not_warned_of(make_rig: Callable[..., Any], logged: list[dict[str, Any]]) -> None:
-    """A token of scope accounts is what the relay wants."""
-    from tickrelay.simulator.settings import AccountSettings
-
-    user = UserSettings(access_token="view", scope="accounts", accounts=(AccountSettings(account_id=5),))
-    rig = make_rig(simulator={"users": (user,)}, access_token=Secret("view"), account_id=5)
+    """A token of scope accounts is what the relay wants: the simulator's own is one, as ``--simulate`` has it."""
+    rig = make_rig()
     rig.go_live()
     assert not any("may trade" in (e.get("log_format") or "") for e in logged)
 

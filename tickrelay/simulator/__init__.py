@@ -5,7 +5,7 @@
     service      listens with TLS; certificates makes the authority and the certificate
     door         one port, all framings: TCP (protocol), WebSocket (web_socket), JSON (json_line, json_codec)
     factory      the TCP framing alone, for use without sockets
-    session      one connection: who is it, what may it ask, when is it cut off        (quota, lag)
+    session      one connection: who is it, what may it ask, when is it cut off        (quota, lag, line)
     answers/     what each request gets
     world        what all connections share: source, accounts, rules, subscriptions; the market's one timer
     source       where quotes come from: the random market (broker: market, assets, moods, instruments, hours,

@@ -77,7 +77,7 @@ class Accounts:
         account = grant.accounts.get(account_id)
         if account is None:
             raise Refusal("CH_CTID_TRADER_ACCOUNT_NOT_FOUND", "Trading account is not found", account_id=account_id)
-        if account.live != (self.settings.environment == "live"):
+        if account.live != self.settings.is_live:
             raise Refusal("CANT_ROUTE_REQUEST", "Can't route request", account_id=account_id)
         return account
 

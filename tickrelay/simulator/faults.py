@@ -3,7 +3,7 @@ share, `Faults` runs them. All of them were met by users of the real server.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from tickrelay.errors import SettingError
 from tickrelay.simulator import faults_lasting as lasting
 from tickrelay.simulator import faults_sudden as sudden
-from tickrelay.simulator.faults_lasting import Undo, Words
+from tickrelay.simulator.faults_lasting import Effect, Words
 from tickrelay.simulator.script import Statement, parse
 from tickrelay.simulator.world import World
 
@@ -25,14 +25,25 @@ class Fault:
     """A row of the list of faults."""
 
     name: str
-    run: Callable[[World, Words], Undo | None]
+    run: Callable[[World, Words], Effect | None]
     about: str
-    lasts_s: float = 0.0
-    """How long it lasts unless told; 0: for good, or over at once."""
+    words: int = 0
+    """How many words it takes at most."""
+    complete: Callable[[Statement], Statement] = lambda statement: statement
+    """Adds what a statement leaves to the fault, such as how long it lasts (else: for good, or over at once)."""
 
 
-def _fault(name: str, run: Callable[[World, Words], Undo | None], about: str = "", lasts_s: float = 0.0) -> Fault:
-    return Fault(name, run, about or (run.__doc__ or "").strip().partition("\n")[0], lasts_s)
+MANY = 10_000
+
+
+def _fault(
+    name: str,
+    run: Callable[[World, Words], Effect | None],
+    about: str = "",
+    words: int = 0,
+    complete: Callable[[Statement], Statement] = lambda statement: statement,
+) -> Fault:
+    return Fault(name, run, about or (run.__doc__ or "").strip().partition("\n")[0], words, complete)
 
 
 FAULTS = {
@@ -45,9 +56,9 @@ FAULTS = {
         _fault(
             "silent-ticks", partial(lasting.condition, "silent_ticks", True), "No ticks; heartbeats and answers go on."
         ),
-        _fault("slow", partial(lasting.timed, "delay_s", 2.0), "Everything is sent this much later (default 2s)."),
+        _fault("slow", partial(lasting.timed, "delay_s", 2.0), "Everything is sent this much later (default 2s).", 1),
         _fault(
-            "late", partial(lasting.timed, "late_ticks_s", 2.0), "Ticks alone are sent this much later (default 2s)."
+            "late", partial(lasting.timed, "late_ticks_s", 2.0), "Ticks alone are sent this much later (default 2s).", 1
         ),
         _fault(
             "reorder",
@@ -56,38 +67,48 @@ FAULTS = {
         ),
         _fault("no-timestamps", partial(lasting.condition, "no_timestamps", True), "Spot events carry no time."),
         _fault(
-            "slow-close", partial(lasting.timed, "lingers_s", 5.0), "An orderly close takes this long (default 5s)."
+            "slow-close", partial(lasting.timed, "lingers_s", 5.0), "An orderly close takes this long (default 5s).", 1
         ),
         _fault(
             "no-connections", partial(lasting.condition, "closes_at_once", True), "New connections are closed at once."
         ),
         _fault("garbage", sudden.garbage),
         _fault("garbage-spot", sudden.garbage_spot),
-        _fault("overlong", sudden.overlong),
+        _fault("overlong", sudden.overlong, words=1),
         _fault("empty-frame", sudden.empty_frame),
         _fault("unknown-type", sudden.unknown_type),
-        _fault("hang", lasting.hang),
-        _fault("refuse", lasting.refuse),
-        _fault("rate-limit", lasting.rate_limit),
-        _fault("maintenance", lasting.maintenance, lasts_s=30.0),
+        _fault("hang", lasting.hang, words=MANY),
+        _fault("refuse", lasting.refuse, words=MANY),
+        _fault("rate-limit", lasting.rate_limit, words=2),
+        _fault("maintenance", lasting.maintenance, words=3, complete=lasting.until_its_end),
         _fault("token-expired", sudden.token_expired),
-        _fault("token-invalidated", sudden.token_invalidated),
-        _fault("account-disconnect", sudden.account_disconnect),
-        _fault("client-disconnect", sudden.client_disconnect),
-        _fault("symbol-changed", sudden.symbol_changed),
-        _fault("burst", lasting.burst, lasts_s=5.0),
-        _fault("markets-closed", lasting.markets_closed),
+        _fault("token-invalidated", sudden.token_invalidated, words=MANY),
+        _fault("account-disconnect", sudden.account_disconnect, words=MANY),
+        _fault("client-disconnect", sudden.client_disconnect, words=MANY),
+        _fault("symbol-changed", sudden.symbol_changed, words=2),
+        _fault("burst", lasting.burst, words=1, complete=lambda s: replace(s, for_s=s.for_s or 5.0)),
+        _fault("markets-closed", lasting.markets_closed, words=1),
     )
 }
 
 
 def check(script: str) -> list[Statement]:
-    """The statements of a script that names known faults only. Raises SettingError."""
-    statements = parse(script)
-    for statement in statements:
-        if statement.fault != "clear" and statement.fault not in FAULTS:
-            raise SettingError(f"fault script: no fault {statement.fault!r}; there are clear, {', '.join(FAULTS)}")
-    return statements
+    """The statements of a script, completed, that names known faults only. Raises SettingError."""
+    return [_checked(statement) for statement in parse(script)]
+
+
+def _checked(statement: Statement) -> Statement:
+    if statement.fault != "clear" and statement.fault not in FAULTS:
+        raise SettingError(f"fault script: no fault {statement.fault!r}; there are clear, {', '.join(FAULTS)}")
+    most = FAULTS[statement.fault].words if statement.fault in FAULTS else 0
+    if len(statement.arguments) > most:
+        raise SettingError(f"fault script: {statement}: {statement.arguments[most]!r} is one word too many")
+    if statement.fault == "clear":
+        return statement
+    try:
+        return FAULTS[statement.fault].complete(statement)
+    except SettingError as e:
+        raise SettingError(f"fault script: {statement}: {e}") from None
 
 
 class Faults:
@@ -98,7 +119,7 @@ class Faults:
     def __init__(self, world: World, clock: IReactorTime) -> None:
         self._world = world
         self._clock = clock
-        self._lasting: dict[int, tuple[Statement, Undo, IDelayedCall | None]] = {}
+        self._lasting: dict[int, tuple[Statement, Effect, IDelayedCall | None]] = {}
         self._due: set[IDelayedCall] = set()
         self._count = 0
 
@@ -116,11 +137,14 @@ class Faults:
 
     def clear(self) -> None:
         """End every fault that lasts, and forget those that are due."""
-        for call in self._due:
-            call.cancel()
+        for due in self._due:
+            due.cancel()
         self._due.clear()
-        for number in list(self._lasting):
-            self._end(number)
+        lasting, self._lasting = self._lasting, {}
+        for _, effect, call in lasting.values():
+            if call is not None:
+                call.cancel()
+            effect.end()
 
     @property
     def lasting(self) -> list[str]:
@@ -145,21 +169,19 @@ class Faults:
         if statement.fault == "clear":
             self.clear()
             return
-        fault = FAULTS[statement.fault]
         try:
-            undo = fault.run(self._world, statement.arguments)
-        except (SettingError, ValueError) as e:
+            effect = FAULTS[statement.fault].run(self._world, statement.arguments)
+        except SettingError as e:
             raise SettingError(f"fault script: {statement}: {e}") from None
-        if undo is None:
+        if effect is None:
             return
+        effect.begin()
         self._count += 1
-        number = self._count
-        for_s = statement.for_s or fault.lasts_s
-        call = self._clock.callLater(for_s, self._end, number) if for_s else None
-        self._lasting[number] = (statement, undo, call)
+        call = self._clock.callLater(statement.for_s, self._end, self._count) if statement.for_s else None
+        self._lasting[self._count] = (statement, effect, call)
 
     def _end(self, number: int) -> None:
-        _, undo, call = self._lasting.pop(number)
-        if call is not None and call.active():
-            call.cancel()
-        undo()
+        _, ended, _ = self._lasting.pop(number)
+        ended.end()
+        for _, effect, _ in self._lasting.values():
+            effect.begin()  # the two may have set the same

@@ -11,7 +11,6 @@ from tickrelay.openapi.messages_pb2 import (
     ProtoOAAccountDisconnectEvent,
     ProtoOAClientDisconnectEvent,
     ProtoOASpotEvent,
-    ProtoOASymbolChangedEvent,
 )
 from tickrelay.simulator.answers.authority import throw_out
 from tickrelay.simulator.session import Session
@@ -23,6 +22,12 @@ Words = Sequence[str]
 
 def _sessions(world: World) -> list[Session]:
     return list(world.sessions.values())
+
+
+def _number(word: str) -> int:
+    if not (word.isascii() and word.isdigit() and len(word) < 20):
+        raise SettingError(f"{word!r} is no whole number")
+    return int(word)
 
 
 def drop(world: World, words: Words) -> None:
@@ -61,8 +66,8 @@ def garbage_spot(world: World, words: Words) -> None:
 
 def overlong(world: World, words: Words) -> None:
     """Announce a frame of so many bytes (default: 2,147,483,648) and begin to send it."""
-    size = int(words[0]) if words and words[0].isdigit() else 2**31
-    if not 0 <= size < 2**32:
+    size = _number(words[0]) if words else 2**31
+    if size >= 2**32:
         raise SettingError("a frame has 0 to 4294967295 bytes")
     for session in _sessions(world):
         session.write_raw(size.to_bytes(4, "big") + b"\x08\xd3\x10" * 100)
@@ -82,20 +87,18 @@ def unknown_type(world: World, words: Words) -> None:
 
 def account_disconnect(world: World, words: Words) -> None:
     """End the session of one account (default: of all) on every connection; the connections stand."""
-    only = {int(word) for word in words if word.isdigit()}
+    only = {_number(word) for word in words}
     for session in _sessions(world):
         for account_id in [a for a in session.accounts if not only or a in only]:
-            session.log_out(account_id)
+            session.throw_out(account_id)
             session.send(ProtoOAAccountDisconnectEvent(ctidTraderAccountId=account_id))
 
 
 def client_disconnect(world: World, words: Words) -> None:
-    """Tell every application that its session is gone; the sockets stand."""
+    """Tell every application that its session is gone; the sockets stand, as those of clients that never logged in."""
     for session in _sessions(world):
-        for account_id in list(session.accounts):
-            session.log_out(account_id)
+        session.lose_application()
         session.send(ProtoOAClientDisconnectEvent(reason=" ".join(words) or "The session was ended by the server"))
-        session.application = False
 
 
 def token_invalidated(world: World, words: Words) -> None:
@@ -117,12 +120,12 @@ def symbol_changed(world: World, words: Words) -> None:
     symbol = names(world.catalogue.light_symbols).get(name)
     if symbol is None:
         raise SettingError(f"no symbol {name!r}")
-    full = world.catalogue.full_symbols[symbol.symbolId]
+    full = world.catalogue.full_symbols.get(symbol.symbolId)
+    if full is None:
+        raise SettingError(f"of symbol {name!r} the recording has no more than the name")
     if len(words) > 1:
         if words[1] not in ("0", "1", "2", "3", "4", "5"):
             raise SettingError(f"a symbol has 0 to 5 digits, not {words[1]!r}")
         full.digits = int(words[1])
     full.swapLong += 0.1
-    for session in _sessions(world):
-        for account_id in session.accounts:
-            session.send(ProtoOASymbolChangedEvent(ctidTraderAccountId=account_id, symbolId=[symbol.symbolId]))
+    world.symbols_changed([symbol.symbolId])

@@ -6,6 +6,7 @@ New York is used here, where the FX day ends at 17:00.
 
 from dataclasses import dataclass, replace
 
+from tickrelay.openapi.model_pb2 import ProtoOAInterval, ProtoOASymbol
 from tickrelay.schedule import DAY_S, WEEK_S, Holiday, Schedule
 
 NEW_YORK = "America/New_York"
@@ -75,3 +76,16 @@ HOLIDAYS = {
 
 HOURS = {kind: replace(week, holidays=tuple(n.holiday for n in HOLIDAYS[kind])) for kind, week in _WEEKS.items()}
 """Kind of instrument -> its week. Crypto never sleeps."""
+
+
+def shut(symbol: ProtoOASymbol) -> ProtoOASymbol:
+    """The symbol with hours that are as good as none.
+
+    A schedule without intervals says nothing, and clients take the symbol for open: one second a week is left, the
+    last before Sunday.
+    """
+    closed = ProtoOASymbol()
+    closed.CopyFrom(symbol)
+    del closed.schedule[:]
+    closed.schedule.append(ProtoOAInterval(startSecond=WEEK_S - 1, endSecond=WEEK_S))
+    return closed

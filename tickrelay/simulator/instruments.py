@@ -141,7 +141,7 @@ def catalogue() -> list[Instrument]:
 
 
 def chosen(names: Sequence[str]) -> list[Instrument]:
-    """The instruments called *names*, all where it is empty. Raises LookupError that names the unknown one."""
+    """The instruments called *names*, each once (none: all). Raises LookupError that names the unknown one."""
     everything = catalogue()
     if not names:
         return everything
@@ -149,4 +149,4 @@ def chosen(names: Sequence[str]) -> list[Instrument]:
     for name in names:
         if name not in by_name:
             raise LookupError(f"no symbol {name!r}; there are {', '.join(by_name)}")
-    return [by_name[name] for name in names]
+    return [by_name[name] for name in dict.fromkeys(names)]

@@ -21,6 +21,8 @@ CLOSED_CHECK_S = 30.0
 """How often a closed symbol looks whether it opens."""
 CATCH_UP_S = 5.0
 """The most time made good at once (a suspended machine); what lies further back is skipped, prices jump."""
+MOST_AT_ONCE = 10_000
+"""Events of one call: a market that is faster than the machine lags, and does not keep the reactor from all else."""
 
 
 class Listing:
@@ -164,12 +166,14 @@ class Market:
         heapq.heapify(self._turns)
 
     def advance(self, now_s: float) -> list[Quote]:
-        """Let the time come to *now_s*; the quotes since the last call, oldest first."""
+        """Let the time come to *now_s*; the quotes since the last call, oldest first, but `MOST_AT_ONCE` at most."""
         quotes: list[Quote] = []
         turns, rate = self._turns, self.rate
         earliest = now_s - self.catch_up_s
         self._now_s = max(self._now_s, now_s)
-        while turns and turns[0][0] <= now_s:
+        for _ in range(MOST_AT_ONCE):
+            if not turns or turns[0][0] > now_s:
+                break
             when, symbol_id = turns[0]
             when = max(when, earliest)
             listing = self.listings[symbol_id]

@@ -59,7 +59,10 @@ def _value(kind: Any, value: Any, name: str) -> Any:
             raise SettingError(f"{name} must be text, not {value!r}")
         return value
     try:
+        # In a TOML file true is no number, nor is 1.5 a whole one; int() takes both.
+        if isinstance(value, bool) or (kind is int and isinstance(value, float)):
+            raise TypeError
         return kind(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         what = "a whole number" if kind is int else "a number"
         raise SettingError(f"{name} must be {what}, not {value!r}") from None

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from tickrelay.errors import SettingError
 
+MAX_DURATION_S = 366 * 86_400.0
+"""Times that are told to clients must fit into the fields of messages."""
 _UNITS_S = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|)")
 _WHEN = re.compile(r"(at|every)\s+(\S+?)\s*:\s*(.*)", re.DOTALL)
@@ -33,11 +35,14 @@ class Statement:
 
 
 def duration_s(text: str) -> float:
-    """``250ms`` -> 0.25. Raises SettingError."""
+    """``250ms`` -> 0.25; at most a year. Raises SettingError."""
     found = _DURATION.fullmatch(text)
     if found is None:
         raise SettingError(f"{text!r} is no duration; write 250ms, 30s, 5m or 1h")
-    return float(found[1]) * _UNITS_S[found[2]]
+    seconds = float(found[1]) * _UNITS_S[found[2]]
+    if seconds > MAX_DURATION_S:
+        raise SettingError(f"{text!r} is longer than a year")
+    return seconds
 
 
 def parse(text: str) -> list[Statement]:
@@ -65,6 +70,8 @@ def _statement(text: str) -> Statement:
         words = rest.split()
         if len(words) >= 2 and words[-2] == "for":
             for_s = duration_s(words[-1])
+            if not for_s:
+                raise SettingError("it would last no time")
             words = words[:-2]
         if not words:
             raise SettingError("no fault is named")

@@ -154,7 +154,7 @@ class SimulatorService(Service):
         except CannotListenError as e:
             raise SettingError(
                 f"--{name}: cannot listen on {self.settings.host}:{port}: {e.socketError.strerror}; "
-                f"choose another with --{name}"
+                f"choose another with --{name}, or another address with --host"
             ) from None
         return bound
 
@@ -180,7 +180,7 @@ class SimulatorService(Service):
             secret=settings.client_secret,
             token=settings.access_token,
             environment=settings.environment,
-            account=settings.account_id,
+            account=settings.served_account_id,
         )
         if self.json_port:
             self._log.info("JSON on {host}:{port} (TLS)", host=settings.host, port=self.json_port)

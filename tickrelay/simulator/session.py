@@ -5,7 +5,6 @@ of the gates is the server's: heartbeat, rate limit, known type, application, ac
 """
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from google.protobuf.message import Message
 
@@ -18,28 +17,13 @@ from tickrelay.openapi.common_pb2 import ProtoHeartbeatEvent, ProtoMessage
 from tickrelay.simulator.accounts import Grant
 from tickrelay.simulator.answers import ANSWERS, OPEN_TO_ALL
 from tickrelay.simulator.lag import Lag
+from tickrelay.simulator.line import Line
 from tickrelay.simulator.quota import Quota
 from tickrelay.simulator.refusal import Refusal
 from tickrelay.simulator.world import World
 
 UNKNOWN_FIELD = b"\xc0\x3e\x01"
 """Field 1000, varint 1: the real server sends fields that no public schema has."""
-
-
-class Line(Protocol):
-    """The way out of one connection."""
-
-    def send(self, batch: Sequence[bytes]) -> None:
-        """Send frames (serialized envelopes), together if the framing can."""
-
-    def write_raw(self, data: bytes) -> None:
-        """Send bytes that are no frame (faults)."""
-
-    def close(self) -> None:
-        """Close in order, after what was sent."""
-
-    def abort(self) -> None:
-        """Reset the connection."""
 
 
 class Session:
@@ -53,6 +37,7 @@ class Session:
         self.line = line
         self.number = world.admit(self)
         self.application = False
+        self._no_application_s = 0.0
         self.accounts: dict[int, Grant] = {}
         """Accounts authorized on this connection, with the grant that opened each."""
         self.paused = False
@@ -83,7 +68,7 @@ class Session:
             self._refuse(Refusal("CONNECTIONS_LIMIT_EXCEEDED", "Connections limit exceeded", close=True))
             return
         self._heartbeats.start(rules.heartbeat_s, now=False)
-        self.later(rules.unauthenticated_s, self._check_application)
+        self.lose_application()
         self.later(rules.idle_s, self._check_silence)
 
     def received(self, frame: bytes) -> None:
@@ -208,10 +193,26 @@ class Session:
         else:
             self.abort()
 
+    def lose_application(self) -> None:
+        """No application is logged in, yet or any more, and no account: from now on there is so long to do so."""
+        self.application = False
+        self.accounts.clear()
+        self.world.forget(self.number)
+        self._no_application_s = self.clock.seconds()
+        self.later(self.world.rules.unauthenticated_s, self._check_application, self._no_application_s)
+
     def log_out(self, account_id: int) -> None:
         """The account's session is gone, with its subscriptions; the connection stands."""
         self.accounts.pop(account_id, None)
         self.world.forget(self.number, account_id)
+
+    def throw_out(self, account_id: int) -> None:
+        """The server ends the account's session: by the rules its spots wait until it is authorized again."""
+        if not self.world.rules.spots_survive:
+            self.log_out(account_id)
+            return
+        self.accounts.pop(account_id, None)
+        self.world.depth.forget(self.number, account_id)
 
     def pause(self) -> None:
         """The way out is full."""
@@ -267,18 +268,20 @@ class Session:
         if refusal.close:
             self.close()
 
-    def _check_application(self) -> None:
+    def _check_application(self, since_s: float) -> None:
         if self.world.conditions.deaf:
-            self.later(1.0, self._check_application)
-        elif not self.application:
+            self.later(1.0, self._check_application, since_s)
+        elif not self.application and self._no_application_s == since_s:
             self.close()
 
     def _check_silence(self) -> None:
         rest_s = self._heard_s + self.world.rules.idle_s - self.clock.seconds()
-        if rest_s <= 0 and not self.world.conditions.deaf:
-            self.close()
+        if rest_s > 0:
+            self.later(rest_s, self._check_silence)
+        elif self.world.conditions.deaf:
+            self.later(1.0, self._check_silence)
         else:
-            self.later(max(1.0, rest_s), self._check_silence)
+            self.close()
 
     def _check_stuck(self, since_s: float) -> None:
         if self.paused and self._paused_s == since_s:

@@ -1,11 +1,31 @@
 """What the simulator can be told: where it listens, who may log in, what the market does, and the rules it keeps."""
 
+import dataclasses
 from dataclasses import dataclass, field
 
 from tickrelay.errors import SettingError
 from tickrelay.simulator.instruments import chosen
 
 DEFAULT_PORT = 5035
+MAX_PORT = 65_535
+MAX_ID = 2**63 - 1
+"""Ids are int64 on the wire."""
+MAX_RULE = 10**9
+"""The most that a rule can be: timers and message fields hold it."""
+SCOPES = ("accounts", "trading")
+"""What a token may do: view only, or trade as well."""
+
+
+def _whole(name: str, value: int | None, least: int, most: int) -> None:
+    """Raise SettingError where *value* is out of bounds (None: not set, and good)."""
+    if value is not None and not least <= value <= most:
+        raise SettingError(f"{name} must be a whole number from {least} to {most}, not {value!r}")
+
+
+def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    """Raise SettingError where *value* is none of *allowed*."""
+    if value not in allowed:
+        raise SettingError(f"{name} must be {' or '.join(allowed)}, not {value!r}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +71,21 @@ class Rules:
     slice_bytes: int = 0
     """Cut what is sent over TCP into pieces of so many bytes, a millisecond apart; 0: frames stay together."""
     max_connections: int = 25
+    spots_survive: bool = False
+    """Spot subscriptions outlive the account's session on the same connection: they are silent until the account is
+    authorized again, and subscribing them again is ALREADY_SUBSCRIBED. A logout and a client disconnect end them.
+    """
+    dead_token_empty_list: bool = False
+    """The account list of an unknown or expired access token is empty; else it is refused."""
+
+    def __post_init__(self) -> None:
+        """Raise SettingError for a number that no timer or message can hold."""
+        for rule in dataclasses.fields(self):
+            value = getattr(self, rule.name)
+            if not isinstance(value, str) and not 0 <= value <= MAX_RULE:
+                raise SettingError(f"rules.{rule.name} must be a number from 0 to {MAX_RULE}, not {value!r}")
+        if self.heartbeat_s < 0.01:
+            raise SettingError(f"rules.heartbeat_s must be at least 0.01, not {self.heartbeat_s!r}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +96,11 @@ class AccountSettings:
     live: bool = False
     login: int = 0
     """The number the trader sees; 0: made from the id."""
+
+    def __post_init__(self) -> None:
+        """Raise SettingError for an id that the wire does not hold."""
+        _whole("account-id", self.account_id, 1, MAX_ID)
+        _whole("login", self.login, 0, MAX_ID)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +113,12 @@ class UserSettings:
     """``trading`` or ``accounts`` (view only)."""
     accounts: tuple[AccountSettings, ...] = ()
     expired: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise SettingError for a grant that nobody can use."""
+        _one_of("scope", self.scope, SCOPES)
+        if not self.access_token:
+            raise SettingError("access-token must not be empty")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,12 +144,15 @@ class SimulatorSettings:
     """
     symbols: tuple[str, ...] = ()
     environment: str = "demo"
-    """Which accounts this host serves: ``demo`` or ``live``."""
+    """Which accounts this host serves: ``demo`` or ``live``. The accounts are the same on either."""
     client_id: str = "sim"
     client_secret: str = "sim-secret"
     access_token: str = "sim-token"
     refresh_token: str = "sim-refresh"
+    scope: str = "accounts"
+    """Of the first user's tokens. View only by default: nothing can be traded here."""
     account_id: int = 1001
+    """The first user's demo account; the next id is another one, and a live one is 1000 further."""
     users: tuple[UserSettings, ...] = ()
     """Further grants, besides the one of the settings above."""
     faults: str = ""
@@ -112,31 +161,50 @@ class SimulatorSettings:
 
     def __post_init__(self) -> None:
         """Raise SettingError for a value that is none of those named."""
-        for name, value, allowed in (
-            ("schedule", self.schedule, ("open", "real")),
-            ("environment", self.environment, ("demo", "live")),
-        ):
-            if value not in allowed:
-                raise SettingError(f"{name} must be {' or '.join(allowed)}, not {value!r}")
+        _one_of("schedule", self.schedule, ("open", "real"))
+        _one_of("environment", self.environment, ("demo", "live"))
         for name, number in (("rate", self.rate), ("speed", self.speed)):
             if not 0 < number <= 100_000:
                 raise SettingError(f"{name} must be a number over 0, not {number!r}")
-        if not 0 <= self.port <= 65_535:
-            raise SettingError(f"port must be a whole number from 0 to 65535, not {self.port!r}")
+        _whole("port", self.port, 0, MAX_PORT)
+        _whole("json-port", self.json_port, 0, MAX_PORT)
+        _whole("control", self.control_port, 0, MAX_PORT)
+        _whole("account-id", self.account_id, 1, MAX_ID - 1000)
+        if not self.certificate_names:
+            raise SettingError("certificate-names must hold a name")
+        for name in self.certificate_names:
+            if not name.isascii() or len(name) > 64:
+                raise SettingError(f"certificate-names: {name!r} is no ASCII name of at most 64 characters")
         try:
             chosen(self.symbols)
         except LookupError as e:
             raise SettingError(f"symbols: {e.args[0]}") from None
+        for kind in ("access", "refresh"):
+            tokens = [token for user in self.grants() if (token := getattr(user, f"{kind}_token"))]
+            for token in tokens:
+                if tokens.count(token) > 1:
+                    raise SettingError(f"two users have the {kind} token {token!r}")
 
     def grants(self) -> tuple[UserSettings, ...]:
-        """Every grant: the first user's, with its demo account (and a live one beside it), then the others'."""
+        """Every grant: the first user's, with two demo accounts and a live one, then the others'."""
         first = UserSettings(
             access_token=self.access_token,
             refresh_token=self.refresh_token,
+            scope=self.scope,
             accounts=(
-                AccountSettings(account_id=self.account_id, live=self.environment == "live"),
-                AccountSettings(account_id=self.account_id + 1, live=self.environment == "live"),
-                AccountSettings(account_id=self.account_id + 1000, live=self.environment != "live"),
+                AccountSettings(account_id=self.account_id),
+                AccountSettings(account_id=self.account_id + 1),
+                AccountSettings(account_id=self.account_id + 1000, live=True),
             ),
         )
         return (first, *self.users)
+
+    @property
+    def is_live(self) -> bool:
+        """Does this host serve live accounts?"""
+        return self.environment == "live"
+
+    @property
+    def served_account_id(self) -> int:
+        """The first account of the first user that this host serves."""
+        return next(a.account_id for a in self.grants()[0].accounts if a.live == self.is_live)

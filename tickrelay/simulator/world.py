@@ -3,19 +3,21 @@
 import dataclasses
 import random
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from tickrelay.capture.quotes import Quote
-from tickrelay.openapi.model_pb2 import ProtoOALightSymbol
+from tickrelay.openapi.messages_pb2 import ProtoOASymbolChangedEvent
+from tickrelay.openapi.model_pb2 import ProtoOALightSymbol, ProtoOASymbol
 from tickrelay.simulator.accounts import Accounts
 from tickrelay.simulator.broker import open_market
 from tickrelay.simulator.conditions import Conditions
 from tickrelay.simulator.depth import DepthBooks
 from tickrelay.simulator.history import History
+from tickrelay.simulator.hours import shut
 from tickrelay.simulator.settings import SimulatorSettings
 from tickrelay.simulator.source import Listings, Source
 from tickrelay.simulator.spots import SpotFrames, Subscription
@@ -63,6 +65,8 @@ class World:
         else:
             self.source, self.catalogue, prehistory = open_market(settings, self.started_s)
             self.history = History(prehistory)
+        self.closure_told = False
+        """Every market is shut, and the hours that clients are told say so (a fault)."""
         self.depth = DepthBooks(settings.seed)
         self.sessions: dict[int, Session] = {}
         self._spots: defaultdict[int, dict[tuple[int, int], Subscription]] = defaultdict(dict)
@@ -79,6 +83,19 @@ class World:
             self._listed = self.catalogue.light_symbols
             self._trades = {symbol.symbolId for symbol in self._listed if symbol.enabled}
         return symbol_id in self._trades
+
+    def full_symbols(self, ids: Iterable[int]) -> list[ProtoOASymbol]:
+        """Those that there are, in the catalogue's order; while a closure is told, with hours that say so."""
+        wanted = set(ids)
+        found = [symbol for symbol_id, symbol in self.catalogue.full_symbols.items() if symbol_id in wanted]
+        return [shut(symbol) for symbol in found] if self.closure_told else found
+
+    def symbols_changed(self, ids: Iterable[int]) -> None:
+        """Send 2120 to every account that is open on a connection."""
+        changed = list(ids)
+        for session in list(self.sessions.values()):
+            for account_id in session.accounts:
+                session.send(ProtoOASymbolChangedEvent(ctidTraderAccountId=account_id, symbolId=changed))
 
     # time
 
@@ -136,10 +153,7 @@ class World:
     def dismiss(self, number: int) -> None:
         """The connection is gone, and with it all it had."""
         self.sessions.pop(number, None)
-        self.depth.forget(number)
-        for subscriptions in self._spots.values():
-            for key in [key for key in subscriptions if key[0] == number]:
-                subscriptions.pop(key).end()
+        self.forget(number)
 
     def change(self, **rules: object) -> None:
         """Change rules while the server runs."""
@@ -174,12 +188,12 @@ class World:
         else:
             subscription.ending = self._clock.callLater(late_s, end)
 
-    def forget(self, number: int, account_id: int) -> None:
-        """Drop every subscription of one account on one connection, late ticks and all."""
+    def forget(self, number: int, account_id: int | None = None) -> None:
+        """Drop every subscription of a connection, or of one account on it, late ticks and all."""
         self.depth.forget(number, account_id)
         for subscriptions in self._spots.values():
-            if found := subscriptions.pop((number, account_id), None):
-                found.end()
+            for key in [k for k in subscriptions if k[0] == number and account_id in (None, k[1])]:
+                subscriptions.pop(key).end()
 
     def publish(self, quotes: list[Quote]) -> None:
         """Send quotes to whoever subscribed to them: each is encoded once for all who get the same bytes."""
@@ -209,7 +223,7 @@ class World:
                 continue
             frames = SpotFrames(quote, timestamps, self.history)
             for subscription in subscriptions.values():
-                if subscription.session.paused:
+                if subscription.session.paused or subscription.account_id not in subscription.session.accounts:
                     subscription.missed = True
                     continue
                 batches.setdefault(subscription.session, []).append(frames.frame(subscription))

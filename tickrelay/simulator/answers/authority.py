@@ -79,8 +79,14 @@ def account_logout(session: "Session", request: ProtoOAAccountLogoutReq) -> Sequ
 
 
 def account_list(session: "Session", request: ProtoOAGetAccountListByAccessTokenReq) -> Sequence[Message]:
-    """Every account of the grant, live and demo: the list is served on either host."""
-    grant = session.world.accounts.grant(request.accessToken, session.world.now())
+    """Every account of the grant, live and demo: the list is served on either host. A dead token has none, by rule."""
+    world = session.world
+    try:
+        grant = world.accounts.grant(request.accessToken, world.now())
+    except Refusal:
+        if world.rules.dead_token_empty_list:
+            return [ProtoOAGetAccountListByAccessTokenRes(accessToken=request.accessToken)]
+        raise
     scope = ProtoOAClientPermissionScope.SCOPE_TRADE
     if grant.scope == "accounts":
         scope = ProtoOAClientPermissionScope.SCOPE_VIEW
@@ -138,7 +144,7 @@ def throw_out(session: "Session", grant: "Grant | None", reason: str) -> list[Me
     if not ended:
         return []
     for account_id in ended:
-        session.log_out(account_id)
+        session.throw_out(account_id)
     return [
         ProtoOAAccountsTokenInvalidatedEvent(ctidTraderAccountIds=ended, reason=reason),
         *(ProtoOAAccountDisconnectEvent(ctidTraderAccountId=account_id) for account_id in ended),

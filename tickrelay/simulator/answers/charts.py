@@ -22,6 +22,7 @@ from tickrelay.openapi.messages_pb2 import (
 )
 from tickrelay.openapi.model_pb2 import ProtoOAQuoteType, ProtoOATickData
 from tickrelay.simulator.answers.authority import check_account
+from tickrelay.simulator.bars import MINUTES, start_of
 from tickrelay.simulator.depth import DepthSubscription
 from tickrelay.simulator.refusal import Refusal
 from tickrelay.simulator.spots import technical_event
@@ -77,15 +78,20 @@ def trendbars(session: "Session", request: ProtoOAGetTrendbarsReq) -> Sequence[M
     world, account_id = session.world, request.ctidTraderAccountId
     _check_symbol(session, request.symbolId, account_id)
     to_ms = request.toTimestamp or round(world.market_now() * 1000)
-    from_ms = 0 if request.count else request.fromTimestamp
+    from_ms = 0 if request.count else max(0, request.fromTimestamp)
     if not request.count and not request.fromTimestamp:
         raise Refusal("INCORRECT_BOUNDARIES", "Neither a count nor a beginning", account_id=account_id)
     if from_ms > to_ms or to_ms < 0:
         raise Refusal("INCORRECT_BOUNDARIES", "The end lies before the beginning", account_id=account_id)
     most = min(request.count or MAX_BARS, MAX_BARS)
     # The future has no bars; a far end must not make the search long.
-    to_ms = min(to_ms, round(world.market_now() * 1000))
-    found = world.history.bars(request.symbolId, request.period, from_ms // 60_000, to_ms // 60_000, most + 1)
+    now_ms = round(world.market_now() * 1000)
+    to_ms = min(to_ms, now_ms)
+    # The bar that contains the beginning is included (seen by a client). No calendar reaches the far future: a
+    # beginning there is brought near, to a bar that is not begun yet.
+    near = now_ms // 60_000 + 2 * MINUTES[request.period]
+    begin = start_of(request.period, min(from_ms // 60_000, near))
+    found = world.history.bars(request.symbolId, request.period, begin, to_ms // 60_000, most + 1)
     return [
         ProtoOAGetTrendbarsRes(
             ctidTraderAccountId=account_id,

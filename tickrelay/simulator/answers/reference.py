@@ -45,13 +45,12 @@ def symbol_by_id(session: "Session", request: ProtoOASymbolByIdReq) -> Sequence[
     """The full symbols that are known, in the catalogue's order; archived ids come apart, unknown ones are missing."""
     account_id = request.ctidTraderAccountId
     check_account(session, account_id)
-    catalogue = session.world.catalogue
-    wanted = set(request.symbolId)
+    world, wanted = session.world, set(request.symbolId)
     return [
         ProtoOASymbolByIdRes(
             ctidTraderAccountId=account_id,
-            symbol=[symbol for symbol_id, symbol in catalogue.full_symbols.items() if symbol_id in wanted],
-            archivedSymbol=[symbol for symbol in catalogue.archived if symbol.symbolId in wanted],
+            symbol=world.full_symbols(wanted),
+            archivedSymbol=[symbol for symbol in world.catalogue.archived if symbol.symbolId in wanted],
         )
     ]
 
