@@ -96,8 +96,12 @@ def test_a_fault_script_in_a_file(tmp_path: Path) -> None:
         (["--rule", "mixed_batch_refused=perhaps"], "must be yes or no"),
         (["--user", "abc:x"], "account-id must be a whole number"),
         (["--fault", "dorp"], "no fault 'dorp'"),
-        (["--faults", "/nowhere/script"], "--faults: cannot read /nowhere/script"),
-        (["--config", "/nowhere/file"], "--config: cannot read /nowhere/file"),
+        (["--faults", "/nowhere/script"], "--faults: /nowhere/script does not exist"),
+        (["--config", "/nowhere/file"], "--config: /nowhere/file does not exist"),
+        (["--prot", "1"], "unknown option --prot; did you mean --port?"),
+        (["6000"], "unexpected '6000'; did you mean --port 6000?"),
+        (["0.0.0.0:6000"], "did you mean --port 6000?"),
+        (["127.0.0.1:6000"], "did you mean --host 127.0.0.1 --port 6000?"),
         (["--replay", "/nowhere/recording"], "--replay: /nowhere/recording is no directory"),
     ],
 )
@@ -109,6 +113,14 @@ def test_a_mistake_is_one_clear_line(arguments: list[str], words: str, capsys: A
     assert message.startswith("ctrader-simulator: ")
     assert words in message
     assert "\n" not in message
+
+
+def test_a_file_that_is_no_utf8(tmp_path: Path) -> None:
+    """What Windows editors write by default is named."""
+    path = tmp_path / "simulator.toml"
+    path.write_text("port = 6000", encoding="utf-16")
+    with pytest.raises(SystemExit, match=r"--config: save .*simulator.toml as UTF-8 \(it looks like UTF-16\)"):
+        parse("--config", str(path))
 
 
 def test_a_file_that_is_no_toml(tmp_path: Path) -> None:

@@ -2,24 +2,25 @@
 
 import tomllib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from twisted.application.service import IService
-from twisted.python import usage
 
+from tickrelay import endpoints
 from tickrelay.errors import SettingError
 from tickrelay.replay.tape import Tape
+from tickrelay.setting import read_text
 from tickrelay.simulator.faults import check
 from tickrelay.simulator.reading import from_mapping
 from tickrelay.simulator.service import SimulatorService
 from tickrelay.simulator.settings import SimulatorSettings
-from tickrelay.starting import in_foreground, refuse, steady
+from tickrelay.starting import OneLineOptions, Prepared, steady
 
 
-class Options(usage.Options):
+class Options(OneLineOptions):
     """The command line of ``twistd ctrader-simulator``. A flag is stronger than the same setting in ``--config``."""
 
+    program = "ctrader-simulator"
     synopsis = "[options]"
     optParameters = [  # noqa: RUF012
         ["config", None, None, "TOML file with settings, users, accounts, rules (docs/simulator.rst)."],
@@ -74,6 +75,14 @@ class Options(usage.Options):
             }
         )
 
+    def meant(self, word: str) -> str | None:
+        """A port, with or without an address, is where to listen."""
+        found = endpoints.address(word)
+        if found is None:
+            return None
+        host, port = found
+        return f"--host {host} --port {port}" if host else f"--port {port}"
+
     def postOptions(self) -> None:
         """Make the settings; a bad one ends the start with one line."""
         try:
@@ -94,42 +103,29 @@ class Options(usage.Options):
         values["users"] = [*values.get("users", []), *self.users]
         script = [str(values.get("faults", "")), *self.fault_lines]
         if "faults" in flags:
-            script.append(_text(flags["faults"], "--faults"))
+            script.append(read_text(flags["faults"], "--faults"))
         check("\n".join(script))
         return from_mapping({**values, **flags, "faults": "\n".join(script)})
 
 
-def _text(path: str, flag: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as e:
-        raise SettingError(f"{flag}: cannot read {path}: {e}") from None
-
-
 def _read(path: str) -> Mapping[str, Any]:
     try:
-        with Path(path).open("rb") as file:
-            return tomllib.load(file)
-    except OSError as e:
-        raise SettingError(f"--config: cannot read {path}: {e.strerror}") from None
-    except ValueError as e:
+        return tomllib.loads(read_text(path, "--config"))
+    except tomllib.TOMLDecodeError as e:
         raise SettingError(f"--config: {path} is no TOML: {e}") from None
 
 
 class _Service(SimulatorService):
-    foreground = True
+    def prepare(self, *, forking: bool = False) -> None:
+        self.listen()
 
-    def privilegedStartService(self) -> None:
-        try:
-            super().privilegedStartService()
-        except SettingError as e:
-            refuse("ctrader-simulator", e, self.foreground)
+    @property
+    def where(self) -> str:
+        return f"simulates cTrader on {self.settings.host}:{self.port} (TLS)"
 
 
 def makeService(options: Options) -> IService:
     """Called by twistd."""
     from twisted.internet import reactor
 
-    service = _Service(options.settings, steady(reactor), recording=options.tape)
-    service.foreground = in_foreground(options)
-    return service
+    return Prepared(_Service(options.settings, steady(reactor), recording=options.tape), options)

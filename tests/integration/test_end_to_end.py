@@ -150,7 +150,8 @@ def test_check_says_step_by_step_what_is_wrong(wheel_python: Path, tmp_path: Pat
     with Twistd(wheel_python, tmp_path, "tickrelay", "--simulate", "--check") as check:
         assert check.ends() == 0
         steps = [line.split()[:2] for line in check.text().splitlines()]
-        assert [step for _, step in steps] == ["DNS", "TLS", "application", "account", "scope", "symbols", "first"]
+        named = ["start", "DNS", "TLS", "application", "account", "scope", "symbols", "first"]
+        assert [step for _, step in steps] == named
         assert {state for state, _ in steps} == {"ok"}
     port = free_port()
     with simulator(wheel_python, tmp_path, port) as broker:
