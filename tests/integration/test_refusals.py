@@ -10,7 +10,7 @@ import struct
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -163,6 +163,9 @@ def test_no_secret_is_ever_written(wheel_python: Path, tmp_path: Path) -> None:
                     assert canary not in service.text()
 
 
+FOREGROUND = ("--nodaemon", "--pidfile=")
+
+
 def twistd(python: Path, folder: Path, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
     """Run twistd in *folder* until it returns to the terminal; standard output and error are kept together."""
     base = {key: value for key, value in os.environ.items() if not re.search("PORT|HOST|CTRADER|TICKRELAY", key)}
@@ -220,9 +223,9 @@ def taken_port() -> Iterator[int]:
         (["ctrader-simulator", "--config", "x.toml"], "ctrader-simulator: --config: x.toml does not exist"),
     ],
 )
-@pytest.mark.parametrize("twistds", [["--nodaemon", "--pidfile="], []])
+@pytest.mark.parametrize("twistds", [FOREGROUND, []])
 def test_a_bad_command_line_is_one_line(
-    wheel_python: Path, tmp_path: Path, twistds: list[str], words: list[str], line: str
+    wheel_python: Path, tmp_path: Path, twistds: Sequence[str], words: list[str], line: str
 ) -> None:
     """In the foreground and for a daemon alike, what the terminal shows is one line with the way out."""
     assert said(twistd(wheel_python, tmp_path, *twistds, *words)) == line
@@ -230,7 +233,7 @@ def test_a_bad_command_line_is_one_line(
 
 def test_all_missing_settings_are_named_at_once(wheel_python: Path, tmp_path: Path) -> None:
     """Four of them, in one run."""
-    line = said(twistd(wheel_python, tmp_path, "tickrelay"))
+    line = said(twistd(wheel_python, tmp_path, *FOREGROUND, "tickrelay"))
     for name in ("CTRADER_CLIENT_ID", "CTRADER_CLIENT_SECRET", "CTRADER_ACCESS_TOKEN", "CTRADER_ACCOUNT_ID"):
         assert name in line
 
@@ -239,20 +242,20 @@ def test_all_missing_settings_are_named_at_once(wheel_python: Path, tmp_path: Pa
 def test_a_settings_file_that_is_no_utf8(wheel_python: Path, tmp_path: Path, encoding: str) -> None:
     """What to do, with and without a byte order mark."""
     (tmp_path / ".env").write_text("CTRADER_ACCOUNT_ID=1", encoding=encoding)
-    line = said(twistd(wheel_python, tmp_path, "tickrelay", "--simulate"))
+    line = said(twistd(wheel_python, tmp_path, *FOREGROUND, "tickrelay", "--simulate"))
     assert line == "tickrelay: --env-file: save .env as UTF-8 (it looks like UTF-16)"
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_name(wheel_python: Path, tmp_path: Path) -> None:
     """Windows editors put one before UTF-8."""
     (tmp_path / ".env").write_text("TICKRELAY_LISTEN=tcp:abc", encoding="utf-8-sig")
-    assert "TICKRELAY_LISTEN in .env" in said(twistd(wheel_python, tmp_path, "tickrelay", "--simulate"))
+    assert "TICKRELAY_LISTEN in .env" in said(twistd(wheel_python, tmp_path, *FOREGROUND, "tickrelay", "--simulate"))
 
 
 def test_a_misspelt_name_in_dotenv_ends_the_start(wheel_python: Path, tmp_path: Path) -> None:
     """With the name that was meant."""
     (tmp_path / ".env").write_text("TICKRELAY_TOKEN_FILE=tokens\n")
-    line = said(twistd(wheel_python, tmp_path, "tickrelay", "--simulate"))
+    line = said(twistd(wheel_python, tmp_path, *FOREGROUND, "tickrelay", "--simulate"))
     assert line == "tickrelay: TICKRELAY_TOKEN_FILE in .env is no setting; did you mean TICKRELAY_TOKENS_FILE?"
 
 
@@ -268,7 +271,7 @@ def test_an_address_to_listen_on_in_dotenv(wheel_python: Path, tmp_path: Path) -
     """HOST there is cTrader's."""
     (tmp_path / ".env").write_text("HOST=0.0.0.0\nPORT=8080\n")
     account = {"CTRADER_CLIENT_ID": "a", "CTRADER_ACCOUNT_ID": "1", **CANARIES}
-    line = said(twistd(wheel_python, tmp_path, "tickrelay", **account))
+    line = said(twistd(wheel_python, tmp_path, *FOREGROUND, "tickrelay", **account))
     assert line.startswith("tickrelay: HOST in .env must be a host to connect to")
     assert "CTRADER_HOST" in line and "--listen" in line
 
@@ -358,8 +361,8 @@ def test_check_refuses_what_the_start_refuses(
     """The same line from both, before anything connects."""
     account = {"CTRADER_CLIENT_ID": "a", "CTRADER_ACCOUNT_ID": "1", "CTRADER_HOST": "localhost", "CTRADER_PORT": "1"}
     env = {"TICKRELAY_LISTEN": "tcp:0:interface=127.0.0.1", **account, **CANARIES, **environ}
-    started = said(twistd(wheel_python, tmp_path, "--nodaemon", "--pidfile=", "tickrelay", **env))
-    checked = said(twistd(wheel_python, tmp_path, "--nodaemon", "--pidfile=", "tickrelay", "--check", **env))
+    started = said(twistd(wheel_python, tmp_path, *FOREGROUND, "tickrelay", **env))
+    checked = said(twistd(wheel_python, tmp_path, *FOREGROUND, "tickrelay", "--check", **env))
     assert line in started
     assert checked.split(maxsplit=2) == ["FAILED", "start", started.removeprefix("tickrelay: ")]
     assert "canary" not in started
