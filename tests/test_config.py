@@ -82,6 +82,13 @@ def test_an_empty_secret_file_says_no_secret(tmp_path: Path) -> None:
     assert "canary" not in str(raised.value)
 
 
+def test_a_secret_file_that_is_no_utf8(tmp_path: Path) -> None:
+    """What to do, without what the file holds."""
+    (tmp_path / "s").write_bytes("canary-é".encode("latin-1"))
+    with pytest.raises(SettingError, match=r"^CTRADER_CLIENT_SECRET_FILE: save .*/s as UTF-8$"):
+        load({"CTRADER_CLIENT_SECRET": "", "CTRADER_CLIENT_SECRET_FILE": str(tmp_path / "s")})
+
+
 def test_secret_files(tmp_path: Path) -> None:
     """NAME_FILE holds the value; white space around it does not count."""
     (tmp_path / "s").write_text(" from-file \n")

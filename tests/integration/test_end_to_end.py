@@ -127,8 +127,8 @@ def test_the_port_is_taken(wheel_python: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("environ", "said"),
     [
-        ({}, "tickrelay: CTRADER_CLIENT_ID is not set"),
-        ({"CTRADER_CLIENT_ID": "a", "CTRADER_CLIENT_SECRET_FILE": "nowhere"}, "cannot read nowhere"),
+        ({}, "tickrelay: CTRADER_CLIENT_ID, CTRADER_CLIENT_SECRET, "),
+        ({"CTRADER_CLIENT_ID": "a", "CTRADER_CLIENT_SECRET_FILE": "nowhere"}, "nowhere does not exist"),
         ({"WS_PORT": "high"}, "WS_PORT"),
         ({"CTRADER_CA_FILE": "nowhere.pem"}, "CTRADER_CA_FILE"),
     ],
