@@ -40,9 +40,19 @@ def test_a_missing_setting_is_named(name: str) -> None:
         config.load(places)
 
 
+def test_all_that_is_wrong_is_told_at_once() -> None:
+    """Missing settings share a line, every malformed one has its own, of whatever section."""
+    with pytest.raises(SettingError) as raised:
+        config.load(Places({"heartbeat": "x"}, {"WS_PORT": "y", "TICKRELAY_MAX_SYMBOLS": "z"}, {}))
+    first, *others = sorted(raised.value.problems, key=lambda line: "not set" not in line)
+    assert first.startswith(f"{', '.join(ACCOUNT)} are not set: client id ")
+    assert [line.split(" must be ")[0] for line in others] == ["--heartbeat", "TICKRELAY_MAX_SYMBOLS", "WS_PORT"]
+
+
 @pytest.mark.parametrize(
     ("environ", "said"),
     [
+        ({"CTRADER_HOST": "0.0.0.0"}, "CTRADER_HOST must be a host to connect to"),
         ({"CTRADER_ACCOUNT_ID": "abc"}, "CTRADER_ACCOUNT_ID must be a whole number .*'abc'"),
         ({"CTRADER_ACCOUNT_ID": "0"}, "CTRADER_ACCOUNT_ID must be"),
         ({"CTRADER_ACCOUNT_ID": "١٢"}, "CTRADER_ACCOUNT_ID must be"),
@@ -51,7 +61,10 @@ def test_a_missing_setting_is_named(name: str) -> None:
         ({"PORT": "http"}, "PORT must be"),
         ({"WS_PORT": "-1"}, "WS_PORT must be"),
         ({"TICKRELAY_HEARTBEAT": "nan"}, "TICKRELAY_HEARTBEAT must be a number from 1 to 25"),
-        ({"CTRADER_CLIENT_SECRET": "", "CTRADER_CLIENT_SECRET_FILE": "/nowhere"}, "CTRADER_CLIENT_SECRET_FILE: cannot"),
+        (
+            {"CTRADER_CLIENT_SECRET": "", "CTRADER_CLIENT_SECRET_FILE": "/nowhere"},
+            "CTRADER_CLIENT_SECRET_FILE: /nowhere does not",
+        ),
     ],
 )
 def test_a_malformed_setting_is_named(environ: dict[str, str], said: str) -> None:
@@ -67,6 +80,13 @@ def test_an_empty_secret_file_says_no_secret(tmp_path: Path) -> None:
         load({"CTRADER_CLIENT_SECRET": "", "CTRADER_CLIENT_SECRET_FILE": str(tmp_path / "s")})
     assert "must be not empty" in str(raised.value)
     assert "canary" not in str(raised.value)
+
+
+def test_a_secret_file_that_is_no_utf8(tmp_path: Path) -> None:
+    """What to do, without what the file holds."""
+    (tmp_path / "s").write_bytes("canary-é".encode("latin-1"))
+    with pytest.raises(SettingError, match=r"^CTRADER_CLIENT_SECRET_FILE: save .*/s as UTF-8$"):
+        load({"CTRADER_CLIENT_SECRET": "", "CTRADER_CLIENT_SECRET_FILE": str(tmp_path / "s")})
 
 
 def test_secret_files(tmp_path: Path) -> None:
@@ -104,6 +124,64 @@ def test_host_and_port_by_their_rule(
     settings = load(environ, dotenv)
     assert (settings.ctrader.host, settings.ctrader.port) == ctrader
     assert settings.clients.listen.removesuffix(":backlog=1024") == listen
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "*"])
+def test_an_address_to_listen_on_is_no_host_of_ctraders(host: str) -> None:
+    """HOST in .env that was meant for the clients' side ends the start and says what HOST means there."""
+    said = r"^HOST in \.env must be a host to connect to.*HOST is cTrader's host.*CTRADER_HOST.*--listen"
+    with pytest.raises(SettingError, match=said):
+        load({}, {"HOST": host})
+
+
+@pytest.mark.parametrize(
+    ("environ", "dotenv", "names"),
+    [
+        ({}, {"HOST": "localhost"}, ["HOST"]),
+        ({}, {"HOST": "127.0.0.1", "PORT": "5035"}, ["HOST"]),
+        ({}, {"PORT": "3000"}, ["PORT"]),
+        ({}, {"HOST": "live.ctraderapi.com", "PORT": "5035"}, []),
+        ({}, {"HOST": "proxy.example", "PORT": "3000"}, []),
+        ({"CTRADER_HOST": "localhost"}, {"HOST": "localhost"}, []),
+    ],
+)
+def test_a_doubtful_host_or_port_is_warned_of(
+    environ: dict[str, str], dotenv: dict[str, str], names: list[str]
+) -> None:
+    """A loopback HOST may be a local simulator, so it works; the warning says what the variable means in .env."""
+    warnings = load(environ, dotenv).warnings
+    assert [line.split(" in .env is ")[0] for line in warnings] == names
+    assert all(f"better named CTRADER_{name}" in line for name, line in zip(names, warnings, strict=True))
+
+
+def test_messages_name_the_settings_file_that_was_given() -> None:
+    """With --env-file prod.env nothing is "in .env"."""
+    places = Places({}, ACCOUNT, {"WS_PORT": "x"}, "prod.env")
+    with pytest.raises(SettingError, match=r"^WS_PORT in prod\.env must be"):
+        config.load(places)
+
+
+def test_an_unknown_name_is_an_error_in_dotenv_and_a_warning_in_the_environment() -> None:
+    """A misspelt setting is named with the one that was meant, never with its value."""
+    with pytest.raises(
+        SettingError, match=r"^TICKRELAY_LISTN in \.env is no setting; did you mean TICKRELAY_LISTEN\?$"
+    ):
+        load({}, {"TICKRELAY_LISTN": "canary"})
+    warnings = load({"TICKRELAY_LISTN": "canary"}).warnings
+    assert warnings == ("TICKRELAY_LISTN is no setting; did you mean TICKRELAY_LISTEN?",)
+
+
+def test_a_missing_setting_and_its_misspelling_are_told_together() -> None:
+    """What only warns when the relay can start is said where it cannot: it is the reason."""
+    environ = {"CTRADER_ACESS_TOKEN": "x", **{k: v for k, v in ACCOUNT.items() if k != "CTRADER_ACCESS_TOKEN"}}
+    with pytest.raises(SettingError) as raised:
+        config.load(Places({}, environ, {}))
+    assert [line.split(" ")[0] for line in raised.value.problems] == ["CTRADER_ACCESS_TOKEN", "CTRADER_ACESS_TOKEN"]
+
+
+def test_paths_do_not_depend_on_a_later_working_directory() -> None:
+    """Made absolute when they are read: twistd changes to --rundir after that."""
+    assert load({"TICKRELAY_TOKENS_FILE": "tokens"}).clients.tokens_file == str(Path.cwd() / "tokens")
 
 
 def test_secrets_do_not_print() -> None:

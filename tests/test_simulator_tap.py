@@ -115,12 +115,15 @@ def test_a_fault_script_in_a_file(tmp_path: Path) -> None:
         (["--certificate-names", ""], "certificate-names must hold a name"),
         (["--certificate-names", "\u00e4.example"], "is no ASCII name of at most 64 characters"),
         (["--fault", "maintenance 3s soon"], "'soon' is neither ms nor common"),
-        (["--nope"], "option --nope not recognized; see --help"),
+        (["--xyzzy"], "unknown option --xyzzy; see --help"),
         (["--rate"], "option --rate requires argument; see --help"),
-        (["9001"], "see --help"),
         (["--fault", "dorp"], "no fault 'dorp'"),
-        (["--faults", "/nowhere/script"], "--faults: cannot read /nowhere/script"),
-        (["--config", "/nowhere/file"], "--config: cannot read /nowhere/file"),
+        (["--faults", "/nowhere/script"], "--faults: /nowhere/script does not exist"),
+        (["--config", "/nowhere/file"], "--config: /nowhere/file does not exist"),
+        (["--prot", "1"], "unknown option --prot; did you mean --port?"),
+        (["6000"], "unexpected '6000'; did you mean --port 6000?"),
+        (["0.0.0.0:6000"], "did you mean --port 6000?"),
+        (["127.0.0.1:6000"], "did you mean --host 127.0.0.1 --port 6000?"),
         (["--replay", "/nowhere/recording"], "--replay: /nowhere/recording is no directory"),
     ],
 )
@@ -159,6 +162,14 @@ def test_a_user_of_every_form() -> None:
     """The token may hold a colon; accounts are demo, or live with an L."""
     (user,) = parse("--user", "a:b:7,8L").users
     assert (user.access_token, [(a.account_id, a.live) for a in user.accounts]) == ("a:b", [(7, False), (8, True)])
+
+
+def test_a_file_that_is_no_utf8(tmp_path: Path) -> None:
+    """What Windows editors write by default is named."""
+    path = tmp_path / "simulator.toml"
+    path.write_text("port = 6000", encoding="utf-16")
+    with pytest.raises(SystemExit, match=r"--config: save .*simulator.toml as UTF-8 \(it looks like UTF-16\)"):
+        parse("--config", str(path))
 
 
 def test_a_file_that_is_no_toml(tmp_path: Path) -> None:

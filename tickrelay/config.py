@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tickrelay.errors import SettingError
+from tickrelay.errors import Problems, SettingError
+from tickrelay.host_and_port import DEFAULT_CTRADER_PORT, clients_port, ctraders_from_dotenv, doubts
 from tickrelay.setting import (
     Places,
     Secret,
@@ -25,10 +26,9 @@ from tickrelay.setting import (
     setting,
     words,
 )
+from tickrelay.spelling import unknown_names
 
 DEFAULT_HOST = "demo.ctraderapi.com"
-DEFAULT_PORT = 5035
-DEFAULT_WS_PORT = 8080
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ class CTraderSettings:
     access_token: Secret = secret("CTRADER_ACCESS_TOKEN", "access token of the account's owner")
     account_id: int = setting("CTRADER_ACCOUNT_ID", "ctidTraderAccountId (not the login number)", integer(1, 2**63 - 1))
     host: str = setting("CTRADER_HOST", "cTrader host", host_name, flag="ctrader-host", default=DEFAULT_HOST)
-    port: int = setting("CTRADER_PORT", "cTrader port", port_number, flag="ctrader-port", default=DEFAULT_PORT)
+    port: int = setting("CTRADER_PORT", "cTrader port", port_number, flag="ctrader-port", default=DEFAULT_CTRADER_PORT)
     ca_file: str = setting(
         "CTRADER_CA_FILE",
         "PEM file with a certificate authority to trust besides the system's",
@@ -353,6 +353,8 @@ class Config:
     clients: ClientSettings
     relay: RelaySettings
     sources: Mapping[str, str]
+    warnings: tuple[str, ...] = ()
+    """What is probably a mistake, a line each; the relay starts nevertheless."""
 
 
 def settings() -> Iterator[dataclasses.Field[Any]]:
@@ -362,39 +364,28 @@ def settings() -> Iterator[dataclasses.Field[Any]]:
 
 
 def load(places: Places, *, ctrader: Mapping[str, Any] | None = None) -> Config:
-    """Make the Config; *ctrader* presets fields that are not to be looked for (the simulator's). Raises SettingError.
-
-    ``HOST`` and ``PORT`` serve two masters: in ``.env`` they are cTrader's (as the first backend had them), in the
-    process environment ``PORT`` is where a hosting platform wants the WebSocket listener.
+    """Make the Config; *ctrader* presets fields that are not to be looked for (the simulator's). Raises SettingError
+    with everything that is wrong.
     """
     sources: dict[str, str] = {}
-    preset = dict(ctrader or {})
-    for name, parse in (("HOST", host_name), ("PORT", port_number)):
-        key = name.lower()
-        if key in preset or places.find(f"CTRADER_{name}", f"ctrader-{key}"):
-            continue
-        if text := places.dotenv.get(name):
-            try:
-                preset[key] = parse(text)
-            except ValueError as e:
-                raise SettingError(f"{name} in .env must be {e}, not {text!r}") from None
-            sources[key] = f"{name} in .env"
-    ctrader_settings = read_section(CTraderSettings, places, sources, preset)
-    clients = read_section(ClientSettings, places, sources, {})
-    if not clients.listen:
-        port, where = _ws_port(places)
-        clients = dataclasses.replace(clients, listen=f"tcp:{port}:backlog=1024")
-        sources["listen"] = where
-    relay = read_section(RelaySettings, places, sources, {})
-    return Config(ctrader=ctrader_settings, clients=clients, relay=relay, sources=sources)
-
-
-def _ws_port(places: Places) -> tuple[int, str]:
-    for name, place in (("PORT", places.environ), ("WS_PORT", places.environ), ("WS_PORT", places.dotenv)):
-        if text := place.get(name):
-            where = name if place is places.environ else f"{name} in .env"
-            try:
-                return port_number(text.strip()), where
-            except ValueError as e:
-                raise SettingError(f"{where} must be {e}, not {text!r}") from None
-    return DEFAULT_WS_PORT, "default"
+    problems = Problems()
+    preset = ctraders_from_dotenv(places, sources, dict(ctrader or {}), problems)
+    ctrader_values = read_section(CTraderSettings, places, sources, preset, problems)
+    client_values = read_section(ClientSettings, places, sources, {}, problems)
+    relay_values = read_section(RelaySettings, places, sources, {}, problems)
+    if not client_values.get("listen"):
+        with problems:
+            port, sources["listen"] = clients_port(places)
+            client_values["listen"] = f"tcp:{port}:backlog=1024"
+    mistaken, warnings = unknown_names(places, [f.metadata["env"] for f in settings()])
+    problems += mistaken
+    if problems:
+        raise SettingError(*problems, *warnings)  # a misspelt name may be why another is missing
+    made = CTraderSettings(**ctrader_values)
+    return Config(
+        ctrader=made,
+        clients=ClientSettings(**client_values),
+        relay=RelaySettings(**relay_values),
+        sources=sources,
+        warnings=(*warnings, *doubts(made.host, made.port, sources, places)),
+    )

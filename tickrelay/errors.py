@@ -5,6 +5,7 @@ reconnect with backoff and 45xx tells it not to. 4504 is retired: too many conne
 """
 
 from enum import IntEnum, StrEnum
+from types import TracebackType
 
 
 class CloseCode(IntEnum):
@@ -42,4 +43,28 @@ class ErrorCode(StrEnum):
 
 
 class SettingError(Exception):
-    """A setting is missing or malformed. The message names it and says what to do; it never holds a secret."""
+    """Settings are missing, malformed or cannot work. Each of *problems* is one line that names the setting and says
+    what to do; none holds a secret.
+    """
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class Problems(list[str]):
+    """Collects the SettingErrors raised inside ``with`` blocks, so that a start names all of them at once."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> bool:
+        if not isinstance(error, SettingError):
+            return False
+        self.extend(error.problems)
+        return True
+
+    def check(self) -> None:
+        """Raise SettingError with all that was collected, if anything was."""
+        if self:
+            raise SettingError(*self)

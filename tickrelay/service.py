@@ -1,5 +1,6 @@
 """The whole relay as one service: how its parts are joined, started and stopped."""
 
+import errno
 import secrets
 import time
 from collections.abc import Callable
@@ -7,7 +8,6 @@ from typing import Any
 
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
@@ -16,12 +16,12 @@ from tickrelay.clients import tokens
 from tickrelay.clients.factory import ClientFactory
 from tickrelay.clients.service import ClientService
 from tickrelay.config import Config
-from tickrelay.errors import SettingError
+from tickrelay.endpoints import bad_port, parse
+from tickrelay.errors import Problems, SettingError
 from tickrelay.figures import figures
 from tickrelay.relay.hub import Hub
 from tickrelay.replay.recorder import Recorder
 from tickrelay.simulator.service import SimulatorService
-from tickrelay.starting import refuse
 from tickrelay.status import FeedState, FeedStatus, Status
 from tickrelay.upstream.service import UpstreamService
 from tickrelay.web.pages import site
@@ -30,23 +30,38 @@ from tickrelay.wire.encodings import make_encodings
 STOP_TIMEOUT_S = 25.0
 
 
-def bind(reactor: Any, description: str, factory: Any, source: str) -> IListeningPort:
-    """Listen at a Twisted endpoint. Raises SettingError, which names *source*, the setting that *description* is of."""
-    try:
-        endpoint = serverFromString(reactor, description)
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError, OSError) as e:
-        raise SettingError(f"{source}: {description!r} is no Twisted endpoint: {e}") from None
+class PortInUse(SettingError):
+    """Another process listens there."""
+
+
+def bind(reactor: Any, description: str, factory: Any, source: str, flag: str = "--listen") -> IListeningPort:
+    """Listen at a Twisted endpoint. *source* is where *description* was set, *flag* the option that sets another.
+
+    Raises SettingError, PortInUse.
+    """
+    endpoint = parse(reactor, description, source)
     ports: list[IListeningPort] = []
     failures: list[BaseException] = []
     endpoint.listen(factory).addCallbacks(ports.append, lambda failure: failures.append(failure.value))
     for error in failures:
-        if isinstance(error, CannotListenError):
-            where = f"port {error.port}" if error.port else description
-            raise SettingError(
-                f"cannot listen on {where} ({error.socketError}; set by {source}): "
-                "stop what uses it, or choose another with WS_PORT or --listen"
-            )
-        raise SettingError(f"cannot listen on {description} (set by {source}): {error}")
+        if isinstance(error, OverflowError):  # the system's bind(), which Twisted leaves to look at the number
+            raise SettingError(f"{source}: {bad_port(description)}")
+        if not isinstance(error, CannotListenError):
+            reason = getattr(error, "strerror", None) or error  # an OSError's text has paths of Twisted's lock file
+            raise SettingError(f"cannot listen on {description} (set by {source}): {reason}")
+        where = f"port {error.port}" if isinstance(error.port, int) else description
+        way = flag if source in (flag, f"TICKRELAY_{flag[2:].upper()}") else f"{source} or {flag}"
+        choose = f"choose another with {way.replace('default', 'WS_PORT')}"
+        # Of a UNIX socket whose lock file another process holds, Twisted has a text in place of the system's error.
+        code: int = getattr(error.socketError, "errno", None) or errno.EADDRINUSE
+        hint = {
+            errno.EADDRINUSE: "stop what uses it, or ",
+            errno.EADDRNOTAVAIL: "this machine has no such address; ",
+            errno.EACCES: "the process may not; ",
+        }.get(code, "")
+        kind = PortInUse if code == errno.EADDRINUSE else SettingError
+        reason = getattr(error.socketError, "strerror", None) or error.socketError
+        raise kind(f"cannot listen on {where} ({reason}; set by {source}): {hint}{choose}")
     return ports[0]
 
 
@@ -74,10 +89,8 @@ class RelayService(MultiService):
         reactor: Any,
         simulator: SimulatorService | None = None,
         recorder: Recorder | None = None,
-        foreground: bool = True,
     ) -> None:
         super().__init__()
-        self._foreground = foreground
         self._recorder = recorder
         self._reactor = reactor
         self._config = config
@@ -89,39 +102,98 @@ class RelayService(MultiService):
         self._factory = ClientFactory(self.hub, encodings, config.clients, clock)
         self.clients = ClientService(self._factory, reactor)
         self.upstream: UpstreamService | None = None
+        self.settings = config.ctrader
+        """Of the cTrader connection; with a simulator that listens, of the one to it."""
         self._web: IListeningPort | None = None
         self._serving = False
 
-    def privilegedStartService(self) -> None:
-        """Bind the ports while the process may still have the rights to, and before anything connects."""
-        try:
-            if self._recorder is not None:
+    def prepare(self, *, forking: bool = False) -> None:
+        """Check all that the start needs and bind the ports, before anything connects; again: do what is left.
+
+        *forking*: twistd forks after this. A UNIX socket is then left for later: its lock file names the process that
+        made it, and would look abandoned. Raises SettingError with everything that is wrong.
+        """
+        problems = Problems()
+        self._examine(problems)
+        for listen in (self._listen, self._listen_admin):
+            with problems:
+                listen(forking)
+        self._join(problems)
+        problems.check()
+
+    def rehearse(self) -> list[str]:
+        """Do what `prepare` does, for `release` to follow. Returns what may be wrong, a line each: the settings'
+        warnings, and ports in use, which the relay that runs may well use. Raises SettingError with everything else.
+        """
+        problems, doubts = Problems(), list(self._config.warnings)
+        self._examine(problems)
+        for listen in (self._listen, self._listen_admin):
+            with problems:
+                try:
+                    listen(False)
+                except PortInUse as e:
+                    doubts.append(f"{e} (nothing is wrong where this is the relay that runs)")
+        self._join(problems)
+        if problems:
+            raise SettingError(*problems, *doubts)
+        return doubts
+
+    async def release(self) -> None:
+        """Let the ports of a rehearsal go."""
+        for port in (self.clients.port, self._web):
+            if port is not None:
+                await maybeDeferred(port.stopListening)
+
+    def _examine(self, problems: Problems) -> None:
+        if self._recorder is not None:
+            with problems:
                 self._recorder.check()
-            if self._config.clients.tokens_file:
+        if self._config.clients.tokens_file:
+            with problems:
                 self._factory.tokens = tokens.load(self._config.clients.tokens_file)
-            self.clients.port = bind(self._reactor, self._config.clients.listen, self._factory, self._listen_source)
-            if self._config.clients.admin:
-                pages = site(figures(self.hub, self._factory, lambda: self.upstream, self._recorder), self._readiness)
-                self._web = bind(self._reactor, self._config.clients.admin, pages, "TICKRELAY_ADMIN")
-            settings = self._config.ctrader
+
+    def _join(self, problems: Problems) -> None:
+        """Make the cTrader side."""
+        if self.upstream is not None or (problems and self._simulator is not None):
+            return
+        with problems:
             if self._simulator is not None:
                 self._simulator.listen()
-                settings = self._simulator.join(settings)
+                self.settings = self._simulator.join(self.settings)
             record = self._recorder.frame if self._recorder is not None else None
-            self.upstream = UpstreamService(settings, self.hub, self._reactor, record=record)
-        except SettingError as e:
-            refuse("tickrelay", e, self._foreground)
-        self.hub.feed = self.upstream
+            self.upstream = UpstreamService(self.settings, self.hub, self._reactor, record=record)
+            self.hub.feed = self.upstream
+
+    def _listen(self, forking: bool) -> None:
+        description = self._config.clients.listen
+        if self.clients.port is None and not (forking and description.startswith("unix:")):
+            self.clients.port = bind(self._reactor, description, self._factory, self._listen_source)
+
+    def _listen_admin(self, forking: bool) -> None:
+        description = self._config.clients.admin
+        if description and self._web is None and not (forking and description.startswith("unix:")):
+            pages = site(figures(self.hub, self._factory, lambda: self.upstream, self._recorder), self._readiness)
+            self._web = bind(self._reactor, description, pages, self._config.sources["admin"], "--admin")
+
+    @property
+    def where(self) -> str:
+        """Where clients connect, for people."""
+        description = self._config.clients.listen
+        if self.clients.port is None:
+            return f"clients connect to {description}"
+        return f"clients connect to {self.clients.url('wss' if description.startswith(('ssl:', 'tls:')) else 'ws')}"
+
+    def privilegedStartService(self) -> None:
+        """Do what is left to prepare, while the process may still have the rights to. Raises SettingError."""
+        self.prepare()
         self.hub.status_changed(FeedStatus(Status.WS_OPEN, FeedState.IDLE))
-        scheme = "wss" if self._config.clients.listen.startswith(("ssl:", "tls:")) else "ws"
-        self._log.info(
-            "clients connect to {url} (set by {source})", url=self.clients.url(scheme), source=self._listen_source
-        )
+        for warning in self._config.warnings:
+            self._log.warn("{warning}", warning=warning)
+        self._log.info("{where} (set by {source})", where=self.where, source=self._listen_source)
         for name in ("host", "port"):
             source = "the simulator" if self._simulator else self._config.sources.get(name, "default")
-            self._log.info(
-                "cTrader {name} {value} (set by {source})", name=name, value=getattr(settings, name), source=source
-            )
+            value = getattr(self.settings, name)
+            self._log.info("cTrader {name} {value} (set by {source})", name=name, value=value, source=source)
 
     def startService(self) -> None:
         """Serve the clients, then begin to connect to cTrader."""

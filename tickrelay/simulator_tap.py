@@ -2,27 +2,28 @@
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 from twisted.application.service import IService
-from twisted.python import usage
 
+from tickrelay import endpoints
 from tickrelay.errors import SettingError
 from tickrelay.replay.tape import Tape
+from tickrelay.setting import read_text
 from tickrelay.simulator.faults import check
 from tickrelay.simulator.reading import from_mapping
 from tickrelay.simulator.service import SimulatorService
 from tickrelay.simulator.settings import SimulatorSettings
-from tickrelay.starting import in_foreground, refuse, steady
+from tickrelay.starting import OneLineOptions, Prepared, steady
 
 _USER = re.compile(r"\S+:[0-9]+L?(,[0-9]+L?)*", re.ASCII)
 
 
-class Options(usage.Options):
+class Options(OneLineOptions):
     """The command line of ``twistd ctrader-simulator``. A flag is stronger than the same setting in ``--config``."""
 
+    program = "ctrader-simulator"
     synopsis = "[options]"
     optParameters = [  # noqa: RUF012
         ["config", None, None, "TOML file with settings, users, accounts, rules (docs/simulator.rst)."],
@@ -57,13 +58,6 @@ class Options(usage.Options):
         self.users: list[str] = []
         self.tape: Tape | None = None
 
-    def parseOptions(self, options: Sequence[str] | None = None) -> None:
-        """Read the command line; twistd would answer a mistake with all that there is."""
-        try:
-            super().parseOptions(options)
-        except usage.UsageError as e:
-            raise SystemExit(f"ctrader-simulator: {e}; see --help") from None
-
     def opt_fault(self, statement: str) -> None:
         """A fault, as in a script; may be given more than once."""
         self.fault_lines.append(statement)
@@ -76,6 +70,14 @@ class Options(usage.Options):
     def opt_user(self, text: str) -> None:
         """A further user, TOKEN:ACCOUNT,ACCOUNT (a live one ends in L); may be given more than once."""
         self.users.append(text)
+
+    def meant(self, word: str) -> str | None:
+        """A port, with or without an address, is where to listen."""
+        found = endpoints.address(word)
+        if found is None:
+            return None
+        host, port = found
+        return f"--host {host} --port {port}" if host else f"--port {port}"
 
     def postOptions(self) -> None:
         """Make the settings; a bad one ends the start with one line."""
@@ -102,7 +104,7 @@ class Options(usage.Options):
         values["users"] = [*users, *map(_user, self.users)]
         script = [str(values.get("faults", "")), *self.fault_lines]
         if "faults" in flags:
-            script.append(_text(flags["faults"], "--faults"))
+            script.append(read_text(flags["faults"], "--faults"))
         check("\n".join(script))
         return from_mapping({**values, **flags, "faults": "\n".join(script)})
 
@@ -120,37 +122,24 @@ def _user(text: str) -> dict[str, Any]:
     }
 
 
-def _text(path: str, flag: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as e:
-        raise SettingError(f"{flag}: cannot read {path}: {e}") from None
-
-
 def _read(path: str) -> Mapping[str, Any]:
     try:
-        with Path(path).open("rb") as file:
-            return tomllib.load(file)
-    except OSError as e:
-        raise SettingError(f"--config: cannot read {path}: {e.strerror}") from None
-    except ValueError as e:
+        return tomllib.loads(read_text(path, "--config"))
+    except tomllib.TOMLDecodeError as e:
         raise SettingError(f"--config: {path} is no TOML: {e}") from None
 
 
 class _Service(SimulatorService):
-    foreground = True
+    def prepare(self, *, forking: bool = False) -> None:
+        self.listen()
 
-    def privilegedStartService(self) -> None:
-        try:
-            super().privilegedStartService()
-        except SettingError as e:
-            refuse("ctrader-simulator", e, self.foreground)
+    @property
+    def where(self) -> str:
+        return f"simulates cTrader on {self.settings.host}:{self.port} (TLS)"
 
 
 def makeService(options: Options) -> IService:
     """Called by twistd."""
     from twisted.internet import reactor
 
-    service = _Service(options.settings, steady(reactor), recording=options.tape)
-    service.foreground = in_foreground(options)
-    return service
+    return Prepared(_Service(options.settings, steady(reactor), recording=options.tape), options)

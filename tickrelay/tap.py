@@ -3,6 +3,7 @@
 With its sibling `tickrelay.simulator_tap` the only file that names the global reactor.
 """
 
+import io
 import os
 import time
 from pathlib import Path
@@ -14,30 +15,30 @@ from twisted.application.service import IService
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 from twisted.internet.threads import deferToThread
-from twisted.python import usage
 
-from tickrelay import config
+from tickrelay import config, endpoints
 from tickrelay.cli import check
-from tickrelay.config import Config, CTraderSettings
+from tickrelay.config import Config
 from tickrelay.errors import SettingError
 from tickrelay.replay.recorder import Recorder
 from tickrelay.service import RelayService
-from tickrelay.setting import Places, Secret
+from tickrelay.setting import Places, Secret, read_text
 from tickrelay.simulator.service import SimulatorService
 from tickrelay.simulator.settings import SimulatorSettings
-from tickrelay.starting import in_foreground, steady
+from tickrelay.starting import OneLineOptions, Prepared, steady
 
 
-class Options(usage.Options):
+class Options(OneLineOptions):
     """The command line of ``twistd tickrelay``; every flag is also an environment variable (docs/operations.rst)."""
 
+    program = "tickrelay"
     synopsis = "[options]"
     optFlags = [  # noqa: RUF012
         ["simulate", None, "Use a simulated cTrader server inside this process: no account needed."],
         ["check", None, "Try the settings step by step, say what is wrong, and exit."],
     ]
     optParameters = [  # noqa: RUF012
-        ["env-file", None, ".env", "File with settings, besides the environment."],
+        ["env-file", None, None, "File with settings, besides the environment (.env)."],
         ["record", None, None, "Directory in which to record what comes from cTrader (docs/simulator.rst)."],
         ["simulate-rate", None, "1.0", "With --simulate: how busy the market is, times the usual."],
         *(
@@ -55,18 +56,21 @@ class Options(usage.Options):
         try:
             self.config = self._load()
         except SettingError as e:
-            raise SystemExit(f"tickrelay: {e}") from None
+            raise SystemExit("\n".join(f"tickrelay: {problem}" for problem in e.problems)) from None
         if self["check"]:
-            react(_check, (self.config.ctrader, self.simulator))
+            react(lambda reactor: Deferred.fromCoroutine(_check(reactor, self)))
+
+    def meant(self, word: str) -> str | None:
+        """An endpoint or a port is where to listen."""
+        endpoint = endpoints.meant(word)
+        return endpoint and f"--listen {endpoint}"
 
     def _load(self) -> Config:
         flags = {f.metadata["flag"]: self[f.metadata["flag"]] for f in config.settings() if f.metadata["flag"]}
-        path = Path(self["env-file"])
-        try:
-            dotenv = dict(dotenv_values(path, interpolate=False)) if path.is_file() else {}
-        except (OSError, UnicodeDecodeError) as e:
-            raise SettingError(f"--env-file: cannot read {path}: {e}") from None
-        places = Places(flags, os.environ, dotenv)
+        path, dotenv = self["env-file"] or ".env", {}
+        if self["env-file"] or Path(path).exists():
+            dotenv = dict(dotenv_values(stream=io.StringIO(read_text(path, "--env-file")), interpolate=False))
+        places = Places(flags, os.environ, dotenv, path)
         if not self["simulate"]:
             return config.load(places)
         try:
@@ -90,24 +94,33 @@ class Options(usage.Options):
         )
 
 
-def _check(reactor: Any, settings: CTraderSettings, simulated: SimulatorSettings | None) -> "Deferred[None]":
-    if simulated is None:
-        return check.main(reactor, settings)
-    simulator = SimulatorService(simulated, reactor)
-    simulator.startService()
-    done = check.main(reactor, simulator.join(settings))
-    return done.addBoth(lambda result: simulator.stopService().addCallback(lambda _: result))
+def _relay(options: Options, reactor: Any) -> tuple[RelayService, SimulatorService | None]:
+    simulator = None
+    if options.simulator is not None:
+        simulator = SimulatorService(options.simulator, reactor)
+    recorder = None
+    if options["record"]:
+        recorder = Recorder(Path(options["record"]).absolute(), reactor, time.time, deferToThread)
+    return RelayService(options.config, reactor, simulator, recorder), simulator
+
+
+async def _check(reactor: Any, options: Options) -> None:
+    relay, simulator = _relay(options, reactor)
+    try:
+        try:
+            well = check.local(relay.rehearse)
+        finally:
+            await relay.release()
+        if not well:
+            raise SystemExit(1)
+        await check.main(reactor, relay.settings)
+    finally:
+        if simulator is not None:
+            await simulator.stopService()
 
 
 def makeService(options: Options) -> IService:
     """Called by twistd."""
     from twisted.internet import reactor
 
-    steady(reactor)
-    simulator = None
-    if options.simulator is not None:
-        simulator = SimulatorService(options.simulator, reactor)
-    recorder = None
-    if options["record"]:
-        recorder = Recorder(options["record"], reactor, time.time, deferToThread)
-    return RelayService(options.config, reactor, simulator, recorder, in_foreground(options))
+    return Prepared(_relay(options, steady(reactor))[0], options)

@@ -127,8 +127,8 @@ def test_the_port_is_taken(wheel_python: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("environ", "said"),
     [
-        ({}, "tickrelay: CTRADER_CLIENT_ID is not set"),
-        ({"CTRADER_CLIENT_ID": "a", "CTRADER_CLIENT_SECRET_FILE": "nowhere"}, "cannot read nowhere"),
+        ({}, "tickrelay: CTRADER_CLIENT_ID, CTRADER_CLIENT_SECRET, "),
+        ({"CTRADER_CLIENT_ID": "a", "CTRADER_CLIENT_SECRET_FILE": "nowhere"}, "nowhere does not exist"),
         ({"WS_PORT": "high"}, "WS_PORT"),
         ({"CTRADER_CA_FILE": "nowhere.pem"}, "CTRADER_CA_FILE"),
     ],
@@ -150,7 +150,8 @@ def test_check_says_step_by_step_what_is_wrong(wheel_python: Path, tmp_path: Pat
     with Twistd(wheel_python, tmp_path, "tickrelay", "--simulate", "--check") as check:
         assert check.ends() == 0
         steps = [line.split()[:2] for line in check.text().splitlines()]
-        assert [step for _, step in steps] == ["DNS", "TLS", "application", "account", "scope", "symbols", "first"]
+        named = ["start", "DNS", "TLS", "application", "account", "scope", "symbols", "first"]
+        assert [step for _, step in steps] == named
         assert {state for state, _ in steps} == {"ok"}
         assert "may trade" not in check.text()
     port = free_port()

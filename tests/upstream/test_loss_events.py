@@ -279,7 +279,9 @@ def test_an_operator_heals_it_by_the_token_file(make_rig: Callable[..., Any], tm
 
 def test_no_renewal_without_a_place_to_keep_it(make_rig: Callable[..., Any], tmp_path: Path) -> None:
     """The directory is gone: the refresh token is not burnt, and the message says why."""
+    (tmp_path / "nowhere").mkdir()
     rig = token_rig(make_rig, tmp_path, token_file=str(tmp_path / "nowhere" / "tokens.json"))
+    (tmp_path / "nowhere").rmdir()  # after the start, which checks it
     rig.world.accounts.expire()
     rig.service.startService()
     rig.run(2)

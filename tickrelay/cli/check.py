@@ -2,12 +2,14 @@
 
 ::
 
+    ok      start        ports, files and directories are usable
     ok      DNS          demo.ctraderapi.com is 192.0.2.1
     ok      TLS          certificate of demo.ctraderapi.com:5035 verified
     FAILED  application  cTrader refuses the application (CH_CLIENT_AUTH_FAILURE: …); check CTRADER_CLIENT_ID and …
 
-It opens one connection of its own and closes it; a relay that is running is not disturbed. The exit status is 0 when
-every step is well, 1 otherwise.
+It listens for a moment where clients will connect, then opens one connection of its own to cTrader and closes it; a
+relay that is running is not disturbed, and its ports being in use is only a warning. The exit status is 0 when every
+step is well, 1 otherwise.
 """
 
 import time
@@ -230,6 +232,20 @@ class Check:
             await self._factory.lost
             if late.active():
                 late.cancel()
+
+
+def local(rehearse: Callable[[], list[str]], say: Callable[[str], object] = print) -> bool:
+    """The first step: all that the start does before it connects, by *rehearse* (`RelayService.rehearse`)."""
+    try:
+        doubts = rehearse()
+    except SettingError as e:
+        for problem in e.problems:
+            say(f"FAILED  {'start':<12} {problem}")
+        return False
+    for doubt in doubts:
+        say(f"warn    {'start':<12} {doubt}")
+    say(f"ok      {'start':<12} ports, files and directories are usable")
+    return True
 
 
 def main(reactor: Any, settings: CTraderSettings) -> "Deferred[None]":

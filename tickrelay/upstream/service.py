@@ -21,6 +21,7 @@ from tickrelay.upstream.counters import Counters
 from tickrelay.upstream.factory import SessionFactory
 from tickrelay.upstream.session import CTraderSession
 from tickrelay.upstream.tls import ClientOptions
+from tickrelay.upstream.tokens import TokenFileError, TokenStore
 
 
 def connect_over_tls(reactor: Any, settings: CTraderSettings) -> Callable[[ClientFactory], IConnector]:
@@ -65,6 +66,12 @@ class UpstreamService(Service):
                 "CTRADER_REFRESH_TOKEN needs CTRADER_TOKEN_FILE: a refresh token is good for one renewal, and the new "
                 "tokens must be kept; name a file that the relay may write"
             )
+        store = TokenStore(settings.access_token, settings.refresh_token, settings.token_file, wall)
+        if store.load().refresh:
+            try:
+                store.prepare()
+            except TokenFileError as e:
+                raise SettingError(f"CTRADER_TOKEN_FILE: {e}; renewed tokens would be lost") from None
         self.counters = Counters()
         self.session = CTraderSession(
             settings,
