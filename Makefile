@@ -9,8 +9,8 @@ STAMP := $(VENV)/.installed
 
 help:
 	@echo "make run    the relay with a simulated broker, in the foreground (WS_PORT=9001 make run moves it)"
-	@echo "make test   install what the tests need into $(VENV) (from PyPI) and run them: 3 to 10 minutes;"
-	@echo "            they download the wheel's requirements and two foreign cTrader clients (PyPI, npm) besides"
+	@echo "make test   install what the tests need into $(VENV) and run them: 5 to 10 minutes; downloads both that (PyPI)"
+	@echo "            and, in the tests, the wheel's requirements and two foreign cTrader clients (PyPI, npm)"
 	@echo "make check  style and types"
 	@echo "make proto  generate the protobuf modules from proto/"
 	@echo "make wheel  build the wheel into dist/"
