@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import sys
 import time
 import urllib.request
@@ -98,8 +99,11 @@ def program(block: Block, folder: Path, ports: Ports, **env: str) -> Process:
         command = [sys.executable, "-u", "-c", text]
     else:
         (script,) = re.findall("<script>(.*)</script>", text, re.DOTALL)
-        # Node.js 20 has the browsers' WebSocket behind a flag, which 22 still takes.
-        command = [needed("node"), "--no-warnings", "--experimental-websocket", "-e", DOM + script]
+        # Node.js 20 has the browsers' WebSocket behind a flag, which 22 still takes; 18 has none.
+        node = [needed("node"), "--no-warnings", "--experimental-websocket", "-e"]
+        if subprocess.run([*node, "new Event('close')"], capture_output=True).returncode:
+            pytest.skip("Node.js is older than 20.10")
+        command = [*node, DOM + script]
     return Process("program", command, folder, {"PYTHONUNBUFFERED": "1", **env})
 
 
