@@ -38,20 +38,18 @@ def test_the_interactive_client(ports: Ports, tmp_path: Path) -> None:
     """The README's two commands and two lines, the second typed when the first has led to ``connected``."""
     commands, lines = block("README.rst", ".venv/bin/pip"), block("README.rst", '{"type"').text
     connect, subscribe = lines.encode().splitlines(keepends=True)
-    with (
-        relay_before_its_broker(tmp_path, ports),
-        Shell(commands.text, tmp_path, ports, stdin=subprocess.PIPE, bufsize=0) as client,
-    ):
-        typed = client.process.stdin
-        assert typed is not None
-        wait_for_clients(ports, 60.0)
-        typed.write(connect)
-        client.wait_for('"status":"ctrader-connecting"')
-        with Shell(BROKER, tmp_path, ports):
-            client.wait_for('"status":"connected"', 30.0)
-            typed.write(subscribe)
-            client.wait_for('"type":"tick","symbol":"EURUSD"')
-        typed.close()
+    with relay_before_its_broker(tmp_path, ports) as relay:
+        relay.wait_for("status ctrader-connecting")  # this client does not come back by itself
+        with Shell(commands.text, tmp_path, ports, stdin=subprocess.PIPE, bufsize=0) as client:
+            assert client.process.stdin is not None
+            with client.process.stdin as typed:
+                client.wait_for("Connected to", 60.0)
+                typed.write(connect)
+                client.wait_for('"status":"ctrader-connecting"')
+                with Shell(BROKER, tmp_path, ports):
+                    client.wait_for('"status":"connected"', 30.0)
+                    typed.write(subscribe)
+                    client.wait_for('"type":"tick","symbol":"EURUSD"')
 
 
 @pytest.mark.parametrize("beginning", ["<pre", "import json"])
