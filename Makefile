@@ -9,11 +9,12 @@ STAMP := $(VENV)/.installed
 
 help:
 	@echo "make run    the relay with a simulated broker, in the foreground (WS_PORT=9001 make run moves it)"
-	@echo "make test   install what the tests need and run them"
+	@echo "make test   install what the tests need into $(VENV) and run them: 5 to 10 minutes; downloads both that (PyPI)"
+	@echo "            and, in the tests, the wheel's requirements and two foreign cTrader clients (PyPI, npm)"
 	@echo "make check  style and types"
 	@echo "make proto  generate the protobuf modules from proto/"
 	@echo "make wheel  build the wheel into dist/"
-	@echo "make bench  compare with the alternatives; writes benchmarks/RESULTS.md"
+	@echo "make bench  compare with the alternatives: 20 minutes, installs them first; writes benchmarks/RESULTS.md"
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "tickrelay needs Python 3.11 or newer: PYTHON=python3.12 make ...")'

@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any, Self
 
 STEP_S = 0.02
 
@@ -21,23 +22,19 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-class Twistd:
-    """``twistd --nodaemon NAME …`` as a process; killed when the with-block ends."""
+class Process:
+    """A command as a process, with what it prints in a file of *folder*; killed when the with-block ends."""
 
     def __init__(
-        self, python: Path, folder: Path, name: str, *arguments: str, env: Mapping[str, str] | None = None
+        self, name: str, command: Sequence[str], folder: Path, env: Mapping[str, str] | None = None, **options: Any
     ) -> None:
         self.output = folder / f"{name}-{len(list(folder.glob(f'{name}-*')))}.log"
         self._file = self.output.open("wb")
-        command: Sequence[str] = [
-            str(python.parent / "twistd"), "--nodaemon", "--pidfile=", name, *arguments
-        ]  # fmt: skip
         base = {key: value for key, value in os.environ.items() if not re.search("PORT|HOST|CTRADER|TICKRELAY", key)}
-        self.process = subprocess.Popen(
-            command, cwd=folder, env={**base, **(env or {})}, stdout=self._file, stderr=subprocess.STDOUT
-        )
+        settings = {"cwd": folder, "stdout": self._file, "stderr": subprocess.STDOUT, **options}
+        self.process = subprocess.Popen(command, env={**base, **(env or {})}, **settings)
 
-    def __enter__(self) -> "Twistd":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
@@ -54,10 +51,11 @@ class Twistd:
         """Wait until what it printed matches *pattern* for the *times*-th time."""
         deadline = time.monotonic() + timeout_s
         while True:
+            ended = self.process.poll() is not None  # before reading: what it printed last counts
             found = list(re.finditer(pattern, self.text()))
             if len(found) >= times:
                 return found[times - 1]
-            assert self.process.poll() is None, f"ended with {self.process.returncode}: {self.text()}"
+            assert not ended, f"ended with {self.process.returncode}: {self.text()}"
             assert time.monotonic() < deadline, f"no {pattern!r} within {timeout_s} s"
             time.sleep(STEP_S)
 
@@ -75,6 +73,17 @@ class Twistd:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+
+
+class Twistd(Process):
+    """``twistd --nodaemon NAME …``."""
+
+    def __init__(
+        self, python: Path, folder: Path, name: str, *arguments: str, env: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(
+            name, [str(python.parent / "twistd"), "--nodaemon", "--pidfile=", name, *arguments], folder, env
+        )
 
 
 def simulator(python: Path, folder: Path, port: int, *arguments: str) -> Twistd:

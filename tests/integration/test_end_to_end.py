@@ -147,7 +147,9 @@ def test_a_bad_setting_ends_the_start(wheel_python: Path, tmp_path: Path, enviro
 
 def test_check_says_step_by_step_what_is_wrong(wheel_python: Path, tmp_path: Path) -> None:
     """All well: a line a step and 0. A wrong token: the step, the setting to mend, and 1."""
-    with Twistd(wheel_python, tmp_path, "tickrelay", "--simulate", "--check") as check:
+    with Twistd(
+        wheel_python, tmp_path, "tickrelay", "--simulate", "--check", "--listen", "tcp:0:interface=127.0.0.1"
+    ) as check:
         assert check.ends() == 0
         steps = [line.split()[:2] for line in check.text().splitlines()]
         named = ["start", "DNS", "TLS", "application", "account", "scope", "symbols", "first"]
