@@ -24,6 +24,7 @@ html_theme = "furo"  # unlike the built-in themes it keeps a tree of 150 pages a
 html_title = f"tickrelay {release}"
 html_extra_path = ["asyncapi.json", "../SECURITY.md"]
 html_copy_source = False
+html_show_copyright = False  # LICENSE has it
 
 # The API reference: a page for each module that there is, so that none is named here. Moving one changes nothing.
 autoapi_dirs = [str(ROOT / "tickrelay")]
