@@ -5,13 +5,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help run test check style types proto wheel bench clean
+.PHONY: help run test check style types coverage docs proto wheel bench clean
 
 help:
 	@echo "make run    the relay with a simulated broker, in the foreground (WS_PORT=9001 make run moves it)"
 	@echo "make test   install what the tests need into $(VENV) and run them: 5 to 10 minutes; downloads both that (PyPI)"
 	@echo "            and, in the tests, the wheel's requirements and two foreign cTrader clients (PyPI, npm)"
 	@echo "make check  style and types"
+	@echo "make coverage  which branches the tests take, integration tests left out; fails below the floor of pyproject.toml"
+	@echo "make docs   the documentation as a site, into build/docs"
 	@echo "make proto  generate the protobuf modules from proto/"
 	@echo "make wheel  build the wheel into dist/"
 	@echo "make bench  compare with the alternatives: 20 minutes, installs them first; writes benchmarks/RESULTS.md"
@@ -41,9 +43,18 @@ check: style types
 style: $(STAMP)-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
 
 types: $(STAMP)-dev
 	$(BIN)/mypy
+
+# Twice as slow as the tests alone. Integration tests run processes of their own, which are not measured.
+coverage: $(STAMP)-dev
+	$(BIN)/coverage run -m pytest -m "not integration"
+	$(BIN)/coverage report
+
+docs: $(STAMP)-dev
+	$(BIN)/python -m sphinx -n -W --keep-going -q -b html -d build/doctrees docs build/docs
 
 proto: $(STAMP)-dev
 	$(BIN)/python tools/gen_proto.py

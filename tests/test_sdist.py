@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-LEFT_OUT = {".ci/run", ".gitignore", "benchmarks/.gitignore"}
+LEFT_OUT = {
+    ".ci/dist",
+    ".ci/run",
+    ".github/dependabot.yml",
+    ".github/workflows/ci.yml",
+    ".gitignore",
+    ".pre-commit-config.yaml",
+    "benchmarks/.gitignore",
+}
 """Of use in a checkout only."""
 
 

@@ -56,4 +56,4 @@ def test_the_variables_that_kubernetes_makes_are_passed_over() -> None:
 def test_nothing_is_suggested_where_nothing_is_alike() -> None:
     """A wild guess would mislead."""
     assert closest("xyzzy", ["listen", "admin"]) is None
-    assert closest("lisetn", ["listen", "admin"]) == "listen"
+    assert closest("lsiten", ["listen", "admin"]) == "listen"

@@ -8,11 +8,14 @@ from docutils import nodes
 from docutils.core import publish_doctree
 
 ROOT = Path(__file__).parent.parent.parent
+SITE = {"docs/index.rst", "docs/changelog.rst", "docs/contributing.rst"}
+"""Sphinx's own: the contents, and pages that only include another."""
 PAGES = tuple(
     sorted(
         str(path.relative_to(ROOT))
         for folder in (".", "docs", "benchmarks", "proto", "tests/vectors")
         for path in (ROOT / folder).glob("*.rst")
+        if str(path.relative_to(ROOT)) not in SITE
     )
 )
 

@@ -30,7 +30,10 @@ COMMANDS = "test_commands.py"
 HERE = "test_blocks.py"
 DRAWING = "not run: a drawing"
 
+TUTORIAL = "../integration/test_tutorial.py"
+
 BLOCKS = {
+    "CONTRIBUTING.rst": [("4  composition", DRAWING)],
     "README.rst": [
         ("make run", f"{COMMANDS}::test_make_run"),
         (".venv/bin/pip install websockets", f"{FIRST}::test_the_interactive_client"),
@@ -79,6 +82,22 @@ BLOCKS = {
         ("at 30s: drop;", f"{HERE}::test_the_fault_script"),
         ("curl -d 'silent-ticks", f"{COMMANDS}::test_the_control_endpoint"),
         ("from twisted.internet.task", f"{HERE}::test_the_simulator_in_python"),
+    ],
+    "docs/tutorial.rst": [
+        ("git clone", f"{COMMANDS}::test_make_run"),
+        ("clients connect to", f"{COMMANDS}::test_make_run"),
+        (".venv/bin/pip install websockets", f"{FIRST}::test_the_interactive_client"),
+        ('{"type":"connect"}', f"{FIRST}::test_the_interactive_client"),
+        ("<!doctype html>", "not run: a page; that of the how-tos is"),
+        (".venv/bin/twistd --nodaemon --pidfile= ctrader-simulator", f"{COMMANDS}::test_faults_with_the_relay"),
+        ("export CTRADER_HOST", f"{COMMANDS}::test_faults_with_the_relay"),
+        ("curl -d 'drop'", f"{COMMANDS}::test_faults_with_the_relay"),
+        ("curl -d 'burst 100", f"{COMMANDS}::test_faults_with_the_relay"),
+        ('"""Lose the connection', f"{TUTORIAL}::test_the_program_that_comes_back_loses_nothing"),
+        (".venv/bin/python docs/tutorial/resume.py", f"{TUTORIAL}::test_the_program_that_comes_back_loses_nothing"),
+        ("subscribed:", f"{TUTORIAL}::test_the_program_that_comes_back_loses_nothing"),
+        ("token=", f"{FIRST}::test_with_a_token"),
+        ("curl http://127.0.0.1:9090/readyz", "not run: tests/web/test_pages.py has the pages for operators"),
     ],
 }
 """Of each page the beginnings of its blocks, and the test that runs the block or why none does. Blocks that begin alike
