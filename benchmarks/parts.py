@@ -18,14 +18,14 @@ from twisted.internet.testing import StringTransport
 
 from benchmarks import report
 from benchmarks.workloads import SYMBOLS, WORKLOADS
-from tickrelay.config import RelaySettings
-from tickrelay.errors import CloseCode
+from tickrelay.config.settings import RelaySettings
+from tickrelay.model.errors import CloseCode
+from tickrelay.model.ticks import Symbol, Tick
 from tickrelay.openapi.common_pb2 import ProtoMessage
 from tickrelay.openapi.frames import encode
 from tickrelay.openapi.messages_pb2 import ProtoOASpotEvent
 from tickrelay.relay.hub import Hub
 from tickrelay.relay.outbox import Outbox
-from tickrelay.ticks import Symbol, Tick
 from tickrelay.upstream.counters import Counters
 from tickrelay.upstream.protocol import LinkSettings, OpenApiProtocol
 from tickrelay.wire.encodings import Encoding, Encodings, make_encodings

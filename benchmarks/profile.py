@@ -26,7 +26,7 @@ STAGES = (
     ("decode: envelope and spot", ("stringReceived",)),
     ("frames: the four-byte lengths", ("dataReceived (twisted/protocols/basic", "dataReceived (tickrelay/upstream")),
     ("TLS: decrypting records", ("protocols/tls.py", "OpenSSL/")),
-    ("clients: what they say", ("tickrelay/clients", "autobahn")),
+    ("downstream: what clients send", ("tickrelay/downstream", "autobahn")),
     ("reactor: reading, timers, epoll", ("twisted/internet", "twisted/")),
 )
 

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.contender import CACHE, Contender, Feed, MissingError, Start
-from tickrelay import config
+from tickrelay.config import settings
 
 CA = CACHE / "upstream-ca.pem"
 FEED = Feed("benchmarks.upstream", ("--ca", str(CA), "--listen"))
@@ -46,7 +46,7 @@ def _start(**more: str) -> Callable[[int, int], Start]:
 
 def _window_setting() -> tuple[str, str] | None:
     """The environment variable that sets the flush window to `WINDOW_MS`, and its value."""
-    for field in config.settings():
+    for field in settings.settings():
         if field.name.startswith("flush_window"):
             return field.metadata["env"], f"{WINDOW_MS / 1000 if field.metadata['unit'] == 's' else WINDOW_MS:g}"
     return None

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from twisted.internet.testing import MemoryReactorClock
 
 from tickrelay.endpoints import KINDS, address, meant, parse
-from tickrelay.errors import SettingError
+from tickrelay.model.errors import SettingError
 
 
 def mistake(description: str) -> str:

@@ -2,12 +2,12 @@
 
 from twisted.internet.task import Clock
 
-from tests.clients.fakes import Browser, Server
-from tests.clients.v1 import JSON, results
+from tests.support.browser import Browser, Server
+from tests.support.v1 import JSON, results
 from tickrelay.figures import figures
-from tickrelay.interfaces import SymbolFeed
-from tickrelay.schedule import DAY_S, WEEK_S, Schedule
-from tickrelay.ticks import Symbol
+from tickrelay.model.feed import SymbolFeed
+from tickrelay.model.schedule import DAY_S, WEEK_S, Schedule
+from tickrelay.model.ticks import Symbol
 
 THURSDAY_S = 4 * DAY_S
 """The clock of the tests begins on Thursday, 1 January 2026."""

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tickrelay import config
-from tickrelay.errors import CloseCode, ErrorCode
-from tickrelay.status import FeedState, Status
+from tickrelay.config import settings
+from tickrelay.model.errors import CloseCode, ErrorCode
+from tickrelay.model.status import FeedState, Status
 from tickrelay.wire.messages import AnyMessage
 from tickrelay.wire.requests import ALL, type_of
 
@@ -65,7 +65,7 @@ def test_every_message_has_an_example() -> None:
 
 def test_the_defaults_are_those_of_the_settings() -> None:
     """The table agrees with the code."""
-    defaults = {f.metadata["env"]: f.default for f in config.settings()}
+    defaults = {f.metadata["env"]: f.default for f in settings.settings()}
     rows = re.findall(r"^``(TICKRELAY_\w+)``\s+(\d+)  ", TEXT, re.MULTILINE)
     assert len(rows) == 14
     for name, value in rows:

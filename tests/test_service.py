@@ -9,10 +9,10 @@ from twisted.internet.protocol import Factory
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import LogEvent, LogLevel
 
-from tickrelay import config
-from tickrelay.errors import SettingError
+from tickrelay.config import settings
+from tickrelay.config.schema import Places
+from tickrelay.model.errors import SettingError
 from tickrelay.service import PortInUse, RelayService, bind
-from tickrelay.setting import Places
 
 
 class TakenReactor(MemoryReactorClock):
@@ -74,7 +74,7 @@ def relay(reactor: MemoryReactorClock, **environ: str) -> RelayService:
     """The service of these settings, with an account."""
     account = {"CTRADER_CLIENT_ID": "a", "CTRADER_CLIENT_SECRET": "b", "CTRADER_ACCOUNT_ID": "1"}
     places = Places({}, {**account, "CTRADER_ACCESS_TOKEN": "c", **environ}, {})
-    return RelayService(config.load(places), reactor)
+    return RelayService(settings.load(places), reactor)
 
 
 BROKEN = {

@@ -8,7 +8,7 @@ from OpenSSL import SSL, crypto
 
 from twisted.internet.endpoints import serverFromString
 
-from tickrelay.errors import SettingError
+from tickrelay.model.errors import SettingError
 
 WITH_PORT = ("tcp", "tcp6", "ssl", "tls")
 KINDS = (*WITH_PORT, "unix", "systemd", "haproxy")

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-from tickrelay.clients.factory import ClientFactory
+from tickrelay.downstream.factory import ClientFactory
 from tickrelay.metrics import Metric
+from tickrelay.model.status import Status
+from tickrelay.recording.recorder import Recorder
 from tickrelay.relay.hub import Hub
-from tickrelay.replay.recorder import Recorder
-from tickrelay.status import Status
 from tickrelay.upstream.service import UpstreamService
 
 

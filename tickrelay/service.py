@@ -12,17 +12,17 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
-from tickrelay.clients import tokens
-from tickrelay.clients.factory import ClientFactory
-from tickrelay.clients.service import ClientService
-from tickrelay.config import Config
+from tickrelay.config.settings import Config
+from tickrelay.downstream import tokens
+from tickrelay.downstream.factory import ClientFactory
+from tickrelay.downstream.service import ClientService
 from tickrelay.endpoints import bad_port, parse
-from tickrelay.errors import Problems, SettingError
 from tickrelay.figures import figures
+from tickrelay.model.errors import Problems, SettingError
+from tickrelay.model.status import FeedState, FeedStatus, Status
+from tickrelay.recording.recorder import Recorder
 from tickrelay.relay.hub import Hub
-from tickrelay.replay.recorder import Recorder
 from tickrelay.simulator.service import SimulatorService
-from tickrelay.status import FeedState, FeedStatus, Status
 from tickrelay.upstream.service import UpstreamService
 from tickrelay.web.pages import site
 from tickrelay.wire.encodings import make_encodings

@@ -8,14 +8,14 @@ from typing import Any
 from twisted.application.service import IService
 
 from tickrelay import endpoints
-from tickrelay.errors import SettingError
-from tickrelay.replay.tape import Tape
-from tickrelay.setting import read_text
-from tickrelay.simulator.faults import check
-from tickrelay.simulator.reading import from_mapping
+from tickrelay.config.schema import read_text
+from tickrelay.model.errors import SettingError
+from tickrelay.recording.player import Tape
+from tickrelay.simulator.faults.faults import check
 from tickrelay.simulator.service import SimulatorService
 from tickrelay.simulator.settings import SimulatorSettings
-from tickrelay.starting import OneLineOptions, Prepared, steady
+from tickrelay.simulator.settings_parser import from_mapping
+from tickrelay.startup import OneLineOptions, Prepared, steady
 
 _USER = re.compile(r"\S+:[0-9]+L?(,[0-9]+L?)*", re.ASCII)
 

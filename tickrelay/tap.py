@@ -16,16 +16,17 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 from twisted.internet.threads import deferToThread
 
-from tickrelay import config, endpoints
+from tickrelay import endpoints
 from tickrelay.cli import check
-from tickrelay.config import Config
-from tickrelay.errors import SettingError
-from tickrelay.replay.recorder import Recorder
+from tickrelay.config import settings
+from tickrelay.config.schema import Places, Secret, read_text
+from tickrelay.config.settings import Config
+from tickrelay.model.errors import SettingError
+from tickrelay.recording.recorder import Recorder
 from tickrelay.service import RelayService
-from tickrelay.setting import Places, Secret, read_text
 from tickrelay.simulator.service import SimulatorService
 from tickrelay.simulator.settings import SimulatorSettings
-from tickrelay.starting import OneLineOptions, Prepared, steady
+from tickrelay.startup import OneLineOptions, Prepared, steady
 
 
 class Options(OneLineOptions):
@@ -43,7 +44,7 @@ class Options(OneLineOptions):
         ["simulate-rate", None, "1.0", "With --simulate: how busy the market is, times the usual."],
         *(
             [f.metadata["flag"], None, None, f"{f.metadata['about'].capitalize()} ({f.metadata['env']})."]
-            for f in config.settings()
+            for f in settings.settings()
             if f.metadata["flag"]
         ),
     ]
@@ -66,19 +67,19 @@ class Options(OneLineOptions):
         return endpoint and f"--listen {endpoint}"
 
     def _load(self) -> Config:
-        flags = {f.metadata["flag"]: self[f.metadata["flag"]] for f in config.settings() if f.metadata["flag"]}
+        flags = {f.metadata["flag"]: self[f.metadata["flag"]] for f in settings.settings() if f.metadata["flag"]}
         path, dotenv = self["env-file"] or ".env", {}
         if self["env-file"] or Path(path).exists():
             dotenv = dict(dotenv_values(stream=io.StringIO(read_text(path, "--env-file")), interpolate=False))
         places = Places(flags, os.environ, dotenv, path)
         if not self["simulate"]:
-            return config.load(places)
+            return settings.load(places)
         try:
             rate = float(self["simulate-rate"])
         except ValueError:
             raise SettingError(f"--simulate-rate must be a number, not {self['simulate-rate']!r}") from None
         self.simulator = sim = SimulatorSettings(port=0, rate=rate)
-        return config.load(
+        return settings.load(
             places,
             ctrader={
                 "client_id": sim.client_id,

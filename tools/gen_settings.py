@@ -1,4 +1,4 @@
-"""Write the table of settings into ``docs/operations.rst`` from the fields of `tickrelay.config`.
+"""Write the table of settings into ``docs/operations.rst`` from the fields of `tickrelay.config.settings`.
 
 ``--check`` only says whether it differs (exit status 1 if it does).
 """
@@ -8,8 +8,8 @@ from dataclasses import MISSING
 from pathlib import Path
 from typing import Any
 
-from tickrelay import config
-from tickrelay.setting import Secret
+from tickrelay.config import settings
+from tickrelay.config.schema import Secret
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "operations.rst"
 BEGIN, END = ".. settings: begin\n", ".. settings: end\n"
@@ -37,7 +37,7 @@ def table() -> str:
         "     - default",
         "     - what",
     ]
-    for field in config.settings():
+    for field in settings.settings():
         meta = field.metadata
         flag = f"``--{meta['flag']}``" if meta["flag"] else "no flag"
         rows += [

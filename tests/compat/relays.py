@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.compat.client import Client
-from tests.integration.processes import Twistd, relay, simulator
+from tests.support.processes import Twistd, relay, simulator
 
 TOKEN = "compat-token"
 

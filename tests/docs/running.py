@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from tests.docs.pages import Block
-from tests.integration.processes import Process, Twistd, free_port, relay
+from tests.support.processes import Process, Twistd, free_port, relay
 from tickrelay.simulator.certificates import make_certificate
 
 PYTHON = Path(sys.executable)

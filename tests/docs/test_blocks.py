@@ -18,10 +18,10 @@ from twisted.internet.testing import StringTransport
 
 from tests.docs.pages import PAGES, ROOT, block, blocks, document
 from tests.docs.running import needed
-from tickrelay.capture import records
 from tickrelay.openapi.frames import open_envelope, open_payload
 from tickrelay.openapi.messages_pb2 import ProtoOASpotEvent
-from tickrelay.simulator.script import parse
+from tickrelay.recording import format
+from tickrelay.simulator.faults.script import parse
 from tickrelay.simulator.settings import SimulatorSettings
 from tickrelay.simulator_tap import Options
 
@@ -136,8 +136,8 @@ def test_names_of_segments() -> None:
 def test_lines_of_a_recording() -> None:
     """The header and the frame that are shown are read as such."""
     header, line = (block("docs/capture.rst", beginning).text.encode() for beginning in ('{"format"', '{"t"'))
-    assert records.read_header(header) == json.loads(header)["started"]
-    frame = records.read_record(line).frame
+    assert format.read_header(header) == json.loads(header)["started"]
+    frame = format.read_record(line).frame
     assert frame is not None
     event = open_payload(open_envelope(frame))
     assert isinstance(event, ProtoOASpotEvent)

@@ -15,10 +15,10 @@ from websockets.sync.client import ClientConnection, connect
 
 from tests.docs.pages import ROOT, block
 from tests.docs.running import Ports, Shell, needed
-from tests.integration.processes import Process
-from tickrelay.capture import records
+from tests.support.processes import Process
 from tickrelay.openapi.common_pb2 import ProtoMessage
 from tickrelay.openapi.messages_pb2 import ProtoOASymbolsListRes
+from tickrelay.recording import format
 
 pytestmark = pytest.mark.integration
 
@@ -183,7 +183,7 @@ def test_reading_a_recording(ports: Ports, tmp_path: Path) -> None:
     answer = ProtoOASymbolsListRes(ctidTraderAccountId=1001)
     frame = ProtoMessage(payloadType=answer.payloadType, payload=answer.SerializeToString()).SerializeToString()
     (tmp_path / "DIR").mkdir()
-    _, line = records.record_line(frame, 1763900002.0)
+    _, line = format.record_line(frame, 1763900002.0)
     (tmp_path / "DIR" / "20251123T121320.000000Z.jsonl").write_bytes(shown.encode() + line)
 
     bids = Shell(block(page, "zcat -f DIR/*.jsonl* | jq -r 'select(.symbolId").text, tmp_path, ports).output_of()

@@ -13,7 +13,8 @@ import pytest
 from twisted.scripts.twistd import ServerOptions
 
 from tests.docs.pages import PAGES, ROOT, names
-from tickrelay import config, simulator_tap, tap
+from tickrelay import simulator_tap, tap
+from tickrelay.config import settings
 
 FOREIGN = {"--help", "--offline"}
 """Flags of other programs."""
@@ -56,7 +57,7 @@ def missing(text: str) -> Iterator[str]:
         if path not in MADE and not list(ROOT.glob(path.rstrip("/"))):
             yield path
     yield from set(re.findall(r"(?<![\w-])--[a-z][\w-]*", text)) - flags()
-    known = {field.metadata["env"]: field.metadata["parse"] for field in config.settings()}
+    known = {field.metadata["env"]: field.metadata["parse"] for field in settings.settings()}
     for setting, value in re.findall(r"\b((?:TICKRELAY|CTRADER)_[A-Z_]+\b)(?:=(\S+)$)?", text):
         if setting not in known and setting.removesuffix("_FILE") not in known:
             yield setting

@@ -9,9 +9,9 @@ from twisted.python.failure import Failure
 from tickrelay.openapi.frames import text
 from tickrelay.openapi.model_pb2 import ProtoOALightSymbol, ProtoOASymbol
 from tickrelay.upstream.counters import Counters
-from tickrelay.upstream.faults import OpenApiError
+from tickrelay.upstream.errors import OpenApiError
 from tickrelay.upstream.protocol import LinkSettings, OpenApiProtocol
-from tickrelay.upstream.symbols import make_symbol
+from tickrelay.upstream.symbol_table import make_symbol
 
 
 class Owner:

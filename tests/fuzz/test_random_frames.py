@@ -29,7 +29,7 @@ from tickrelay.openapi.messages_pb2 import (
     ProtoOAVersionRes,
 )
 from tickrelay.upstream.counters import Counters
-from tickrelay.upstream.faults import LinkLost, OpenApiError
+from tickrelay.upstream.errors import LinkLost, OpenApiError
 from tickrelay.upstream.protocol import LinkSettings, OpenApiProtocol
 
 FULL = os.environ.get("FUZZ_FRAMES") == "full"

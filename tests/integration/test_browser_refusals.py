@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.processes import Twistd, free_port
+from tests.support.processes import Twistd, free_port
 
 BROWSERS = {
     "chromium": ("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--user-data-dir={}"),

@@ -11,7 +11,7 @@ import pytest
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from tests.integration.processes import Twistd, free_port
+from tests.support.processes import Twistd, free_port
 
 TEXT = (Path(__file__).parent.parent.parent / "docs" / "protocol.rst").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"\.\. code-block:: javascript\n\n((?:   .*\n|\n)+)", TEXT)

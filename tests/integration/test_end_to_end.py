@@ -16,7 +16,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from tests.integration.processes import Twistd, free_port, relay, simulator
+from tests.support.processes import Twistd, free_port, relay, simulator
 
 SYMBOLS = ["EURUSD", "XAUUSD", "BTCUSD", "USDJPY"]
 

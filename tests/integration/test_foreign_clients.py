@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.processes import Twistd, free_port
+from tests.support.processes import Twistd, free_port
 
 HERE = Path(__file__).parent / "foreign"
 PYTHON_PACKAGE = "ctrader-open-api==0.9.2"

@@ -8,10 +8,10 @@ from typing import Any
 
 from websockets.sync.client import connect
 
-from tests.integration.processes import free_port, relay, simulator
+from tests.support.processes import free_port, relay, simulator
 from tickrelay.openapi import frames
 from tickrelay.openapi.messages_pb2 import ProtoOASpotEvent
-from tickrelay.replay.tape import records
+from tickrelay.recording.player import records
 
 SYMBOLS = ["EURUSD", "XAUUSD", "BTCUSD", "USDJPY"]
 PYTHON = Path(sys.executable)

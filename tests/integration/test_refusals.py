@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 from websockets.sync.client import connect
 
-from tests.integration.processes import Twistd, free_port, relay, simulator
 from tests.integration.test_end_to_end import subscribed
+from tests.support.processes import Twistd, free_port, relay, simulator
 
 CANARIES = {
     "CTRADER_CLIENT_SECRET": "canary-secret-8d1f",

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.integration.processes import Twistd
+from tests.support.processes import Twistd
 
 PROGRAM = Path(__file__).parent.parent.parent / "docs" / "tutorial" / "resume.py"
 

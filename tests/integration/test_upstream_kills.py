@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from tests.integration.processes import Twistd, free_port, relay, simulator
+from tests.support.processes import Twistd, free_port, relay, simulator
 
 KILLS = int(os.environ.get("UPSTREAM_KILLS", "12"))
 SYMBOLS = ("EURUSD", "GBPUSD", "USDJPY", "XAUUSD", "BTCUSD")

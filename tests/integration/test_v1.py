@@ -14,8 +14,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from tests.checker import Checker
-from tests.integration.processes import Twistd, free_port, relay, simulator
+from tests.support.checker import Checker
+from tests.support.processes import Twistd, free_port, relay, simulator
 from tickrelay.wire import protobuf
 from tickrelay.wire.encodings import make_encodings
 from tickrelay.wire.tickrelay_pb2 import ClientMessage

@@ -9,7 +9,7 @@ from pathlib import Path
 import trustme
 from websockets.sync.client import connect
 
-from tests.integration.processes import Twistd
+from tests.support.processes import Twistd
 
 
 def test_ticks_over_tls_and_a_client_that_stops_reading(wheel_python: Path, tmp_path: Path) -> None:

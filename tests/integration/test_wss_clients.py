@@ -23,7 +23,7 @@ from urllib.parse import quote
 import pytest
 import trustme
 
-from tests.integration.processes import Twistd
+from tests.support.processes import Twistd
 
 SCRIPT = Path(__file__).parent / "foreign" / "wss_ticks.js"
 

@@ -5,12 +5,12 @@ import pytest
 from twisted.internet.task import Clock
 from zope.interface.verify import verifyObject
 
-from tests.relay.fakes import EPOCH, Relay
-from tickrelay.config import RelaySettings
-from tickrelay.errors import CloseCode
-from tickrelay.interfaces import IFeedListener, SymbolFeed
-from tickrelay.schedule import Schedule
-from tickrelay.ticks import Symbol
+from tests.support.relay import EPOCH, Relay
+from tickrelay.config.settings import RelaySettings
+from tickrelay.model.errors import CloseCode
+from tickrelay.model.feed import IFeedListener, SymbolFeed
+from tickrelay.model.schedule import Schedule
+from tickrelay.model.ticks import Symbol
 
 
 @pytest.fixture

@@ -18,9 +18,9 @@ from tickrelay.openapi.messages_pb2 import (
     ProtoOASpotEvent,
     ProtoOASubscribeSpotsReq,
 )
-from tickrelay.simulator.factory import SimulatorFactory
+from tickrelay.simulator.broker import World
+from tickrelay.simulator.framing.factory import SimulatorFactory
 from tickrelay.simulator.settings import Rules, SimulatorSettings
-from tickrelay.simulator.world import World
 
 START_S = 1_763_900_000.0
 """A Sunday evening of November 2025."""

@@ -4,8 +4,8 @@ import dataclasses
 import re
 from pathlib import Path
 
-from tickrelay.simulator.faults import FAULTS
-from tickrelay.simulator.faults_lasting import ALIASES
+from tickrelay.simulator.faults.faults import FAULTS
+from tickrelay.simulator.faults.sustained import ALIASES
 from tickrelay.simulator.settings import Rules
 from tickrelay.simulator_tap import Options
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tickrelay.errors import SettingError
+from tickrelay.model.errors import SettingError
 from tickrelay.openapi.messages_pb2 import (
     ProtoOAAccountAuthReq,
     ProtoOAAccountAuthRes,
@@ -15,7 +15,7 @@ from tickrelay.openapi.messages_pb2 import (
     ProtoOARefreshTokenReq,
     ProtoOASubscribeSpotsRes,
 )
-from tickrelay.simulator.faults import Faults
+from tickrelay.simulator.faults.faults import Faults
 from tickrelay.simulator.settings import Rules
 
 APPLICATION = ProtoOAApplicationAuthReq(clientId="sim", clientSecret="sim-secret")

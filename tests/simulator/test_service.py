@@ -20,7 +20,7 @@ from twisted.logger import LogEvent, formatEvent
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from tickrelay.errors import SettingError
+from tickrelay.model.errors import SettingError
 from tickrelay.openapi import frames
 from tickrelay.openapi.messages_pb2 import ProtoOAVersionReq, ProtoOAVersionRes
 from tickrelay.simulator.service import SimulatorService

@@ -20,17 +20,17 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from tickrelay.config import CTraderSettings
-from tickrelay.interfaces import IFeedListener
+from tickrelay.config.schema import Secret
+from tickrelay.config.settings import CTraderSettings
+from tickrelay.model.feed import IFeedListener
+from tickrelay.model.status import FeedStatus
+from tickrelay.model.ticks import Symbol
 from tickrelay.openapi import registry
 from tickrelay.openapi.frames import HEARTBEAT, open_envelope
-from tickrelay.setting import Secret
-from tickrelay.simulator.factory import SimulatorFactory
+from tickrelay.simulator.broker import World
+from tickrelay.simulator.framing.factory import SimulatorFactory
 from tickrelay.simulator.refusal import Refusal
 from tickrelay.simulator.settings import Rules, SimulatorSettings
-from tickrelay.simulator.world import World
-from tickrelay.status import FeedStatus
-from tickrelay.ticks import Symbol
 from tickrelay.upstream.service import UpstreamService
 
 START_S = 1_763_985_600.0

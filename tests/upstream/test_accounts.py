@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from tickrelay.config import CTraderSettings
+from tickrelay.config.schema import Secret
+from tickrelay.config.settings import CTraderSettings
 from tickrelay.openapi.messages_pb2 import ProtoOAGetAccountListByAccessTokenRes
-from tickrelay.setting import Secret
 from tickrelay.upstream.accounts import explain_refusal
-from tickrelay.upstream.faults import Cause, Kind
+from tickrelay.upstream.errors import Cause, Kind
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from tickrelay.upstream.backoff import Backoff
-from tickrelay.upstream.faults import Cause, Kind
+from tickrelay.upstream.errors import Cause, Kind
 
 NOW_S = 1_764_000_000.0
 

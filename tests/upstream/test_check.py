@@ -9,8 +9,8 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import DNSLookupError
 
 from tickrelay.cli.check import Check
-from tickrelay.config import CTraderSettings
-from tickrelay.setting import Secret
+from tickrelay.config.schema import Secret
+from tickrelay.config.settings import CTraderSettings
 
 
 @pytest.fixture

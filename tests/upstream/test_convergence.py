@@ -9,8 +9,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from twisted.internet.task import Clock
 
-from tests.relay.fakes import FakeClient, HubTime
-from tickrelay.config import RelaySettings
+from tests.support.relay import FakeClient, HubTime
+from tickrelay.config.settings import RelaySettings
 from tickrelay.relay.hub import Hub
 from tickrelay.wire.encodings import make_encodings
 

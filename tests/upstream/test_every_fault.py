@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tickrelay.setting import Secret
-from tickrelay.simulator.faults import FAULTS, Faults
+from tickrelay.config.schema import Secret
+from tickrelay.simulator.faults.faults import FAULTS, Faults
 
 NAMES = ("EURUSD", "USDJPY", "XAUUSD", "BTCUSD")
 

@@ -6,8 +6,8 @@ from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tickrelay.schedule import WEEK_S, Schedule
-from tickrelay.ticks import Symbol
+from tickrelay.model.schedule import WEEK_S, Schedule
+from tickrelay.model.ticks import Symbol
 from tickrelay.upstream.liveness import OPENING_GRACE_S, DataClock, LinkClock, LinkState
 
 ALWAYS = Schedule(((0, WEEK_S),))

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tickrelay.config.schema import Secret
 from tickrelay.openapi.frames import encode
 from tickrelay.openapi.messages_pb2 import (
     ProtoOAAccountDisconnectEvent,
@@ -17,7 +18,6 @@ from tickrelay.openapi.messages_pb2 import (
     ProtoOASymbolChangedEvent,
     ProtoOATraderUpdatedEvent,
 )
-from tickrelay.setting import Secret
 
 
 def inject(rig: Any, message: Any, msg_id: str = "") -> None:

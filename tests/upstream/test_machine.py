@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tickrelay.status import FeedState
-from tickrelay.upstream.faults import Cause, Kind
+from tickrelay.model.status import FeedState
+from tickrelay.upstream.errors import Cause, Kind
 from tickrelay.upstream.machine import FEED_STATES, INPUTS, TRANSITIONS, State, make_machine
 
 CAUSE = Cause(Kind.NETWORK, "a cause")

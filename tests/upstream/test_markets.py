@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from tests.clients.fakes import Server
-from tests.clients.v1 import JSON
-from tickrelay.simulator.faults import Faults
+from tests.support.browser import Server
+from tests.support.v1 import JSON
+from tickrelay.simulator.faults.faults import Faults
 
 START_S = 1_767_225_600.0
-"""Where the clients' side has its clock begin (`tests.relay.fakes.HubTime`)."""
+"""Where the clients' side has its clock begin (`tests.support.relay.HubTime`)."""
 
 
 def test_a_closed_market_reaches_the_clients(make_rig: Callable[..., Any]) -> None:

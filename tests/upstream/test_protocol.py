@@ -26,7 +26,7 @@ from tickrelay.openapi.messages_pb2 import (
 )
 from tickrelay.openapi.registry import UnknownPayloadType
 from tickrelay.upstream.counters import Counters
-from tickrelay.upstream.faults import LinkLost, NotAllowed, OpenApiError, RequestTimeout
+from tickrelay.upstream.errors import LinkLost, NotAllowed, OpenApiError, RequestTimeout
 from tickrelay.upstream.protocol import VIEW_ONLY, LinkSettings, OpenApiProtocol
 
 

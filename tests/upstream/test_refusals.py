@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
+from tickrelay.config.schema import Secret
 from tickrelay.openapi import common_model_pb2, model_pb2
 from tickrelay.openapi.common_pb2 import ProtoErrorRes
 from tickrelay.openapi.frames import encode
-from tickrelay.setting import Secret
-from tickrelay.upstream.faults import ERROR_CLASSES, ErrorClass, OpenApiError, classify
+from tickrelay.upstream.errors import ERROR_CLASSES, ErrorClass, OpenApiError, classify
 
 CODES = [
     value.name

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tickrelay.setting import Secret
-from tickrelay.simulator.faults import Faults
+from tickrelay.config.schema import Secret
+from tickrelay.simulator.faults.faults import Faults
 
 NAMES = ("EURUSD", "USDJPY", "XAUUSD", "BTCUSD")
 

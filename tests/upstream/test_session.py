@@ -9,8 +9,8 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent, formatEvent
 from zope.interface.verify import verifyObject
 
-from tests.clients.fakes import Server
-from tickrelay.interfaces import IFeed, IFeedListener
+from tests.support.browser import Server
+from tickrelay.model.feed import IFeed, IFeedListener
 
 
 def test_the_seams_are_kept(rig: Any) -> None:
@@ -264,8 +264,8 @@ def test_incoming_frames_can_be_recorded(make_rig: Callable[..., Any], clock: An
 
 def test_a_refresh_token_needs_a_file(make_rig: Callable[..., Any]) -> None:
     """Renewed tokens must be kept: a setting error at the start, in one line."""
-    from tickrelay.errors import SettingError
-    from tickrelay.setting import Secret
+    from tickrelay.config.schema import Secret
+    from tickrelay.model.errors import SettingError
 
     with pytest.raises(SettingError, match="CTRADER_TOKEN_FILE"):
         make_rig(refresh_token=Secret("x"))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tickrelay.openapi.model_pb2 import ProtoOALightSymbol
-from tickrelay.upstream.symbols import batches
+from tickrelay.upstream.symbol_table import batches
 
 
 def add_bad_symbols(rig: Any, *names: str) -> None:

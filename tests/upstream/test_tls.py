@@ -13,15 +13,15 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from twisted.test import iosim
 
-from tickrelay.config import CTraderSettings
-from tickrelay.errors import SettingError
+from tickrelay.config.schema import Secret
+from tickrelay.config.settings import CTraderSettings
+from tickrelay.model.errors import SettingError
 from tickrelay.openapi.messages_pb2 import ProtoOAApplicationAuthReq
-from tickrelay.setting import Secret
 from tickrelay.simulator.certificates import ServerCertificate, make_certificate
+from tickrelay.upstream.authorization import cause_of_loss
 from tickrelay.upstream.counters import Counters
-from tickrelay.upstream.faults import Kind, LinkLost
+from tickrelay.upstream.errors import Kind, LinkLost
 from tickrelay.upstream.protocol import LinkSettings, OpenApiProtocol
-from tickrelay.upstream.steps import cause_of_loss
 from tickrelay.upstream.tls import ClientOptions
 
 SETTINGS = CTraderSettings(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tickrelay.setting import Secret
+from tickrelay.config.schema import Secret
 from tickrelay.upstream.tokens import TokenFileError, Tokens, TokenStore
 
 

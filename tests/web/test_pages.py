@@ -9,7 +9,7 @@ from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.logger import LogEvent
 
 from tickrelay.metrics import Metric, exposition
-from tickrelay.starting import steady
+from tickrelay.startup import steady
 from tickrelay.web.pages import site
 
 

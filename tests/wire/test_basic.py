@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tickrelay.errors import ErrorCode
-from tickrelay.status import FeedState, Status
-from tickrelay.ticks import Symbol, Tick
+from tickrelay.model.errors import ErrorCode
+from tickrelay.model.status import FeedState, Status
+from tickrelay.model.ticks import Symbol, Tick
 from tickrelay.wire.basic import Basic
 from tickrelay.wire.messages import (
     Detail,

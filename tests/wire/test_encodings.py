@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tickrelay.ticks import Symbol, Tick
+from tickrelay.model.ticks import Symbol, Tick
 from tickrelay.wire import messages, protobuf, requests
 from tickrelay.wire.encodings import Encoding, make_encodings
 from tickrelay.wire.messages import AnyMessage, Message

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tickrelay.errors import ErrorCode
+from tickrelay.model.errors import ErrorCode
 from tickrelay.wire import requests
 from tickrelay.wire.json_requests import parse_v1
 from tickrelay.wire.requests import (

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tickrelay.ticks import decimal
+from tickrelay.model.ticks import decimal
 from tickrelay.wire.prices import BY_DIGITS, Decimals, Prices
 
 

@@ -21,8 +21,9 @@ from twisted.internet.error import DNSLookupError
 from twisted.internet.protocol import ClientFactory
 from twisted.python.failure import Failure
 
-from tickrelay.config import CTraderSettings
-from tickrelay.errors import SettingError
+from tickrelay.config.settings import CTraderSettings
+from tickrelay.model.errors import SettingError
+from tickrelay.model.ticks import PRICE_SCALE, Symbol
 from tickrelay.openapi.messages_pb2 import (
     ProtoOAGetAccountListByAccessTokenReq,
     ProtoOAGetAccountListByAccessTokenRes,
@@ -30,13 +31,12 @@ from tickrelay.openapi.messages_pb2 import (
     ProtoOASubscribeSpotsRes,
 )
 from tickrelay.openapi.model_pb2 import ProtoOAClientPermissionScope
-from tickrelay.ticks import PRICE_SCALE, Symbol
+from tickrelay.upstream.authorization import AccountStep, authorise_application, cause_of, cause_of_loss
 from tickrelay.upstream.counters import Counters
-from tickrelay.upstream.faults import SessionFailed, UpstreamError
+from tickrelay.upstream.errors import SessionFailed, UpstreamError
 from tickrelay.upstream.protocol import LinkSettings, OpenApiProtocol
 from tickrelay.upstream.service import connect_over_tls
-from tickrelay.upstream.steps import AccountStep, authorise_application, cause_of, cause_of_loss
-from tickrelay.upstream.symbols import SymbolBook
+from tickrelay.upstream.symbol_table import SymbolBook
 from tickrelay.upstream.tokens import TokenStore
 
 FAVOURITES = ("EURUSD", "XAUUSD", "BTCUSD")

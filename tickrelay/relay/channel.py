@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tickrelay.ticks import Symbol, Tick
+from tickrelay.model.ticks import Symbol, Tick
 
 if TYPE_CHECKING:
     from tickrelay.relay.outbox import Outbox

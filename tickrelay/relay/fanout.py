@@ -6,13 +6,13 @@ Knows no reactor and no socket: time comes in as callables, bytes go out through
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from tickrelay.config import RelaySettings
-from tickrelay.errors import CloseCode
+from tickrelay.config.settings import RelaySettings
+from tickrelay.model.errors import CloseCode
+from tickrelay.model.ticks import Tick
 from tickrelay.relay.channel import Channel
 from tickrelay.relay.cohort import Lane
+from tickrelay.relay.conflator import Pacer
 from tickrelay.relay.outbox import Outbox
-from tickrelay.relay.pacer import Pacer
-from tickrelay.ticks import Tick
 from tickrelay.wire.encodings import Encoding
 
 MAX_REST_S = 0.005

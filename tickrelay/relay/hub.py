@@ -5,13 +5,13 @@ from typing import Protocol
 
 from zope.interface import implementer
 
-from tickrelay.config import RelaySettings
-from tickrelay.interfaces import IFeed, IFeedListener, SymbolFeed
+from tickrelay.config.settings import RelaySettings
+from tickrelay.model.feed import IFeed, IFeedListener, SymbolFeed
+from tickrelay.model.status import FeedState, FeedStatus, Status
+from tickrelay.model.ticks import Symbol, Tick
 from tickrelay.relay.channel import UNHEARD, Channel
 from tickrelay.relay.fanout import Fanout, Time
 from tickrelay.relay.outbox import Outbox
-from tickrelay.status import FeedState, FeedStatus, Status
-from tickrelay.ticks import Symbol, Tick
 from tickrelay.wire.encodings import Encoding
 from tickrelay.wire.messages import Gap
 

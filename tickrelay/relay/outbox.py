@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from tickrelay.errors import CloseCode
+from tickrelay.model.errors import CloseCode
 from tickrelay.relay.channel import Channel
 from tickrelay.wire.encodings import Encoding
 

@@ -14,15 +14,15 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
-from tickrelay.config import CTraderSettings
-from tickrelay.errors import SettingError
+from tickrelay.config.settings import CTraderSettings
 from tickrelay.http_site import UnloggedSite
+from tickrelay.model.errors import SettingError
+from tickrelay.simulator.broker import Recording, World
 from tickrelay.simulator.certificates import ServerCertificate, make_certificate
-from tickrelay.simulator.control import Control
-from tickrelay.simulator.door import DoorFactory
-from tickrelay.simulator.faults import Faults
+from tickrelay.simulator.faults.control import Control
+from tickrelay.simulator.faults.faults import Faults
+from tickrelay.simulator.framing.protocol_switch import DoorFactory
 from tickrelay.simulator.settings import SimulatorSettings
-from tickrelay.simulator.world import Recording, World
 
 
 def _number(port: IListeningPort | None) -> int:

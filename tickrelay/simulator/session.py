@@ -16,11 +16,11 @@ from tickrelay.openapi import frames, registry
 from tickrelay.openapi.common_pb2 import ProtoHeartbeatEvent, ProtoMessage
 from tickrelay.simulator.accounts import Grant
 from tickrelay.simulator.answers import ANSWERS, OPEN_TO_ALL
-from tickrelay.simulator.lag import Lag
+from tickrelay.simulator.broker import World
+from tickrelay.simulator.framing.delay_line import Lag
 from tickrelay.simulator.line import Line
 from tickrelay.simulator.quota import Quota
 from tickrelay.simulator.refusal import Refusal
-from tickrelay.simulator.world import World
 
 UNKNOWN_FIELD = b"\xc0\x3e\x01"
 """Field 1000, varint 1: the real server sends fields that no public schema has."""

@@ -3,8 +3,8 @@
 import dataclasses
 from dataclasses import dataclass, field
 
-from tickrelay.errors import SettingError
-from tickrelay.simulator.instruments import chosen
+from tickrelay.model.errors import SettingError
+from tickrelay.simulator.market.instruments import chosen
 
 DEFAULT_PORT = 5035
 MAX_PORT = 65_535
@@ -156,7 +156,7 @@ class SimulatorSettings:
     users: tuple[UserSettings, ...] = ()
     """Further grants, besides the one of the settings above."""
     faults: str = ""
-    """A fault script (see `tickrelay.simulator.script`); its times count from the start."""
+    """A fault script (see `tickrelay.simulator.faults.script`); its times count from the start."""
     rules: Rules = field(default_factory=Rules)
 
     def __post_init__(self) -> None:

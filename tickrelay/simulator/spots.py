@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from twisted.internet.interfaces import IDelayedCall
 
-from tickrelay.capture.quotes import ASK, BID, Quote
+from tickrelay.model.quotes import ASK, BID, Quote
 from tickrelay.openapi import frames
 from tickrelay.openapi.messages_pb2 import ProtoOASpotEvent
-from tickrelay.simulator.history import History
+from tickrelay.simulator.market.history import History
 
 if TYPE_CHECKING:
     from tickrelay.simulator.session import Session

@@ -1,8 +1,8 @@
 """What cTrader's refusal of the account means, read with the list of the accounts that the token opens."""
 
-from tickrelay.config import CTraderSettings
+from tickrelay.config.settings import CTraderSettings
 from tickrelay.openapi.messages_pb2 import ProtoOAGetAccountListByAccessTokenRes
-from tickrelay.upstream.faults import Cause, ErrorClass, Kind, OpenApiError
+from tickrelay.upstream.errors import Cause, ErrorClass, Kind, OpenApiError
 
 CANT_ROUTE = "CANT_ROUTE_REQUEST"
 """The answer to an account of the other kind than the host serves, and to one whose trading server is away."""

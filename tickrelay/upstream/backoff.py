@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tickrelay.upstream.faults import Cause, Kind
+from tickrelay.upstream.errors import Cause, Kind
 
 MAINTENANCE_LEAST_S, MAINTENANCE_MOST_S = 5.0, 900.0
 

@@ -12,12 +12,12 @@ from typing import Protocol
 from twisted.internet.interfaces import IConnector, IReactorTime
 from twisted.python.failure import Failure
 
-from tickrelay.config import CTraderSettings
+from tickrelay.config.settings import CTraderSettings
+from tickrelay.upstream.authorization import cause_of_loss
 from tickrelay.upstream.counters import Counters
+from tickrelay.upstream.errors import Cause, Kind
 from tickrelay.upstream.factory import SessionFactory
-from tickrelay.upstream.faults import Cause, Kind
 from tickrelay.upstream.protocol import LinkSettings, OpenApiProtocol
-from tickrelay.upstream.steps import cause_of_loss
 
 
 @dataclass(slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tickrelay.status import FeedState
+from tickrelay.model.status import FeedState
 
 
 @dataclass(slots=True)

@@ -12,8 +12,8 @@ dead must look dead twice in a row: after the process itself slept, the bytes ma
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from tickrelay.schedule import Schedule
-from tickrelay.ticks import Symbol
+from tickrelay.model.schedule import Schedule
+from tickrelay.model.ticks import Symbol
 
 CHECK_S = 5.0
 """How often to look."""

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 
 from automat import TypeMachineBuilder
 
-from tickrelay.status import FeedState
-from tickrelay.upstream.faults import Cause
+from tickrelay.model.status import FeedState
+from tickrelay.upstream.errors import Cause
 
 
 class State(StrEnum):

@@ -25,8 +25,8 @@ from tickrelay.openapi.common_pb2 import ProtoErrorRes, ProtoHeartbeatEvent, Pro
 from tickrelay.openapi.frames import HEARTBEAT, SPOT, FrameError, FrameReceiver, encode, open_payload, text
 from tickrelay.openapi.messages_pb2 import ProtoOAErrorRes, ProtoOASpotEvent
 from tickrelay.upstream.counters import Counters
-from tickrelay.upstream.faults import NotAllowed, OpenApiError
-from tickrelay.upstream.pacing import Pacer
+from tickrelay.upstream.errors import NotAllowed, OpenApiError
+from tickrelay.upstream.request_limiter import Pacer
 from tickrelay.upstream.requests import ANSWERS, Requests
 
 M = TypeVar("M", bound=Message)

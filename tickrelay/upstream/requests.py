@@ -17,8 +17,8 @@ from twisted.python.failure import Failure
 from tickrelay.openapi import registry
 from tickrelay.openapi.registry import PayloadType
 from tickrelay.upstream.counters import Counters
-from tickrelay.upstream.faults import ErrorClass, LinkLost, OpenApiError, RequestTimeout
-from tickrelay.upstream.pacing import MAX_PAUSE_S, Pacer, Ticket
+from tickrelay.upstream.errors import ErrorClass, LinkLost, OpenApiError, RequestTimeout
+from tickrelay.upstream.request_limiter import MAX_PAUSE_S, Pacer, Ticket
 
 RATE_RETRIES = 8
 """How often a request is sent again after an answer that asks for a pause."""

@@ -12,10 +12,10 @@ from twisted.internet.interfaces import IConnector
 from twisted.internet.protocol import ClientFactory
 from zope.interface import implementer
 
-from tickrelay.config import CTraderSettings
-from tickrelay.errors import SettingError
-from tickrelay.interfaces import IFeed, IFeedListener, SymbolFeed
-from tickrelay.status import FeedState
+from tickrelay.config.settings import CTraderSettings
+from tickrelay.model.errors import SettingError
+from tickrelay.model.feed import IFeed, IFeedListener, SymbolFeed
+from tickrelay.model.status import FeedState
 from tickrelay.upstream.connection import Surroundings
 from tickrelay.upstream.counters import Counters
 from tickrelay.upstream.factory import SessionFactory

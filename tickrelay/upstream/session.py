@@ -12,22 +12,22 @@ from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from tickrelay.config import CTraderSettings
-from tickrelay.interfaces import IFeedListener
-from tickrelay.upstream.announcer import Announcer
+from tickrelay.config.settings import CTraderSettings
+from tickrelay.model.feed import IFeedListener
+from tickrelay.upstream.authorization import AccountStep, Redactor, authorise_application, cause_of
 from tickrelay.upstream.backoff import Backoff
 from tickrelay.upstream.connection import Connection, Surroundings
 from tickrelay.upstream.counters import Counters
-from tickrelay.upstream.events import ServerEvents
-from tickrelay.upstream.faults import Cause, ErrorClass, Kind, LinkLost, OpenApiError, SessionFailed, UpstreamError
+from tickrelay.upstream.errors import Cause, ErrorClass, Kind, LinkLost, OpenApiError, SessionFailed, UpstreamError
 from tickrelay.upstream.machine import FEED_STATES, FLOWING, State, make_machine
 from tickrelay.upstream.protocol import OpenApiProtocol
-from tickrelay.upstream.steps import AccountStep, Redactor, authorise_application, cause_of
+from tickrelay.upstream.server_events import ServerEvents
+from tickrelay.upstream.status_reporter import Announcer
 from tickrelay.upstream.subscriptions import Subscriptions
-from tickrelay.upstream.symbols import SymbolBook
+from tickrelay.upstream.symbol_table import SymbolBook
 from tickrelay.upstream.timers import Timers
 from tickrelay.upstream.tokens import TokenStore
-from tickrelay.upstream.vigil import Vigil
+from tickrelay.upstream.watchdog import Vigil
 
 MAX_ACCOUNT_LOSSES = 3
 """So often in a row the account is authorised again on one connection; after that a new connection is tried."""

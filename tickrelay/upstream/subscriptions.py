@@ -14,11 +14,11 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from tickrelay.interfaces import SymbolFeed
+from tickrelay.model.feed import SymbolFeed
 from tickrelay.openapi.messages_pb2 import ProtoOASubscribeSpotsReq, ProtoOAUnsubscribeSpotsReq
-from tickrelay.upstream.faults import ErrorClass, LinkLost, OpenApiError, RequestTimeout
+from tickrelay.upstream.errors import ErrorClass, LinkLost, OpenApiError, RequestTimeout
 from tickrelay.upstream.protocol import OpenApiProtocol
-from tickrelay.upstream.symbols import SymbolBook, batches
+from tickrelay.upstream.symbol_table import SymbolBook, batches
 
 SPACING_S = 0.25
 """The least time between two requests for one symbol: a storm of clients must not become one upstream."""

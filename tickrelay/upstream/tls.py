@@ -14,7 +14,7 @@ from twisted.internet.ssl import TLSVersion, optionsForClientTLS
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from tickrelay.errors import SettingError
+from tickrelay.model.errors import SettingError
 
 
 @implementer(IOpenSSLTrustRoot)

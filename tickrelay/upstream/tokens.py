@@ -20,7 +20,7 @@ from pathlib import Path
 
 from twisted.logger import Logger
 
-from tickrelay.setting import Secret
+from tickrelay.config.schema import Secret
 
 RENEW_BEFORE_S = 3 * 86_400
 """A token with less time left than this is renewed before it is used."""

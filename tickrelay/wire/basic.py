@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from tickrelay.ticks import Symbol, Tick
+from tickrelay.model.ticks import Symbol, Tick
 from tickrelay.wire import frames, json_requests
 from tickrelay.wire.messages import AnyMessage, Message, Part
 from tickrelay.wire.prices import BY_DIGITS, Prices

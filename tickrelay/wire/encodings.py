@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from tickrelay.ticks import Tick
+from tickrelay.model.ticks import Tick
 from tickrelay.wire.basic import Basic
 from tickrelay.wire.messages import AnyMessage
 from tickrelay.wire.requests import Request

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from tickrelay.errors import ErrorCode
+from tickrelay.model.errors import ErrorCode
 from tickrelay.wire import requests
 from tickrelay.wire.requests import BadRequest, Connect, Id, Request, Subscribe, Unsubscribe
 

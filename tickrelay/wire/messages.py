@@ -8,8 +8,8 @@ from typing import ClassVar, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from tickrelay.errors import ErrorCode
-from tickrelay.status import FeedState, Status
+from tickrelay.model.errors import ErrorCode
+from tickrelay.model.status import FeedState, Status
 from tickrelay.wire.requests import BadRequest, Id
 
 

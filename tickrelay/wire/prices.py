@@ -1,6 +1,6 @@
 """Integer prices as text, fast: what was printed lately is looked up, since quotes come back to the same levels."""
 
-from tickrelay.ticks import PRICE_DIGITS, decimal, rounded
+from tickrelay.model.ticks import PRICE_DIGITS, decimal, rounded
 
 _MAX_KEPT = 1 << 13
 

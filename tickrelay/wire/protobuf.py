@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 from google.protobuf.message import Message as Protobuf
 from msgspec import UNSET, Struct, UnsetType
 
-from tickrelay.errors import ErrorCode
+from tickrelay.model.errors import ErrorCode
 from tickrelay.wire import json_requests, requests
 from tickrelay.wire.messages import AnyMessage
 from tickrelay.wire.requests import BadRequest, Id, Request

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from tickrelay.errors import ErrorCode
+from tickrelay.model.errors import ErrorCode
 
 MAX_ID_CHARACTERS = 36
 MAX_SYMBOLS = 1000

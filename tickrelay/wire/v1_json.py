@@ -1,7 +1,7 @@
 """Protocol v1 in JSON text frames: basic's fields, and what v1 adds."""
 
-from tickrelay.errors import ErrorCode
-from tickrelay.ticks import Symbol, Tick
+from tickrelay.model.errors import ErrorCode
+from tickrelay.model.ticks import Symbol, Tick
 from tickrelay.wire import frames, json_requests
 from tickrelay.wire.basic import encode, tick_template
 from tickrelay.wire.messages import AnyMessage

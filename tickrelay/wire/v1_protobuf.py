@@ -1,7 +1,7 @@
 """Protocol v1 in binary frames: Protobuf, schema in ``proto/tickrelay.proto``."""
 
-from tickrelay.errors import ErrorCode
-from tickrelay.ticks import Symbol, Tick
+from tickrelay.model.errors import ErrorCode
+from tickrelay.model.ticks import Symbol, Tick
 from tickrelay.wire import frames, protobuf
 from tickrelay.wire.messages import AnyMessage
 from tickrelay.wire.prices import BY_DIGITS

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from tickrelay.ticks import decimal
+from tickrelay.model.ticks import decimal
 from tickrelay.wire import protobuf
 from tickrelay.wire.tickrelay_pb2 import ServerMessage, Tick
 

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from google.protobuf.message import Message
 
-from tickrelay.capture.quotes import ASK, BID
+from tickrelay.model.quotes import ASK, BID
+from tickrelay.model.ticks import PRICE_DIGITS
 from tickrelay.openapi.messages_pb2 import (
     ProtoOAGetTickDataReq,
     ProtoOAGetTickDataRes,
@@ -22,11 +23,10 @@ from tickrelay.openapi.messages_pb2 import (
 )
 from tickrelay.openapi.model_pb2 import ProtoOAQuoteType, ProtoOATickData
 from tickrelay.simulator.answers.authority import check_account
-from tickrelay.simulator.bars import MINUTES, start_of
-from tickrelay.simulator.depth import DepthSubscription
+from tickrelay.simulator.market.bars import MINUTES, start_of
+from tickrelay.simulator.market.depth import DepthSubscription
 from tickrelay.simulator.refusal import Refusal
 from tickrelay.simulator.spots import technical_event
-from tickrelay.ticks import PRICE_DIGITS
 
 if TYPE_CHECKING:
     from tickrelay.simulator.session import Session

@@ -23,8 +23,8 @@ from tickrelay.openapi.messages_pb2 import (
 )
 from tickrelay.openapi.model_pb2 import ProtoOATrader
 from tickrelay.simulator.answers.authority import check_account
+from tickrelay.simulator.market.source import asset_ids, between
 from tickrelay.simulator.refusal import Refusal
-from tickrelay.simulator.source import asset_ids, between
 
 if TYPE_CHECKING:
     from tickrelay.simulator.session import Session

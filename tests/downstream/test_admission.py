@@ -1,0 +1,147 @@
+"""How many connections there may be: who is in stays in, who is refused is told, and all are bounded."""
+
+import re
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from twisted.internet.task import Clock
+
+from tests.support.browser import Browser, Server
+from tickrelay.downstream.admission import REFUSAL_ALLOWANCE_OF_ADDRESS, Admission, Slot
+
+
+def closes(browser: Browser) -> list[tuple[int, str]]:
+    """Code and reason of the close frames the client got."""
+    return [(int.from_bytes(p[:2], "big"), p[2:].decode()) for opcode, p in browser.frames() if opcode == 8]
+
+
+@pytest.mark.parametrize("arriving", [101, 105, 110, 130, 250])
+def test_who_is_in_stays_in(clock: Clock, arriving: int) -> None:
+    """However many connect at once from one address: as many as may are served, up to 20 are told, the rest cut off."""
+    server = Server(clock, max_connections_per_address=100)
+    browsers = [Browser(server) for _ in range(arriving)]
+    opened = [browser for browser in browsers if browser.transport.connected]
+    for browser in opened:
+        browser.open()
+    told = [close for browser in opened for close in closes(browser)]
+    assert len(told) == min(arriving - 100, REFUSAL_ALLOWANCE_OF_ADDRESS)
+    assert {code for code, _ in told} == {1013}
+    assert all(15 <= int(re.fullmatch(r"retry in (\d+) s", reason)[1]) <= 45 for _, reason in told)  # type: ignore[index]
+    clock.advance(3)
+    served = [browser for browser in opened if browser.transport.connected]
+    assert len(served) == len(server.factory) == 100
+    assert all(browser.ask({"type": "ping"})["type"] == "pong" for browser in served)
+
+
+def test_a_storm_of_refused_connections_takes_no_place(clock: Clock) -> None:
+    """Wave after wave beyond the limit: those inside stay, and a place that one of them leaves can be had."""
+    server = Server(clock, max_connections_per_address=2)
+    one, two = server.browser(), server.browser()
+    for _ in range(20):
+        for _ in range(40):
+            browser = Browser(server)
+            if browser.transport.connected:
+                browser.open()
+    assert one.transport.connected and two.transport.connected
+    one.vanish()
+    late = server.browser()  # the last wave is still being told
+    assert closes(late) == []
+    assert late.ask({"type": "ping"})["type"] == "pong"
+    assert closes(server.browser()) == []
+
+
+def test_another_address_has_places_of_its_own(clock: Clock) -> None:
+    """The limit of one address is not the limit of another."""
+    server = Server(clock, max_connections_per_address=1)
+    assert closes(server.browser()) == []
+    assert closes(server.browser())[0][0] == 1013
+    other = Browser(server, address="10.0.0.2")
+    other.open()
+    assert closes(other) == []
+
+
+def test_the_limit_of_all_addresses_together(clock: Clock) -> None:
+    """Beyond it everyone is told the same: 1013, after the handshake; half-open connections take no place."""
+    server = Server(clock, max_connections=2)
+    lurkers = [Browser(server, f"10.0.1.{n}") for n in range(50)]
+    browsers = [Browser(server, f"10.0.0.{n}") for n in range(4)]
+    for browser in browsers:
+        browser.open()
+    assert [bool(closes(browser)) for browser in browsers] == [False, False, True, True]
+    assert all(browser.transport.connected for browser in (*lurkers, *browsers[:2]))
+
+
+def test_connections_that_never_open_are_bounded_in_all(clock: Clock) -> None:
+    """From however many addresses: so many more than clients may be, and no more."""
+    server = Server(clock, max_connections=10)
+    lurkers = [Browser(server, f"10.{n // 250}.0.{n % 250}") for n in range(500)]
+    assert sum(browser.transport.connected for browser in lurkers) == 210
+    clock.pump([0.5] * 12)
+    assert not any(browser.transport.connected for browser in lurkers)
+    late = Browser(server)
+    late.open()
+    assert closes(late) == []
+
+
+class Storm(RuleBasedStateMachine):
+    """Connections of three addresses come, enter, are refused and go in any order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.admission = Admission(5, 3, ())
+        self.opening: list[tuple[str, Slot]] = []
+        self.inside: list[tuple[str, Slot]] = []
+        self.refused: list[tuple[str, Slot]] = []
+
+    @rule(address=st.sampled_from("abc"))
+    def arrive(self, address: str) -> None:
+        """A TCP connection."""
+        slot = self.admission.arrive(address)
+        if isinstance(slot, Slot):
+            self.opening.append((address, slot))
+
+    @precondition(lambda self: self.opening)
+    @rule()
+    def enter(self) -> None:
+        """Its handshake is done: it has a place exactly if those inside leave one."""
+        address, slot = self.opening.pop(0)
+        free = len(self.inside) < 5 and sum(a == address for a, _ in self.inside) < 3
+        assert (slot.enter() is None) is free
+        if free:
+            self.inside.append((address, slot))
+        elif slot.refuse():
+            self.refused.append((address, slot))
+        else:
+            slot.leave()
+
+    @precondition(lambda self: self.opening)
+    @rule()
+    def refuse(self) -> None:
+        """Its origin is not allowed, say."""
+        address, slot = self.opening.pop()
+        if slot.refuse():
+            self.refused.append((address, slot))
+        else:
+            slot.leave()
+
+    @rule(data=st.data())
+    def leave(self, data: st.DataObject) -> None:
+        """Any of them goes."""
+        groups = [group for group in (self.opening, self.inside, self.refused) if group]
+        if groups:
+            group = data.draw(st.sampled_from(groups))
+            group.pop(data.draw(st.integers(0, len(group) - 1)))[1].leave()
+
+    @invariant()
+    def the_bounds_hold(self) -> None:
+        """Of each address and of all; nothing is kept of an address without connections."""
+        everyone = self.opening + self.inside + self.refused
+        for address in "abc":
+            assert sum(a == address for a, _ in everyone) <= 3 + REFUSAL_ALLOWANCE_OF_ADDRESS
+            assert sum(a == address for a, _ in self.refused) <= REFUSAL_ALLOWANCE_OF_ADDRESS
+            assert (address in self.admission._rooms) is any(a == address for a, _ in everyone)
+
+
+TestStorm = Storm.TestCase

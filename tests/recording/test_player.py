@@ -1,0 +1,217 @@
+"""A recording played as a server gives the stream that was recorded."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from twisted.internet.defer import maybeDeferred
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+
+from tickrelay.model.errors import SettingError
+from tickrelay.openapi import frames
+from tickrelay.openapi.common_pb2 import ProtoHeartbeatEvent
+from tickrelay.openapi.messages_pb2 import (
+    ProtoOAAccountAuthReq,
+    ProtoOAApplicationAuthReq,
+    ProtoOASpotEvent,
+    ProtoOASubscribeSpotsReq,
+    ProtoOASymbolByIdReq,
+    ProtoOASymbolsListReq,
+    ProtoOASymbolsListRes,
+)
+from tickrelay.openapi.model_pb2 import ProtoOALightSymbol
+from tickrelay.recording.format import gap_line, header_line, record_line
+from tickrelay.recording.player import Tape
+from tickrelay.recording.recorder import Recorder
+from tickrelay.recording.segments import segment_paths
+from tickrelay.simulator.broker import World
+from tickrelay.simulator.framing.factory import SimulatorFactory
+from tickrelay.simulator.settings import Rules, SimulatorSettings
+
+START_S = 1_763_900_000.0
+SYMBOL = ProtoOALightSymbol(symbolId=1, symbolName="EURUSD", enabled=True)
+IDS = (1, 2, 9, 41, 52, 59)
+
+
+class Client(frames.FrameReceiver):
+    """Logs in, asks for the symbols, subscribes, and keeps what it is sent."""
+
+    def __init__(self, factory: SimulatorFactory, heard: Callable[[bytes], None] = lambda _: None) -> None:
+        self.heard = heard
+        self.received: list[Any] = []
+        self._server = factory.buildProtocol(None)
+        self._wire = StringTransport()
+        self._server.makeConnection(self._wire)
+
+    def read(self) -> None:
+        """Take in what the server has sent."""
+        data = self._wire.value()
+        self._wire.clear()
+        self.dataReceived(data)
+
+    def stringReceived(self, string: bytes) -> None:
+        """A frame."""
+        self.heard(string)
+        self.received.append(frames.open_payload(frames.open_envelope(string)))
+
+    def send(self, *messages: Any) -> None:
+        """Requests."""
+        for message in messages:
+            frame = frames.encode(message, "m")
+            self._server.dataReceived(len(frame).to_bytes(4, "big") + frame)
+        self.read()
+
+    def log_in(self) -> None:
+        """Up to the catalogue."""
+        self.send(
+            ProtoOAApplicationAuthReq(clientId="sim", clientSecret="sim-secret"),
+            ProtoOAAccountAuthReq(ctidTraderAccountId=1001, accessToken="sim-token"),
+            ProtoOASymbolsListReq(ctidTraderAccountId=1001),
+            ProtoOASymbolByIdReq(ctidTraderAccountId=1001, symbolId=range(1, 66)),
+        )
+
+    def subscribe(self, *ids: int) -> None:
+        """Spots, with their times."""
+        self.send(ProtoOASubscribeSpotsReq(ctidTraderAccountId=1001, symbolId=ids, subscribeToSpotTimestamp=True))
+
+    def run(self, clock: Clock, seconds: float, step_s: float) -> None:
+        """Let time pass, alive."""
+        for step in range(round(seconds / step_s)):
+            clock.advance(step_s)
+            self.read()
+            if step % 20 == 0:
+                self.send(ProtoHeartbeatEvent())
+
+    def ticks(self) -> list[tuple[int, int, int, int]]:
+        """Every quote as a client sees it after forward-fill: symbol, bid, ask, the server's time."""
+        sides: dict[int, tuple[int, int]] = {}
+        found = []
+        for event in self.received:
+            if isinstance(event, ProtoOASpotEvent):
+                bid, ask = sides.get(event.symbolId, (0, 0))
+                sides[event.symbolId] = bid, ask = event.bid or bid, event.ask or ask
+                found.append((event.symbolId, bid, ask, event.timestamp))
+        return found
+
+
+def settings(**options: Any) -> SimulatorSettings:
+    """A simulator's settings, cut-offs far away."""
+    rules = Rules(idle_s=1e6, unauthenticated_s=1e6, unknown_field_every=0)
+    return SimulatorSettings(rules=rules, **options)
+
+
+def record(directory: Path, seconds: float, ids: tuple[int, ...] = IDS) -> list[tuple[int, int, int, int]]:
+    """Record a client of the simulator; returns the ticks that it saw."""
+    clock = Clock()
+    world = World(settings(), lambda: START_S + clock.seconds())
+    recorder = Recorder(directory, clock, world.now, maybeDeferred, keep_free_bytes=0)
+    recorder.start()
+    client = Client(SimulatorFactory(world, clock), recorder.frame)
+    client.log_in()
+    client.subscribe(*ids)
+    client.run(clock, seconds, 0.2)
+    recorder.stop()
+    return client.ticks()
+
+
+def play(directory: Path, seconds: float, speed: float, batches: int = 1) -> list[tuple[int, int, int, int]]:
+    """Play a recording to a client that subscribes in batches; returns the ticks that it saw."""
+    clock = Clock()
+    world = World(settings(speed=speed), lambda: START_S + 9_999 + clock.seconds(), Tape(directory))
+    client = Client(SimulatorFactory(world, clock))
+    client.log_in()
+    for n in range(batches):
+        client.subscribe(*IDS[n::batches])
+        client.run(clock, 0.2, 0.1)
+    client.run(clock, seconds, 0.05)
+    return client.ticks()
+
+
+def test_a_recorded_hour_at_sixty_times_the_pace(tmp_path: Path) -> None:
+    """Tick for tick the same stream, in the same order, with the same times."""
+    recorded = record(tmp_path, 3600)
+    assert len(recorded) > 5000
+    assert {symbol_id for symbol_id, *_ in recorded} == set(IDS)
+    assert play(tmp_path, 65, 60.0) == recorded
+
+
+def test_subscribing_in_batches_misses_nothing(tmp_path: Path) -> None:
+    """The tape waits until nobody has subscribed for a second."""
+    recorded = record(tmp_path, 60)
+    assert play(tmp_path, 4, 30.0, batches=3) == recorded
+
+
+def test_a_late_client_gets_the_last_quote_and_what_follows(tmp_path: Path) -> None:
+    """Its first event is technical: both sides as they stand on the tape."""
+    recorded = record(tmp_path, 60)
+    clock = Clock()
+    world = World(settings(), lambda: START_S + clock.seconds(), Tape(tmp_path))
+    factory = SimulatorFactory(world, clock)
+    first, late = Client(factory), Client(factory)
+    first.log_in()
+    late.log_in()
+    first.subscribe(*IDS)
+    first.run(clock, 30, 0.1)
+    late.subscribe(1)
+    late.run(clock, 40, 0.1)
+    own = [tick for tick in recorded if tick[0] == 1]
+    ticks = late.ticks()
+    assert 1 < len(ticks) < len(own)
+    assert own[-len(ticks) :] == ticks
+
+
+def test_the_symbols_are_those_of_the_recording(tmp_path: Path) -> None:
+    """The list is served as it was recorded, though the simulator of today may have others."""
+    record(tmp_path, 5)
+    world = World(settings(symbols=("BTCUSD",)), lambda: START_S, Tape(tmp_path))
+    client = Client(SimulatorFactory(world, Clock()))
+    client.log_in()
+    (symbols,) = [m for m in client.received if isinstance(m, ProtoOASymbolsListRes)]
+    assert len(symbols.symbol) == 65
+
+
+@pytest.mark.parametrize("content", [None, b"", b"nonsense\n"])
+def test_nothing_to_play_is_one_clear_error(tmp_path: Path, content: bytes | None) -> None:
+    """No directory, or none that holds a recording."""
+    path = tmp_path / "recording"
+    if content is not None:
+        path.mkdir()
+        (path / "20251123T000000.000000Z.jsonl").write_bytes(content)
+    with pytest.raises(SettingError, match="--replay"):
+        Tape(path)
+
+
+def test_a_damaged_segment_is_played_up_to_the_damage(tmp_path: Path) -> None:
+    """What follows in the next segment is played again."""
+    recorded = record(tmp_path, 60)
+    (path,) = segment_paths(tmp_path)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) * 3 // 4])
+    played = play(tmp_path, 4, 30.0)
+    assert 10 < len(played) < len(recorded)
+    assert recorded[: len(played)] == played
+
+
+def test_after_a_gap_no_side_is_guessed(tmp_path: Path) -> None:
+    """A symbol is quoted again with the next event that brings both its sides."""
+    (tmp_path / "a").mkdir()
+    events = [
+        ProtoOASpotEvent(symbolId=1, bid=100, ask=110, timestamp=1),
+        ProtoOASpotEvent(symbolId=1, bid=101, timestamp=2),
+        None,
+        ProtoOASpotEvent(symbolId=1, bid=90, timestamp=3),
+        ProtoOASpotEvent(symbolId=1, ask=95, timestamp=4),
+        ProtoOASpotEvent(symbolId=1, bid=91, ask=96, timestamp=5),
+    ]
+    lines = [header_line(0.0), record_line(frames.encode(ProtoOASymbolsListRes(symbol=[SYMBOL])), 0.0)[1]]
+    for n, event in enumerate(events):
+        lines.append(gap_line(7, n) if event is None else record_line(frames.encode(event), float(n))[1])
+    (tmp_path / "a" / "x.jsonl").write_bytes(b"".join(lines))
+    tape = Tape(tmp_path / "a")
+    tape.subscribed(100.0, 1.0)
+    quotes = tape.advance(101.0) + tape.advance(200.0)
+    assert [(q.bid, q.ask) for q in quotes] == [(100, 110), (101, 110), (91, 96)]
+    tape.close()

@@ -1,0 +1,151 @@
+"""Faults that last: when they end, what they leave, and what a client learns of a closed market."""
+
+from typing import Any
+
+import pytest
+
+from tickrelay.model.errors import SettingError
+from tickrelay.openapi.messages_pb2 import (
+    ProtoOAApplicationAuthReq,
+    ProtoOAApplicationAuthRes,
+    ProtoOASubscribeSpotsReq,
+    ProtoOASymbolByIdReq,
+    ProtoOASymbolChangedEvent,
+)
+from tickrelay.simulator.faults.active_faults import Conditions
+from tickrelay.simulator.faults.faults import Faults
+from tickrelay.upstream.symbol_table import make_schedule
+
+APPLICATION = ProtoOAApplicationAuthReq(clientId="sim", clientSecret="sim-secret")
+
+
+@pytest.fixture
+def faults(broker: Any) -> Faults:
+    """Runs faults."""
+    return Faults(broker.world, broker.clock)
+
+
+@pytest.mark.parametrize(
+    ("fault", "told_s", "lasts_s"),
+    [
+        ("maintenance 3s", 3, 3),
+        ("maintenance", 30, 30),
+        ("maintenance ms", 30, 30),
+        ("maintenance for 60s", 60, 60),
+        ("maintenance common for 1234567s", 1_234_567, 1_234_567),
+        ("maintenance 3s for 10s", 3, 10),
+        ("maintenance 3s common for 2s", 3, 2),
+    ],
+)
+def test_a_maintenance_ends_when_it_said(
+    broker: Any, faults: Faults, fault: str, told_s: float, lasts_s: float
+) -> None:
+    """The told end is the end, unless ``for`` says otherwise on top of a length."""
+    faults.run(fault)
+    error = broker.connect().ask(APPLICATION)
+    end = error.maintenanceEndTimestamp / (1000 if "ms" in fault or "common" in fault else 1)
+    assert end == pytest.approx(broker.world.now() + told_s, abs=0.6)
+    broker.clock.advance(lasts_s - 1)
+    assert broker.connect().ask(APPLICATION).errorCode == "SERVER_IS_UNDER_MAINTENANCE"
+    broker.clock.advance(1.1)
+    assert isinstance(broker.connect().ask(APPLICATION), ProtoOAApplicationAuthRes)
+
+
+def schedule(trader: Any, symbol_id: int = 1) -> Any:
+    """The hours that a client is told of a symbol."""
+    answer = trader.ask(ProtoOASymbolByIdReq(ctidTraderAccountId=1001, symbolId=[symbol_id]))
+    return make_schedule(answer.symbol[0])
+
+
+def test_a_closed_market_is_told_and_so_is_its_opening(broker: Any, faults: Faults, trader: Any) -> None:
+    """2120 for every symbol, and hours without this moment; afterwards the old ones, and ticks at once."""
+    trader.subscribe(1)
+    usual = schedule(trader)
+    trader.take()
+    faults.run("markets-closed for 60s")
+    (event,) = trader.messages(ProtoOASymbolChangedEvent)
+    assert set(event.symbolId) == set(broker.world.catalogue.full_symbols)
+    shut = schedule(trader)
+    now_s = broker.world.now()
+    assert not any(shut.is_open(now_s + hour * 3600) for hour in range(24 * 14))
+    assert schedule(broker_client(broker)) == shut, "who comes later is told the same"
+    for _ in range(2):
+        broker.run(20)
+        trader.heartbeat()
+    assert not trader.spots()
+    broker.run(20.1)
+    assert [list(m.symbolId) for m in trader.messages(ProtoOASymbolChangedEvent)] == [list(event.symbolId)]
+    assert schedule(trader) == usual
+    broker.run(5)
+    assert trader.spots()
+
+
+def broker_client(broker: Any) -> Any:
+    """Another client whose account is open."""
+    other = broker.connect()
+    other.log_in()
+    return other
+
+
+def test_a_market_that_closes_unannounced(broker: Any, faults: Faults, trader: Any) -> None:
+    """No event, the same hours, and no ticks."""
+    usual = schedule(trader)
+    trader.subscribe(1)
+    trader.take()
+    faults.run("markets-closed unannounced for 20s")
+    broker.run(10)
+    assert trader.messages() == []
+    assert schedule(trader) == usual
+    broker.run(10.1)
+    trader.take()
+    broker.run(5)
+    assert trader.spots()
+
+
+def test_one_of_two_faults_ends(broker: Any, faults: Faults, trader: Any) -> None:
+    """What the other one does goes on, and is not told anew; in the end all is as usual."""
+    faults.run(
+        "silent-ticks for 5s; silent-ticks for 10s; hang symbols for 5s; hang symbols refresh for 10s; slow 1s for 10s;"
+        "slow 2s for 5s; refuse all UNKNOWN_ERROR for 10s; maintenance 5s; burst 3 for 10s; burst 7 for 5s;"
+        "markets-closed for 5s; markets-closed for 10s"
+    )
+    broker.run(5.1)
+    conditions, world = broker.world.conditions, broker.world
+    assert conditions.silent_ticks and conditions.delay_s == 1 and conditions.hung == {2114, 2173}
+    assert conditions.refusal(2100).code == "UNKNOWN_ERROR"
+    assert (world.source.rate, world.source.shut, world.closure_told) == (3, True, True)
+    broker.run(5.1)
+    assert conditions == Conditions()
+    assert (world.source.rate, world.source.shut, world.closure_told) == (1, False, False)
+
+
+def test_a_rate_limit_of_less_than_a_second_has_a_time_to_wait(faults: Faults, trader: Any) -> None:
+    """The field has whole seconds: it is rounded up, not to none."""
+    faults.run("rate-limit subscribe 200ms")
+    assert trader.ask(ProtoOASubscribeSpotsReq(ctidTraderAccountId=1001, symbolId=[1])).retryAfter == 1
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("maintenance 3s foo", "'foo' is neither ms nor common"),
+        ("maintenance 0s", "longer than no time"),
+        ("maintenance 99999999999999999999h", "longer than a year"),
+        ("drop for 99999999999999999999h", "longer than a year"),
+        ("silent-ticks for 0s", "it would last no time"),
+        ("markets-closed quietly", "'quietly' is not unannounced"),
+        ("drop everything", "'everything' is one word too many"),
+        ("clear all", "'all' is one word too many"),
+        ("slow 1s 2s", "'2s' is one word too many"),
+        ("account-disconnect all", "'all' is no whole number"),
+        ("overlong much", "'much' is no whole number"),
+        ("burst zero", "up to 10000 times the usual, not 'zero'"),
+        ("burst nan", "up to 10000 times the usual, not 'nan'"),
+    ],
+)
+def test_words_that_make_no_sense(faults: Faults, trader: Any, script: str, said: str) -> None:
+    """They are named, and nothing happens: a typing mistake must not become the fault's default."""
+    trader.take()
+    with pytest.raises(SettingError, match=f"^fault script: .*{said}"):
+        faults.run(script)
+    assert faults.lasting == [] and trader.take() == [] and not trader.wire.ended

@@ -1,0 +1,109 @@
+"""The TCP framing, and order on the wire."""
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+
+from tickrelay.openapi import frames
+from tickrelay.openapi.common_pb2 import ProtoMessage
+from tickrelay.openapi.messages_pb2 import (
+    ProtoOAAccountAuthReq,
+    ProtoOAApplicationAuthReq,
+    ProtoOASpotEvent,
+    ProtoOASubscribeSpotsReq,
+    ProtoOASubscribeSpotsRes,
+)
+from tickrelay.simulator.broker import World
+from tickrelay.simulator.framing.factory import SimulatorFactory
+from tickrelay.simulator.settings import Rules, SimulatorSettings
+
+LOGIN = (
+    ProtoOAApplicationAuthReq(clientId="sim", clientSecret="sim-secret"),
+    ProtoOAAccountAuthReq(ctidTraderAccountId=1001, accessToken="sim-token"),
+    ProtoOASubscribeSpotsReq(ctidTraderAccountId=1001, symbolId=[1, 2]),
+)
+
+
+def test_events_can_come_before_their_answer(make_broker: Any) -> None:
+    """By the switch; clients must not depend on the order."""
+    peer = make_broker(events_before_answer=True).connect()
+    peer.log_in()
+    peer.take()
+    peer.send(LOGIN[2], "m")
+    assert [type(m) for m in peer.messages()] == [ProtoOASpotEvent, ProtoOASpotEvent, ProtoOASubscribeSpotsRes]
+
+
+def test_several_frames_in_one_write(broker: Any, trader: Any) -> None:
+    """An answer and its events leave apart, but what falls due in one turn of the market leaves together."""
+    trader.subscribe(*range(1, 65))
+    writes: list[bytes] = []
+    trader.wire.write = writes.append
+    trader.wire.writeSequence = lambda pieces: writes.append(b"".join(pieces))
+    broker.run(5)
+    assert any(len(data) > 2 * (4 + int.from_bytes(data[:4], "big")) for data in writes)
+
+
+def test_frames_cut_into_pieces(make_broker: Any) -> None:
+    """By the switch every frame arrives in pieces, whole and in order in the end."""
+    broker = make_broker(slice_bytes=3)
+    peer = broker.connect()
+    for message in LOGIN:
+        peer.send(message, "m")
+    assert not peer.wire.value()
+    broker.run(0.004, 0.001)
+    assert 0 < len(peer.wire.value()) < 20
+    broker.run(1)
+    assert len([e for e in peer.take() if e.clientMsgId]) == 3
+
+
+def test_a_close_waits_for_the_pieces(make_broker: Any) -> None:
+    """The error before a close is not cut off."""
+    broker = make_broker(slice_bytes=1)
+    peer = broker.connect()
+    peer.send(ProtoOAApplicationAuthReq(clientId="sim", clientSecret="wrong"), "m")
+    assert not peer.wire.ended
+    broker.run(1, 0.01)
+    assert peer.wire.ended == "closed"
+    assert peer.messages()[0].errorCode == "CH_CLIENT_AUTH_FAILURE"
+
+
+PAYLOADS = st.binary(max_size=40) | st.builds(
+    lambda number, payload, msg_id: ProtoMessage(
+        payloadType=number, payload=payload, clientMsgId=msg_id
+    ).SerializeToString(),
+    st.integers(0, 60) | st.integers(2100, 2200) | st.integers(0, 2**32 - 1),
+    st.binary(max_size=40),
+    st.text(max_size=4),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(PAYLOADS, max_size=8), st.booleans(), st.data())
+def test_any_bytes_are_answered_or_refused(garbage: list[bytes], logged_in: bool, data: st.DataObject) -> None:
+    """Whatever frames a client sends, cut wherever: no exception, and whole frames in answer."""
+    clock = Clock()
+    world = World(
+        SimulatorSettings(rules=Rules(unknown_field_every=0), symbols=("EURUSD",)), lambda: 1.7e9 + clock.seconds()
+    )
+    protocol = SimulatorFactory(world, clock).buildProtocol(None)
+    wire = StringTransport()
+    protocol.makeConnection(wire)
+    frames_in = [frames.encode(m, "m") for m in (LOGIN[:2] if logged_in else ())] + garbage
+    stream = b"".join(len(frame).to_bytes(4, "big") + frame for frame in frames_in)
+    while stream:
+        size = data.draw(st.integers(1, len(stream)))
+        protocol.dataReceived(stream[:size])
+        stream = stream[size:]
+    clock.advance(1)
+    answers = wire.value()
+    while answers:
+        size = int.from_bytes(answers[:4], "big")
+        assert frames.open_payload(frames.open_envelope(answers[4 : 4 + size])) is not None
+        answers = answers[4 + size :]
+    protocol.connectionLost()
+    world.stop()
+    assert not clock.getDelayedCalls()

@@ -1,0 +1,173 @@
+"""All framings on one port: plain TCP, WebSocket, and JSON over either, as real sockets see them."""
+
+import json
+import socket
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_twisted
+from websockets.sync.client import ClientConnection, connect
+
+from twisted.internet import reactor
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.internet.threads import deferToThread
+
+from tickrelay.openapi import frames
+from tickrelay.openapi.messages_pb2 import (
+    ProtoOAAccountAuthReq,
+    ProtoOAApplicationAuthReq,
+    ProtoOAErrorRes,
+    ProtoOASpotEvent,
+    ProtoOASubscribeSpotsReq,
+)
+from tickrelay.simulator.framing.protocol_switch import DoorFactory
+from tickrelay.simulator.service import SimulatorService
+from tickrelay.simulator.settings import Rules, SimulatorSettings
+
+REQUESTS = (
+    ProtoOAApplicationAuthReq(clientId="sim", clientSecret="sim-secret"),
+    ProtoOAAccountAuthReq(ctidTraderAccountId=1001, accessToken="sim-token"),
+    ProtoOASubscribeSpotsReq(ctidTraderAccountId=1001, symbolId=[1, 41]),
+)
+
+
+def test_a_client_that_says_nothing_is_closed(broker: Any, clock: Clock) -> None:
+    """After the time that an unauthenticated connection has."""
+    door = DoorFactory(broker.world, clock).buildProtocol(None)
+    wire = StringTransport()
+    door.makeConnection(wire)
+    clock.pump([1] * 29)
+    assert not wire.disconnecting
+    clock.pump([1] * 2)
+    assert wire.disconnecting
+    door.connectionLost()
+
+
+def test_the_first_byte_decides(broker: Any, clock: Clock) -> None:
+    """A length begins with zero, an HTTP request with GET; a byte at a time will do."""
+    factory = DoorFactory(broker.world, clock)
+    door = factory.buildProtocol(None)
+    wire = StringTransport()
+    door.makeConnection(wire)
+    frame = frames.encode(REQUESTS[0], "m")
+    for byte in len(frame).to_bytes(4, "big") + frame:
+        door.dataReceived(bytes([byte]))
+    assert wire.value()[4:] == b"\x08\xb5\x10\x12\x00\x1a\x01m"
+
+
+@pytest_twisted.async_yield_fixture
+async def service(tmp_path: Path) -> Any:
+    """A simulator with both ports."""
+    settings = SimulatorSettings(
+        port=0, json_port=0, ca_file=str(tmp_path / "ca.pem"), rules=Rules(idle_s=1.0, unknown_field_every=0)
+    )
+    made = SimulatorService(settings, reactor)
+    made.startService()
+    yield made
+    await made.stopService()
+
+
+def tls(service: SimulatorService) -> ssl.SSLContext:
+    """Trusts the simulator's authority alone."""
+    return ssl.create_default_context(cafile=service.ca_file)
+
+
+def in_thread(call: Callable[..., Any], *args: Any) -> Any:
+    """Run blocking client code beside the reactor."""
+    return deferToThread(call, *args).addTimeout(10, reactor)
+
+
+def websocket(service: SimulatorService, port: int) -> ClientConnection:
+    """A WebSocket client that has verified the certificate."""
+    return connect(f"wss://localhost:{port}", ssl=tls(service), open_timeout=5, close_timeout=2)
+
+
+@pytest.mark.integration
+@pytest_twisted.ensureDeferred
+async def test_protobuf_over_websocket(service: SimulatorService) -> None:
+    """Each binary message is a ProtoMessage without a length; the idle cut-off is a close with 1000 "Bye"."""
+
+    def client() -> tuple[list[Any], int, str]:
+        with websocket(service, service.port) as wire:
+            found = []
+            for request in REQUESTS:
+                wire.send(frames.encode(request, "m"))
+            while len(found) < 5:
+                found.append(frames.open_payload(frames.open_envelope(wire.recv(5))))  # type: ignore[arg-type]
+            for _ in wire:
+                pass
+            return found, wire.close_code or 0, wire.close_reason or ""
+
+    found, code, reason = await in_thread(client)
+    assert [type(m).__name__ for m in found[:3]] == [
+        "ProtoOAApplicationAuthRes",
+        "ProtoOAAccountAuthRes",
+        "ProtoOASubscribeSpotsRes",
+    ]
+    assert all(isinstance(m, ProtoOASpotEvent) for m in found[3:])
+    assert (code, reason) == (1000, "Bye")
+
+
+@pytest.mark.integration
+@pytest_twisted.ensureDeferred
+async def test_json_over_websocket(service: SimulatorService) -> None:
+    """Text messages with objects; a malformed one is refused with its place, then the connection closes."""
+
+    def client() -> list[Any]:
+        with websocket(service, service.json_port) as wire:
+            login = {"clientId": "sim", "clientSecret": "sim-secret"}
+            wire.send(json.dumps({"clientMsgId": "m", "payloadType": 2100, "payload": login}))
+            found = [json.loads(wire.recv(5))]
+            wire.send("{1:2}")
+            found.append(json.loads(wire.recv(5)))
+            for _ in wire:
+                pass
+            return found
+
+    login, error = await in_thread(client)
+    assert login == {"clientMsgId": "m", "payloadType": 2101}
+    assert error["payload"]["description"] == "Malformed JSON message at 1:2"
+
+
+@pytest.mark.integration
+@pytest_twisted.ensureDeferred
+async def test_json_over_tcp(service: SimulatorService) -> None:
+    """Objects one a line, spot events among them."""
+
+    def client() -> list[Any]:
+        with socket.create_connection(("127.0.0.1", service.json_port), 5) as plain:
+            with tls(service).wrap_socket(plain, server_hostname="localhost") as wire:
+                for payload in (
+                    {"payloadType": 2100, "payload": {"clientId": "sim", "clientSecret": "sim-secret"}},
+                    {"payloadType": 2102, "payload": {"ctidTraderAccountId": 1001, "accessToken": "sim-token"}},
+                    {"payloadType": 2127, "payload": {"ctidTraderAccountId": 1001, "symbolId": [1]}},
+                ):
+                    wire.sendall(json.dumps(payload).encode())
+                reader = wire.makefile()
+                return [json.loads(reader.readline()) for _ in range(4)]
+
+    found = await in_thread(client)
+    assert [m["payloadType"] for m in found] == [2101, 2103, 2128, 2131]
+    assert found[3]["payload"]["bid"] > 0
+
+
+@pytest.mark.integration
+@pytest_twisted.ensureDeferred
+async def test_garbage_over_websocket(service: SimulatorService) -> None:
+    """A message that is no frame is refused, then the connection closes."""
+
+    def client() -> Any:
+        with websocket(service, service.port) as wire:
+            wire.send(b"\xff\xff\xff")
+            found = frames.open_payload(frames.open_envelope(wire.recv(5)))  # type: ignore[arg-type]
+            for _ in wire:
+                pass
+            return found
+
+    error = await in_thread(client)
+    assert isinstance(error, ProtoOAErrorRes)
+    assert error.errorCode == "INVALID_REQUEST"

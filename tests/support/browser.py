@@ -1,0 +1,144 @@
+"""A browser in memory: the opening request, masked frames in, messages out; and a relay for it to talk to."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import txaio
+from twisted.internet.address import IPv4Address
+from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransportWithDisconnection
+from twisted.python.failure import Failure
+
+from tests.support.relay import EPOCH, FakeFeed, HubTime
+from tickrelay.config.settings import ClientSettings, RelaySettings
+from tickrelay.downstream.factory import ClientFactory
+from tickrelay.downstream.protocol import ClientProtocol
+from tickrelay.model.status import FeedState, FeedStatus, Status
+from tickrelay.model.ticks import Symbol
+from tickrelay.relay.hub import Hub
+from tickrelay.wire.encodings import make_encodings
+
+KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
+CONNECTING = FeedStatus(Status.CTRADER_CONNECTING, FeedState.CONNECTING)
+LIVE = FeedStatus(Status.CONNECTED, FeedState.LIVE)
+LOST = FeedStatus(Status.DISCONNECTED, FeedState.WAITING)
+
+
+def frame(payload: bytes, opcode: int = 1, fin: bool = True) -> bytes:
+    """A client's frame, masked with zeros."""
+    size = len(payload)
+    head = bytes([(0x80 if fin else 0) | opcode])
+    if size < 126:
+        head += bytes([0x80 | size])
+    elif size < 65_536:
+        head += bytes([0x80 | 126]) + size.to_bytes(2, "big")
+    else:
+        head += bytes([0x80 | 127]) + size.to_bytes(8, "big")
+    return head + bytes(4) + payload
+
+
+class Server:
+    """The client side of the relay on a clock, with a hub whose feed is the test's."""
+
+    def __init__(self, clock: Clock, **settings: Any) -> None:
+        txaio.config.loop = clock  # Autobahn's timers; the factory's reactor argument does not reach them
+        self.clock = clock
+        encodings = make_encodings(EPOCH)
+        time = HubTime(clock)
+        self.hub = Hub(time, encodings, RelaySettings(), EPOCH)
+        self.feed = FakeFeed()
+        self.hub.feed = self.feed
+        self.factory = ClientFactory(self.hub, encodings, ClientSettings(**settings), time)
+        self.factory.doStart()
+        self.symbols = [
+            Symbol(symbol_id=1, name="EURUSD"),
+            Symbol(symbol_id=41, name="XAUUSD", digits=2, pip_position=0),
+            Symbol(symbol_id=50, name="OLD", enabled=False),
+        ]
+
+    def go_live(self) -> None:
+        """The cTrader session comes up."""
+        self.hub.status_changed(CONNECTING)
+        self.hub.symbols_loaded(self.symbols)
+        self.hub.status_changed(LIVE)
+
+    def browser(self, *lines: bytes) -> "Browser":
+        """A client that has opened its connection, with more header *lines*."""
+        browser = Browser(self)
+        browser.open(*lines)
+        return browser
+
+    def spot(self, symbol_id: int, bid: int, ask: int) -> None:
+        """A spot event arrives, and the turn ends."""
+        self.hub.spot(symbol_id, bid, ask, 0)
+        self.clock.advance(0)
+
+
+class Transport(StringTransportWithDisconnection):
+    """As a TCP transport, on which a producer can be unregistered that is not there."""
+
+    def unregisterProducer(self) -> None:
+        """Autobahn does so whenever it drops a connection."""
+        if self.producer is not None:
+            super().unregisterProducer()
+
+
+class Browser:
+    """One connection, seen from the client's end."""
+
+    def __init__(self, server: Server, address: str = "10.0.0.1", transport: Transport | None = None) -> None:
+        self.server = server
+        self.transport = transport or Transport(peerAddress=IPv4Address("TCP", address, 1234))
+        protocol = server.factory.buildProtocol(None)
+        assert isinstance(protocol, ClientProtocol)
+        self.protocol = protocol
+        self.transport.protocol = protocol
+        self.head = b""
+        protocol.makeConnection(self.transport)
+
+    def request(self, *lines: bytes, tail: bytes = b"") -> None:
+        """Send the opening request with more header *lines*, and *tail* in the same TCP segment."""
+        self.protocol.dataReceived(
+            b"\r\n".join([b"GET / HTTP/1.1", b"Host: localhost:8080", b"Upgrade: websocket", b"Connection: Upgrade",
+                          b"Sec-WebSocket-Key: " + KEY, b"Sec-WebSocket-Version: 13", *lines, b"", tail])
+        )  # fmt: skip
+
+    def open(self, *lines: bytes) -> None:
+        """Send the opening request with more header *lines*, and take the answer's head."""
+        self.request(*lines)
+        self.head, _, rest = self.transport.value().partition(b"\r\n\r\n")
+        self.transport.clear()
+        self.transport.write(rest)
+
+    def say(self, *messages: object) -> None:
+        """Send JSON messages, all in one TCP read."""
+        self.protocol.dataReceived(b"".join(frame(json.dumps(m).encode()) for m in messages))
+
+    def hear(self) -> list[dict[str, Any]]:
+        """The messages that came since the last call."""
+        return [json.loads(payload) for opcode, payload in self.frames() if opcode == 1]
+
+    def frames(self) -> Iterator[tuple[int, bytes]]:
+        """Opcode and payload of the frames that came since the last call."""
+        data = self.transport.value()
+        self.transport.clear()
+        while data:
+            opcode, size, start = data[0] & 15, data[1], 2
+            if size == 126:
+                size, start = int.from_bytes(data[2:4], "big"), 4
+            elif size == 127:
+                size, start = int.from_bytes(data[2:10], "big"), 10
+            yield opcode, data[start : start + size]
+            data = data[start + size :]
+
+    def ask(self, message: object) -> dict[str, Any]:
+        """Send one message and take its one answer."""
+        self.say(message)
+        (answer,) = self.hear()
+        return answer
+
+    def vanish(self, clean: bool = False) -> None:
+        """The connection is lost, without a closing handshake."""
+        self.protocol.connectionLost(Failure(ConnectionDone() if clean else ConnectionLost()))

@@ -1,0 +1,128 @@
+"""What both plugins do at their start."""
+
+import sys
+import time
+from typing import Any
+
+import pytest
+
+from twisted.application.service import Service
+from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import LogEvent, LogLevel
+
+from tickrelay.model.errors import SettingError
+from tickrelay.startup import OneLineOptions, Prepared, steady
+
+
+class Example(OneLineOptions):
+    """A command line."""
+
+    program = "example"
+    optParameters = [["listen", None, None, ""], ["env-file", None, None, ""]]  # noqa: RUF012
+    optFlags = [["simulate", None, ""], ["simulate-more", None, ""]]  # noqa: RUF012
+
+    def meant(self, word: str) -> str | None:
+        """Digits are where to listen."""
+        return f"--listen tcp:{word}" if word.isdigit() else None
+
+
+class Broken(Service):
+    """A service whose preparation succeeds only before the fork, or not at all."""
+
+    where = "listens nowhere"
+
+    def __init__(self, early: bool) -> None:
+        self.early = early
+
+    def prepare(self, *, forking: bool = False) -> None:
+        """Fail."""
+        if self.early:
+            raise SettingError("PORT must be a number", "HOST is odd")
+
+    def privilegedStartService(self) -> None:
+        """Fail later."""
+        raise SettingError("the port is taken")
+
+
+def options(**config: Any) -> Example:
+    """A command line below twistd's with this *config*."""
+    made = Example()
+    made.parent = type(made)()
+    made.parent.update(config)
+    return made
+
+
+def test_timers_do_not_follow_the_wall_clock() -> None:
+    """Setting the clock an hour back must not stop every timer for an hour."""
+    reactor = MemoryReactorClock()
+    assert steady(reactor) is reactor
+    before = time.monotonic()
+    assert before <= reactor.seconds() <= time.monotonic()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--foo"], "unknown option --foo; see --help"),
+        (["--foo=canary"], "unknown option --foo; see --help"),
+        (["--lisetn", "x"], "unknown option --lisetn; did you mean --listen? See --help"),
+        (["--simulat"], "unknown option --simulat; did you mean --simulate? See --help"),
+        (["-x"], "unknown option -x; see --help"),
+        (["--listen"], "option --listen requires argument; see --help"),
+        (["9001"], "unexpected '9001'; did you mean --listen tcp:9001?"),
+        (["foo", "9001"], "unexpected 'foo'; see --help"),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_one_line(words: list[str], said: str, capsys: Any) -> None:
+    """Without the usage, which fills two screens."""
+    with pytest.raises(SystemExit) as ended:
+        Example().parseOptions(words)
+    assert ended.value.code == f"example: {said}"
+    assert capsys.readouterr() == ("", "")
+
+
+def test_an_option_of_twistds_is_known_as_one() -> None:
+    """--nodaemon after the program's name is the commonest slip."""
+    command = Example()
+    command.parent = OneLineOptions()
+    command.parent.synonyms["nodaemon"] = "nodaemon"
+    with pytest.raises(SystemExit, match=r"^example: --nodaemon is an option of twistd: write it before example$"):
+        command.parseOptions(["--nodaemon"])
+
+
+def test_a_start_is_refused_with_a_line_for_each_problem(capsys: Any) -> None:
+    """The program, the reason, exit status 1; in the foreground the terminal is the log, so nothing is said twice."""
+    with pytest.raises(SystemExit) as ended:
+        Prepared(Broken(early=True), options(nodaemon=True))
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == "example: PORT must be a number\nexample: HOST is odd\n"
+
+
+def test_a_start_that_fails_after_all_in_the_foreground(capsys: Any) -> None:
+    """A line as well."""
+    service = Prepared(Broken(early=False), options(nodaemon=True))
+    with pytest.raises(SystemExit, match=r"^example: the port is taken$"):
+        service.privilegedStartService()
+    assert capsys.readouterr().out == ""
+
+
+def test_a_daemon_that_fails_after_the_fork(
+    capsys: Any, logged: list[LogEvent], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """twistd needs an exception (on SystemExit its parent process waits for ever); the log has the line alone."""
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    service = Prepared(Broken(early=False), options(nodaemon=False, pidfile="/run/x.pid", logfile="/var/log/x"))
+    assert capsys.readouterr().out == (
+        "example: listens nowhere; runs in the background, pid file /run/x.pid, log file /var/log/x\n"
+    )
+    with pytest.raises(SettingError) as raised:
+        service.privilegedStartService()
+    sys.excepthook(SettingError, raised.value, None)
+    assert "Traceback" not in capsys.readouterr().err
+    lines = [e["problems"] for e in logged if e.get("log_level") is LogLevel.critical]
+    assert lines == ["example: the port is taken"]
+
+
+def test_with_chroot_nothing_is_prepared_outside_of_it() -> None:
+    """No file is where it will be."""
+    Prepared(Broken(early=True), options(nodaemon=True, chroot="/srv"))

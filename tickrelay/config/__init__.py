@@ -1,0 +1,1 @@
+"""How a setting is declared, and which settings there are."""

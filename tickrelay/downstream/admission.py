@@ -1,0 +1,113 @@
+"""Who may connect: pages by their origin, and so many clients from one address and in all.
+
+A connection is *opening* until its handshake is done and its token, where one is needed, was shown. Then it is
+*inside*, and takes one of the places, or it is *refused*. Only those inside count against the places; the others have
+bounds of their own, so that neither half-open handshakes nor refused connections grow without end.
+"""
+
+from collections.abc import Sequence
+
+from tickrelay.downstream.refusals import Refusal
+
+REFUSAL_ALLOWANCE_OF_ADDRESS = 20
+"""Connections of one address that may, at one time, be in the middle of a refusal with a close code."""
+
+REFUSAL_ALLOWANCE = 200
+"""The same for all addresses together."""
+
+
+class _Room:
+    """The counts of one address, or of all."""
+
+    __slots__ = ("inside", "places", "refusal_allowance", "refused", "total")
+
+    def __init__(self, places: int, refusal_allowance: int) -> None:
+        self.places = places
+        self.refusal_allowance = refusal_allowance
+        self.inside = 0
+        self.refused = 0
+        self.total = 0
+        """Opening, inside and refused."""
+
+
+class Slot:
+    """One connection's part in the counts, from `Admission.arrive` until `leave`."""
+
+    __slots__ = ("_address", "_admission", "_inside", "_refused")
+
+    def __init__(self, admission: "Admission", address: str) -> None:
+        self._admission = admission
+        self._address = address
+        self._inside = self._refused = False
+
+    def enter(self) -> Refusal | None:
+        """Take a place; returns which limit is reached if there is none."""
+        here, everywhere = self._admission.rooms(self._address)
+        if here.inside >= here.places:
+            return Refusal.ADDRESS_LIMIT
+        if everywhere.inside >= everywhere.places:
+            return Refusal.CONNECTION_LIMIT
+        self._inside = True
+        here.inside += 1
+        everywhere.inside += 1
+        return None
+
+    def refuse(self) -> bool:
+        """May the connection stay until its close code is delivered? False: too many do so already, cut it off.
+
+        One that is inside keeps its place until it is gone.
+        """
+        rooms = self._admission.rooms(self._address)
+        if not (self._inside or self._refused):
+            if any(room.refused >= room.refusal_allowance for room in rooms):
+                return False
+            self._refused = True
+            for room in rooms:
+                room.refused += 1
+        return True
+
+    def leave(self) -> None:
+        """The connection is gone. Called once."""
+        for room in self._admission.rooms(self._address):
+            room.inside -= self._inside
+            room.refused -= self._refused
+            room.total -= 1
+        self._admission.forget(self._address)
+
+
+class Admission:
+    """Keeps the counts of connections, and the list of origins."""
+
+    def __init__(self, places: int, places_of_address: int, origins: Sequence[str]) -> None:
+        self._all = _Room(places, REFUSAL_ALLOWANCE)
+        self._of_address = places_of_address
+        self._rooms: dict[str, _Room] = {}
+        self._origins = frozenset(origin.rstrip("/").lower() for origin in origins)
+
+    def allows_origin(self, origin: str) -> bool:
+        """May a page of this origin connect? Programs send none and may: a list guards browsers, not servers."""
+        return not origin or "*" in self._origins or origin.rstrip("/").lower() in self._origins
+
+    def arrive(self, address: str) -> Slot | Refusal:
+        """Count a new connection from *address*; a Refusal means that it must be cut off, and was not counted."""
+        here = self._rooms.get(address)
+        if here is None:
+            here = self._rooms[address] = _Room(self._of_address, REFUSAL_ALLOWANCE_OF_ADDRESS)
+        limits = ((here, Refusal.ADDRESS_LIMIT), (self._all, Refusal.CONNECTION_LIMIT))
+        for room, refusal in limits:
+            # Each that is opening could become one inside, or one refused.
+            if room.total >= room.places + room.refusal_allowance:
+                self.forget(address)
+                return refusal
+        for room, _ in limits:
+            room.total += 1
+        return Slot(self, address)
+
+    def rooms(self, address: str) -> tuple[_Room, _Room]:
+        """The counts of the address and of all."""
+        return self._rooms[address], self._all
+
+    def forget(self, address: str) -> None:
+        """Drop the counts of an address without connections."""
+        if not self._rooms[address].total:
+            del self._rooms[address]

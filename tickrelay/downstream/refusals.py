@@ -1,0 +1,84 @@
+"""Connections that are refused or expelled: the close code, the log line and the counter of each reason."""
+
+from collections import Counter
+from collections.abc import Callable
+from enum import StrEnum
+
+from twisted.logger import Logger, LogLevel
+
+from tickrelay.model.errors import CloseCode
+
+
+class Refusal(StrEnum):
+    """Why; the value is the ``reason`` of the metric."""
+
+    ORIGIN = "origin"
+    TOKEN = "token"
+    PROTOCOL = "protocol"
+    ADDRESS_LIMIT = "address_limit"
+    CONNECTION_LIMIT = "connection_limit"
+    SLOW_CLIENT = "slow_client"
+
+    @property
+    def code(self) -> CloseCode:
+        """What the client is closed with."""
+        return _CODES[self]
+
+
+_CODES = {
+    Refusal.ORIGIN: CloseCode.FORBIDDEN,
+    Refusal.TOKEN: CloseCode.BAD_TOKEN,
+    Refusal.PROTOCOL: CloseCode.BAD_PROTOCOL,
+    Refusal.ADDRESS_LIMIT: CloseCode.TRY_AGAIN_LATER,
+    Refusal.CONNECTION_LIMIT: CloseCode.TRY_AGAIN_LATER,
+    Refusal.SLOW_CLIENT: CloseCode.SLOW_CONSUMER,
+}
+
+BY_CODE: dict[CloseCode, Refusal] = {
+    code: refusal for refusal, code in _CODES.items() if code is not CloseCode.TRY_AGAIN_LATER
+}
+"""The refusals that a close code alone tells."""
+
+# What an operator may have set wrong is a warning; what clients do wrong is not.
+_WARNINGS = {
+    Refusal.ORIGIN: " (TICKRELAY_ALLOWED_ORIGINS)",
+    Refusal.ADDRESS_LIMIT: " (TICKRELAY_MAX_CONNECTIONS_PER_ADDRESS)",
+    Refusal.CONNECTION_LIMIT: " (TICKRELAY_MAX_CONNECTIONS)",
+}
+
+LINES = 10
+"""Log lines of one reason in a window."""
+
+WINDOW_S = 60.0
+
+
+class Refusals:
+    """Counts refusals by reason, and logs them, a bounded number of lines a minute."""
+
+    _log = Logger()
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self.counts: dict[str, int] = {reason.value: 0 for reason in Refusal}
+        self._monotonic = monotonic
+        self._window_ends_s = 0.0
+        self._seen: Counter[Refusal] = Counter()
+
+    def note(self, refusal: Refusal, address: str, detail: str) -> None:
+        """Count a refusal. *detail* goes to the log: it must hold no token, nor more than a short echo."""
+        self.counts[refusal] += 1
+        now_s = self._monotonic()
+        if now_s >= self._window_ends_s:
+            self._window_ends_s = now_s + WINDOW_S
+            for reason, seen in self._seen.items():
+                if seen > LINES:
+                    self._log.info("{count} more closed for {reason}", count=seen - LINES, reason=reason.value)
+            self._seen.clear()
+        self._seen[refusal] += 1
+        if self._seen[refusal] <= LINES:
+            self._log.emit(
+                LogLevel.warn if refusal in _WARNINGS else LogLevel.info,
+                "closed {address}: {detail}{setting}",
+                address=address,
+                detail=detail,
+                setting=_WARNINGS.get(refusal, ""),
+            )

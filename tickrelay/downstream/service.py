@@ -1,0 +1,47 @@
+"""The clients' side as a service."""
+
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IListeningPort
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from tickrelay.downstream.factory import ClientFactory
+
+SWEEP_S = 1.0
+
+
+class ClientService(Service):
+    """Has the port that clients connect to; looks for stuck ones; lets all of them go in order when it stops."""
+
+    _log = Logger()
+
+    def __init__(self, factory: ClientFactory, reactor: Any) -> None:
+        self.port: IListeningPort | None = None
+        """Bound by whoever composes the service."""
+        self._factory = factory
+        self._sweep = LoopingCall(factory.each_second)
+        self._sweep.clock = reactor
+
+    def url(self, scheme: str) -> str:
+        """Where clients on this machine connect."""
+        assert self.port is not None
+        address = self.port.getHost()
+        host, port = getattr(address, "host", "localhost"), getattr(address, "port", "")
+        return f"{scheme}://{'localhost' if host in ('0.0.0.0', '::') else host}:{port}/"
+
+    def startService(self) -> None:
+        """Begin to look for stuck clients."""
+        super().startService()
+        self._sweep.start(SWEEP_S, now=False).addErrback(lambda f: self._log.failure("the sweep ended", f))
+
+    def stopService(self) -> Deferred[None]:
+        """Stop listening, close every client with a proper close frame; fires when the last is gone."""
+        super().stopService()
+        if self._sweep.running:
+            self._sweep.stop()
+        if self.port is not None:
+            maybeDeferred(self.port.stopListening).addErrback(lambda f: self._log.failure("still listening", f))
+        return self._factory.drain()

@@ -1,0 +1,27 @@
+"""One `SimulatorProtocol` a connection, all of them of one `World`."""
+
+from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.protocol import Factory
+
+from tickrelay.simulator.broker import World
+from tickrelay.simulator.framing.protocol import SimulatorProtocol
+
+
+class SimulatorFactory(Factory):
+    """Server side of the TCP framing. Works without a socket: ``buildProtocol(None)`` on an in-memory transport.
+
+    Every timer is on *clock*, and the market starts with the factory.
+    """
+
+    noisy = False
+
+    def __init__(self, world: World, clock: IReactorTime) -> None:
+        self.world = world
+        self._clock = clock
+        world.run(clock)
+
+    def buildProtocol(self, addr: IAddress | None) -> SimulatorProtocol:
+        """A protocol for one client."""
+        protocol = SimulatorProtocol(self.world, self._clock)
+        protocol.factory = self
+        return protocol

@@ -1,0 +1,102 @@
+"""The TCP framing of one connection: frames in, frames out, and what is done with a client that does not read."""
+
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.internet.interfaces import IPushProducer, IReactorTime
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from tickrelay.openapi.frames import FrameReceiver
+from tickrelay.simulator.broker import World
+from tickrelay.simulator.framing.delay_line import Lag
+from tickrelay.simulator.session import Session
+
+SLICE_EVERY_S = 0.001
+
+
+@implementer(IPushProducer)
+class SimulatorProtocol(FrameReceiver):
+    """One client. The transport says when it is full (`pauseProducing`): it gets no ticks then."""
+
+    session: Session
+
+    def __init__(self, world: World, clock: IReactorTime) -> None:
+        self._world = world
+        self._clock = clock
+        self._closing = False
+        self._slices = Lag(clock, self._write_slice)
+
+    def connectionMade(self) -> None:
+        """The connection stands (with TLS: before the handshake, which costs nothing here)."""
+        self.session = Session(self._world, self._clock, self)
+        self._transport.registerProducer(self, True)
+        self.session.opened()
+
+    def dataReceived(self, data: bytes) -> None:
+        """Bytes came in; after the end they are dropped, not kept for a frame that nobody will read."""
+        if not self.session.ended:
+            super().dataReceived(data)
+
+    def stringReceived(self, string: bytes) -> None:
+        """A frame came in."""
+        self.session.received(string)
+
+    def lengthLimitExceeded(self, length: int) -> None:
+        """A frame announces too many bytes; none of them is read."""
+        self.session.refuse_long_frame()
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        """The connection is gone."""
+        self._slices.drop()
+        self.session.closed()
+
+    # Line
+
+    def send(self, batch: Sequence[bytes]) -> None:
+        """Send frames in one write."""
+        self.write_raw(b"".join(part for frame in batch for part in (struct.pack("!I", len(frame)), frame)))
+
+    def write_raw(self, data: bytes) -> None:
+        """Send bytes, frames or not."""
+        size = self._world.rules.slice_bytes
+        if not size:
+            self._transport.write(data)
+            return
+        for start in range(0, len(data), size):
+            self._slices.send([data[start : start + size]], max(SLICE_EVERY_S, self._slices.rest_s + SLICE_EVERY_S))
+
+    def _write_slice(self, pieces: Sequence[bytes]) -> None:
+        self._transport.writeSequence(pieces)
+
+    def close(self) -> None:
+        """Close in order, after what was written."""
+        if not self._closing:
+            self._closing = True
+            self._transport.unregisterProducer()  # TLS waits for a producer before it closes
+            if self._slices.rest_s:
+                self._clock.callLater(self._slices.rest_s + SLICE_EVERY_S, self._transport.loseConnection)
+            else:
+                self._transport.loseConnection()
+
+    def abort(self) -> None:
+        """Reset the connection."""
+        self._transport.abortConnection()
+
+    # IPushProducer
+
+    def pauseProducing(self) -> None:
+        """The transport holds enough."""
+        self.session.pause()
+
+    def resumeProducing(self) -> None:
+        """The transport has room again."""
+        self.session.resume()
+
+    def stopProducing(self) -> None:
+        """The transport is going; connectionLost follows."""
+
+    @property
+    def _transport(self) -> Any:
+        return self.transport

@@ -1,0 +1,86 @@
+"""The door of a port: a client's first byte tells whether it speaks WebSocket or plain TCP."""
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.interfaces import IAddress, IDelayedCall, IProtocolNegotiationFactory, IReactorTime
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from tickrelay.simulator.broker import World
+from tickrelay.simulator.framing.json_line import JsonProtocol
+from tickrelay.simulator.framing.protocol import SimulatorProtocol
+from tickrelay.simulator.framing.web_socket import WebSocketLines
+
+Build = Callable[[], Any]
+
+
+class Door(Protocol):
+    """Waits for the first byte, then makes way for the protocol that it announces."""
+
+    def __init__(self, clock: IReactorTime, wait_s: float, plain: Build, web_socket: Build) -> None:
+        self._clock = clock
+        self._wait_s = wait_s
+        self._plain = plain
+        self._web_socket = web_socket
+        self._inner: Any = None
+        self._deadline: IDelayedCall | None = None
+
+    def connectionMade(self) -> None:
+        """A client that says nothing is cut off as one that does not log in."""
+        self._deadline = self._clock.callLater(self._wait_s, self._give_up)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Bytes came in. An HTTP request begins with GET; a length of less than 16 MiB begins with zero."""
+        if self._inner is None:
+            self._stop_waiting()
+            self._inner = self._web_socket() if data[:1] == b"G" else self._plain()
+            self._inner.makeConnection(self.transport)
+        self._inner.dataReceived(data)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The connection is gone."""
+        self._stop_waiting()
+        if self._inner is not None:
+            self._inner.connectionLost(reason)
+
+    def _give_up(self) -> None:
+        self._deadline = None
+        assert self.transport is not None
+        self.transport.loseConnection()
+
+    def _stop_waiting(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+
+@implementer(IProtocolNegotiationFactory)
+class DoorFactory(Factory):
+    """All framings on one port; with *json* the JSON encoding of each."""
+
+    noisy = False
+
+    def __init__(self, world: World, clock: IReactorTime, json: bool = False) -> None:
+        self._world = world
+        self._clock = clock
+        self._plain = JsonProtocol if json else SimulatorProtocol
+        self._web_socket = WebSocketLines(world, clock, json)
+        world.run(clock)
+
+    def buildProtocol(self, addr: IAddress | None) -> Door:
+        """A door for one client."""
+        return Door(
+            self._clock,
+            self._world.rules.unauthenticated_s,
+            lambda: self._plain(self._world, self._clock),
+            lambda: self._web_socket.buildProtocol(addr),
+        )
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """What TLS may agree on by ALPN: WebSocket opens with HTTP/1.1, the plain framing has no name.
+
+        Twisted (26.10) lets the handshake fail where a client offers something and there is no answer.
+        """
+        return [b"http/1.1"]

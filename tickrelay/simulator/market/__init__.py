@@ -1,0 +1,1 @@
+"""Where the simulator's quotes come from: a random market, its hours and its history."""

@@ -1,0 +1,65 @@
+"""Where quotes come from, as the world sees it: the random market, or a recording (`tickrelay.recording.player`)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from tickrelay.model.quotes import Quote
+from tickrelay.openapi.model_pb2 import (
+    ProtoOAArchivedSymbol,
+    ProtoOAAsset,
+    ProtoOAAssetClass,
+    ProtoOALightSymbol,
+    ProtoOASymbol,
+    ProtoOASymbolCategory,
+)
+
+
+class Listings(Protocol):
+    """What there is to trade, as messages."""
+
+    light_symbols: list[ProtoOALightSymbol]
+    full_symbols: dict[int, ProtoOASymbol]
+    archived: list[ProtoOAArchivedSymbol]
+    assets: list[ProtoOAAsset]
+    asset_classes: list[ProtoOAAssetClass]
+    categories: list[ProtoOASymbolCategory]
+
+
+class Source(Protocol):
+    """Quotes over time. The time is the world's market time, Unix seconds."""
+
+    rate: float
+    shut: bool
+    """No symbol trades, whatever its hours (a fault)."""
+
+    @property
+    def next_s(self) -> float:
+        """When the next quote is due."""
+
+    def advance(self, now_s: float) -> list[Quote]:
+        """The quotes up to now, oldest first."""
+
+    def technical(self, symbol_id: int) -> Quote | None:
+        """The last quote, both sides, with the session's close; None where there is none yet."""
+
+    def subscribed(self, now_s: float, speed: float) -> None:
+        """Somebody subscribed spots."""
+
+    def restart(self) -> None:
+        """The rate has changed."""
+
+
+def asset_ids(listings: Listings) -> Mapping[str, int]:
+    """Ids of assets by their names."""
+    return {asset.name: asset.assetId for asset in listings.assets}
+
+
+def between(listings: Listings, one: int, other: int) -> ProtoOALightSymbol | None:
+    """The symbol that converts between two assets, either way round."""
+    pair = {one, other}
+    return next((s for s in listings.light_symbols if {s.baseAssetId, s.quoteAssetId} == pair), None)
+
+
+def names(symbols: Sequence[ProtoOALightSymbol]) -> Mapping[str, ProtoOALightSymbol]:
+    """Symbols by name."""
+    return {symbol.symbolName: symbol for symbol in symbols}

@@ -1,0 +1,42 @@
+"""What the relay is told of the session's states: the status that clients see, each change once."""
+
+from tickrelay.model.feed import IFeedListener
+from tickrelay.model.status import FeedStatus, Status
+from tickrelay.upstream.errors import Cause
+from tickrelay.upstream.machine import FEED_STATES, FLOWING, State
+
+
+class Announcer:
+    """Turns states and causes into FeedStatus values for the listener."""
+
+    def __init__(self, listener: IFeedListener) -> None:
+        self._listener = listener
+        self._told: FeedStatus | None = None
+        self._trouble: Cause | None = None
+        """What a person must mend; stands through every slow retry until the session is authorised."""
+        self._established = False
+
+    def tell(self, state: State, cause: Cause | None = None, message: str = "") -> None:
+        """The session is in *state* now, because of *cause* where something failed."""
+        if state is State.CONNECTING:
+            self._established = False
+        status, why, code = self._status(state, cause)
+        told = FeedStatus(status, FEED_STATES[state], message or why, code)
+        if told != self._told:
+            self._told = told
+            self._listener.status_changed(told)
+
+    def _status(self, state: State, cause: Cause | None) -> tuple[Status, str, str]:
+        if state in FLOWING:
+            self._trouble, self._established = None, True
+            return Status.CONNECTED, "", ""
+        if state in (State.STOPPING, State.STOPPED):
+            return Status.DISCONNECTED, "", ""
+        if cause is not None:
+            self._trouble = cause if cause.kind.needs_mending else None
+            if self._trouble is None:
+                status = Status.DISCONNECTED if self._established else Status.CTRADER_CONNECTING
+                return status, cause.message, cause.code
+        if self._trouble is not None:
+            return Status.ERROR, self._trouble.message, self._trouble.code
+        return Status.CTRADER_CONNECTING, "", ""

@@ -1,0 +1,173 @@
+"""The watch over one session: sends heartbeats, looks at the clocks of `liveness`, and says what is dead."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from twisted.internet.defer import CancelledError
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from tickrelay.config.settings import CTraderSettings
+from tickrelay.openapi.messages_pb2 import ProtoOAVersionReq, ProtoOAVersionRes
+from tickrelay.upstream.counters import Counters
+from tickrelay.upstream.errors import Cause, Kind, LinkLost, OpenApiError, RequestTimeout
+from tickrelay.upstream.liveness import CHECK_S, DataClock, LinkClock, LinkState
+from tickrelay.upstream.protocol import OpenApiProtocol
+from tickrelay.upstream.subscriptions import Subscriptions
+from tickrelay.upstream.symbol_table import SymbolBook
+from tickrelay.upstream.timers import Timers
+
+
+class VigilOwner(Protocol):
+    """Who is told: the session."""
+
+    def link_dead(self, cause: Cause) -> None:
+        """The connection carries nothing, or carries no data and asking again did not help."""
+
+    def data_silent(self, message: str) -> None:
+        """No spots though the market is open: they were asked for again."""
+
+    def data_flows(self) -> None:
+        """Spots flow again."""
+
+    def symbols_silent(self, names: list[str]) -> None:
+        """These symbols have no spots though others have, and may have missed some."""
+
+
+class Vigil:
+    """Watches the connection it is given, until it is told to rest."""
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        monotonic: Callable[[], float],
+        wall: Callable[[], float],
+        settings: CTraderSettings,
+        counters: Counters,
+        subscriptions: Subscriptions,
+        owner: VigilOwner,
+    ) -> None:
+        self._timers = Timers(clock)
+        self._monotonic = monotonic
+        self._wall = wall
+        self._settings = settings
+        self._counters = counters
+        self._subscriptions = subscriptions
+        self._owner = owner
+        self._data = DataClock(settings.data_silence_s, settings.symbol_silence_s)
+        self._link_clock = LinkClock(settings.link_silence_s)
+        self._link: OpenApiProtocol | None = None
+        self._book: SymbolBook | None = None
+        self._spots_at_start = 0
+        self._asked_again: tuple[float, int] | None = None
+        """While the feed is dead: when it was asked for again, and the count of spots that prove it alive."""
+        self.silent: frozenset[str] = frozenset()
+        """Names of symbols that are silent beyond their rhythm."""
+
+    def watch(self, link: OpenApiProtocol) -> None:
+        """TLS is complete: heartbeats begin, and the link clock runs."""
+        self._link = link
+        self._link_clock = LinkClock(self._settings.link_silence_s)
+        self._beat_later()
+        self._timers.after("check", CHECK_S, self._check)
+
+    def judge(self, book: SymbolBook) -> None:
+        """The account is authorised and the symbols are being subscribed: the data clock runs."""
+        self._book = book
+        self._asked_again = None
+        self._spots_at_start = self._counters.spots
+        self._data.begin()
+
+    def suspend(self) -> None:
+        """The account's session is gone: no data is due."""
+        self._book = None
+        self._asked_again = None
+        self.silent = frozenset()
+
+    def rest(self) -> None:
+        """The connection is of no interest any longer."""
+        self.suspend()
+        self._link = None
+        self._timers.cancel_all()
+
+    def _beat_later(self) -> None:
+        self._timers.after("heartbeat", self._settings.heartbeat_s, self._beat)
+
+    def _beat(self) -> None:
+        if self._link is not None:
+            self._link.heartbeat()
+            self._beat_later()
+
+    def _check(self) -> None:
+        link = self._link
+        if link is None:
+            return
+        self._timers.after("check", CHECK_S, self._check)
+        state = self._link_clock.check(self._monotonic(), link.last_frame_s)
+        if state == LinkState.DEAD:
+            self._half_open()
+        elif state == LinkState.PROBE:
+            self._probe(link)
+        elif self._book is not None:
+            self._check_data(link, self._book)
+
+    def _half_open(self) -> None:
+        if self._link is not None:
+            silent_s = self._monotonic() - self._link.last_frame_s
+            self._owner.link_dead(Cause(Kind.NETWORK, f"nothing came from cTrader for {silent_s:.0f} s"))
+
+    def _probe(self, link: OpenApiProtocol) -> None:
+        def failed(failure: Failure) -> None:
+            # Any answer is a sign of life, an error as well.
+            if failure.check(RequestTimeout) and link is self._link:
+                self._half_open()
+            else:
+                failure.trap(OpenApiError, RequestTimeout, LinkLost, CancelledError)
+
+        link.request(ProtoOAVersionReq(), ProtoOAVersionRes).addErrback(failed).addErrback(
+            lambda f: self._log.failure("probing the link failed", f)
+        )
+
+    def _check_data(self, link: OpenApiProtocol, book: SymbolBook) -> None:
+        now_s = self._monotonic()
+        confirmed = self._subscriptions.confirmed_since()
+        verdict = self._data.check(now_s, self._wall(), confirmed, link.spot_times, book.by_id)
+        if self._asked_again is not None:
+            self._wait_for_data(now_s)
+            return
+        # Each subscription brings one spot of its own accord: more than those, and the market speaks.
+        if self._counters.spots - self._spots_at_start > 2 * len(confirmed) + 2:
+            self._data.flows()
+        self.silent = frozenset(book.by_id[i].name for i in (verdict.dead or verdict.silent) if i in book.by_id)
+        if verdict.dead:
+            names = self._ask_again(verdict.dead)
+            self._asked_again = (now_s, self._counters.spots + len(names) + 1)
+            self._counters.stale_feeds += 1
+            self._owner.data_silent(f"no ticks for {verdict.silent_s:.0f} s though the market is open")
+        elif verdict.silent:
+            names = self._ask_again(verdict.silent)
+            self._counters.stale_symbols += len(names)
+            if names:
+                self._owner.symbols_silent(names)
+
+    def _ask_again(self, ids: tuple[int, ...]) -> list[str]:
+        names = self._subscriptions.renew(ids)
+        self._data.asked_again(names)
+        return names
+
+    def _wait_for_data(self, now_s: float) -> None:
+        assert self._asked_again is not None
+        since_s, proof = self._asked_again
+        if self._counters.spots >= proof:
+            self._asked_again = None
+            self.silent = frozenset()
+            self._data.flows()
+            self._owner.data_flows()
+        elif now_s - since_s > self._settings.data_silence_s:
+            self._data.reconnected_in_vain()
+            self._owner.link_dead(
+                Cause(Kind.STALE, "no ticks though the market is open, and subscribing again did not help")
+            )
