@@ -191,9 +191,9 @@ def flush(encodings: Encodings) -> dict[str, float]:
                     hub.spot(1 + i % len(SYMBOLS), 108_567, 108_570, 0)
                 hub.fanout.flush()
 
-            before = hub.fanout.lanes[encodings.basic].sends
+            before = hub.fanout.groups[encodings.basic].sends
             run()
-            sends = hub.fanout.lanes[encodings.basic].sends - before
+            sends = hub.fanout.groups[encodings.basic].sends - before
             found[f"flush, per send: 1,000 clients, {what}, {ticks} ticks a turn"] = cost_us(run, sends)
     return found
 

@@ -17,7 +17,7 @@ def figures(
     recorder: Recorder | None,
 ) -> list[Metric]:
     """Every figure of the relay; *upstream* gives the cTrader side once there is one."""
-    lanes = list(hub.fanout.lanes.values())
+    groups = list(hub.fanout.groups.values())
     here = hub.fanout.counters
 
     def of_upstream(name: str) -> Callable[[], float]:
@@ -56,8 +56,8 @@ def figures(
         Metric("ticks_total", "Ticks handed to the fan-out.", lambda: here.ticks),
         Metric("flushes_total", "Ends of a turn with ticks.", lambda: here.flushes),
         Metric("flush_seconds_total", "Time spent in them.", lambda: here.flush_s),
-        Metric("sends_total", "Writes of ticks to clients that keep up.", lambda: sum(lane.sends for lane in lanes)),
-        Metric("sent_bytes_total", "Bytes of ticks in them.", lambda: sum(lane.bytes for lane in lanes)),
+        Metric("sends_total", "Writes of ticks to clients that keep up.", lambda: sum(lane.sends for lane in groups)),
+        Metric("sent_bytes_total", "Bytes of ticks in them.", lambda: sum(lane.bytes for lane in groups)),
         Metric("clients_fell_behind_total", "Times a client fell behind.", lambda: here.fell_behind),
         Metric("clients_caught_up_total", "Times one caught up.", lambda: here.caught_up),
         Metric("clients_expelled_total", "Slow clients closed with 4008.", lambda: here.expelled),

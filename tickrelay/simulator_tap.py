@@ -10,7 +10,7 @@ from twisted.application.service import IService
 from tickrelay import endpoints
 from tickrelay.config.schema import read_text
 from tickrelay.model.errors import SettingError
-from tickrelay.recording.player import Tape
+from tickrelay.recording.player import Player
 from tickrelay.simulator.faults.faults import check
 from tickrelay.simulator.service import SimulatorService
 from tickrelay.simulator.settings import SimulatorSettings
@@ -56,7 +56,7 @@ class Options(OneLineOptions):
         self.fault_lines: list[str] = []
         self.rules: dict[str, str] = {}
         self.users: list[str] = []
-        self.tape: Tape | None = None
+        self.tape: Player | None = None
 
     def opt_fault(self, statement: str) -> None:
         """A fault, as in a script; may be given more than once."""
@@ -92,7 +92,7 @@ class Options(OneLineOptions):
             values.update(_read(self["config"]))
         flags = {name.replace("-", "_"): text for name, text in self.items() if name != "config" and text is not None}
         if directory := flags.pop("replay", None):
-            self.tape = Tape(directory)
+            self.tape = Player(directory)
         if "control" in flags:
             flags["control_port"] = flags.pop("control")
         rules, users = values.get("rules", {}), values.get("users", [])

@@ -6,10 +6,12 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tickrelay.downstream.directory import SymbolNames, is_pattern, matches
+from tickrelay.downstream.directory import SymbolDirectory, is_pattern, matches
 from tickrelay.model.ticks import Symbol
 
-NAMES = SymbolNames({name: Symbol(symbol_id=1, name=name) for name in ("EURUSD", "EURUSD.x", "US 30", "#AAPL", "A*B")})
+NAMES = SymbolDirectory(
+    {name: Symbol(symbol_id=1, name=name) for name in ("EURUSD", "EURUSD.x", "US 30", "#AAPL", "A*B")}
+)
 
 
 def found(name: str) -> list[str]:
@@ -47,7 +49,7 @@ def test_no_pattern_takes_long() -> None:
 
 def test_what_is_kept_of_patterns_is_bounded() -> None:
     """Patterns that never come back do not fill the memory, and are answered all the same."""
-    names = SymbolNames({"AB": Symbol(symbol_id=1, name="AB")})
+    names = SymbolDirectory({"AB": Symbol(symbol_id=1, name="AB")})
     for n in range(500):
         assert names.match(f"{n}*") == []
     assert [symbol.name for symbol in names.match("A*")] == ["AB"]

@@ -24,10 +24,10 @@ from tickrelay.openapi.messages_pb2 import (
 )
 from tickrelay.openapi.model_pb2 import ProtoOALightSymbol
 from tickrelay.recording.format import gap_line, header_line, record_line
-from tickrelay.recording.player import Tape
+from tickrelay.recording.player import Player
 from tickrelay.recording.recorder import Recorder
 from tickrelay.recording.segments import segment_paths
-from tickrelay.simulator.broker import World
+from tickrelay.simulator.broker import SimulatedBroker
 from tickrelay.simulator.framing.factory import SimulatorFactory
 from tickrelay.simulator.settings import Rules, SimulatorSettings
 
@@ -106,10 +106,10 @@ def settings(**options: Any) -> SimulatorSettings:
 def record(directory: Path, seconds: float, ids: tuple[int, ...] = IDS) -> list[tuple[int, int, int, int]]:
     """Record a client of the simulator; returns the ticks that it saw."""
     clock = Clock()
-    world = World(settings(), lambda: START_S + clock.seconds())
-    recorder = Recorder(directory, clock, world.now, maybeDeferred, keep_free_bytes=0)
+    broker = SimulatedBroker(settings(), lambda: START_S + clock.seconds())
+    recorder = Recorder(directory, clock, broker.now, maybeDeferred, keep_free_bytes=0)
     recorder.start()
-    client = Client(SimulatorFactory(world, clock), recorder.frame)
+    client = Client(SimulatorFactory(broker, clock), recorder.frame)
     client.log_in()
     client.subscribe(*ids)
     client.run(clock, seconds, 0.2)
@@ -120,8 +120,8 @@ def record(directory: Path, seconds: float, ids: tuple[int, ...] = IDS) -> list[
 def play(directory: Path, seconds: float, speed: float, batches: int = 1) -> list[tuple[int, int, int, int]]:
     """Play a recording to a client that subscribes in batches; returns the ticks that it saw."""
     clock = Clock()
-    world = World(settings(speed=speed), lambda: START_S + 9_999 + clock.seconds(), Tape(directory))
-    client = Client(SimulatorFactory(world, clock))
+    broker = SimulatedBroker(settings(speed=speed), lambda: START_S + 9_999 + clock.seconds(), Player(directory))
+    client = Client(SimulatorFactory(broker, clock))
     client.log_in()
     for n in range(batches):
         client.subscribe(*IDS[n::batches])
@@ -148,8 +148,8 @@ def test_a_late_client_gets_the_last_quote_and_what_follows(tmp_path: Path) -> N
     """Its first event is technical: both sides as they stand on the tape."""
     recorded = record(tmp_path, 60)
     clock = Clock()
-    world = World(settings(), lambda: START_S + clock.seconds(), Tape(tmp_path))
-    factory = SimulatorFactory(world, clock)
+    broker = SimulatedBroker(settings(), lambda: START_S + clock.seconds(), Player(tmp_path))
+    factory = SimulatorFactory(broker, clock)
     first, late = Client(factory), Client(factory)
     first.log_in()
     late.log_in()
@@ -166,8 +166,8 @@ def test_a_late_client_gets_the_last_quote_and_what_follows(tmp_path: Path) -> N
 def test_the_symbols_are_those_of_the_recording(tmp_path: Path) -> None:
     """The list is served as it was recorded, though the simulator of today may have others."""
     record(tmp_path, 5)
-    world = World(settings(symbols=("BTCUSD",)), lambda: START_S, Tape(tmp_path))
-    client = Client(SimulatorFactory(world, Clock()))
+    broker = SimulatedBroker(settings(symbols=("BTCUSD",)), lambda: START_S, Player(tmp_path))
+    client = Client(SimulatorFactory(broker, Clock()))
     client.log_in()
     (symbols,) = [m for m in client.received if isinstance(m, ProtoOASymbolsListRes)]
     assert len(symbols.symbol) == 65
@@ -181,7 +181,7 @@ def test_nothing_to_play_is_one_clear_error(tmp_path: Path, content: bytes | Non
         path.mkdir()
         (path / "20251123T000000.000000Z.jsonl").write_bytes(content)
     with pytest.raises(SettingError, match="--replay"):
-        Tape(path)
+        Player(path)
 
 
 def test_a_damaged_segment_is_played_up_to_the_damage(tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_after_a_gap_no_side_is_guessed(tmp_path: Path) -> None:
     for n, event in enumerate(events):
         lines.append(gap_line(7, n) if event is None else record_line(frames.encode(event), float(n))[1])
     (tmp_path / "a" / "x.jsonl").write_bytes(b"".join(lines))
-    tape = Tape(tmp_path / "a")
+    tape = Player(tmp_path / "a")
     tape.subscribed(100.0, 1.0)
     quotes = tape.advance(101.0) + tape.advance(200.0)
     assert [(q.bid, q.ask) for q in quotes] == [(100, 110), (101, 110), (91, 96)]

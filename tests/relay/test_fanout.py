@@ -1,4 +1,4 @@
-"""Whatever the mix of lanes, stalls, pauses, rates and resumptions, every client's stream stays true."""
+"""Whatever the mix of groups, stalls, pauses, rates and resumptions, every client's stream stays true."""
 
 from typing import Any
 

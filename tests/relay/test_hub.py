@@ -1,4 +1,4 @@
-"""The hub: interest, the way of a tick, the lanes, and what a slow client gets."""
+"""The hub: interest, the way of a tick, the groups, and what a slow client gets."""
 
 import pytest
 
@@ -207,11 +207,11 @@ def test_no_encoding_without_a_subscriber_that_listens(relay: Relay) -> None:
     client.stall()
     relay.spot("EURUSD", 108_000)
     relay.turn()
-    sent = [lane.bytes for lane in relay.hub.fanout.lanes.values()]
+    sent = [lane.bytes for lane in relay.hub.fanout.groups.values()]
     for n in range(10):
         relay.spot("EURUSD", 108_001 + n)
         relay.turn(0.1)
-    assert [lane.bytes for lane in relay.hub.fanout.lanes.values()] == sent
+    assert [lane.bytes for lane in relay.hub.fanout.groups.values()] == sent
 
 
 def test_rate_limited_clients_get_the_newest_at_their_pace(relay: Relay) -> None:

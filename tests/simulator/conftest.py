@@ -18,7 +18,7 @@ from tickrelay.openapi.messages_pb2 import (
     ProtoOASpotEvent,
     ProtoOASubscribeSpotsReq,
 )
-from tickrelay.simulator.broker import World
+from tickrelay.simulator.broker import SimulatedBroker
 from tickrelay.simulator.framing.factory import SimulatorFactory
 from tickrelay.simulator.settings import Rules, SimulatorSettings
 
@@ -106,10 +106,10 @@ class Peer:
 
 @dataclass
 class Broker:
-    """The server side: a world on a clock."""
+    """The server side: a broker on a clock."""
 
     clock: Clock
-    world: World
+    broker: SimulatedBroker
     factory: SimulatorFactory
 
     def connect(self) -> Peer:
@@ -130,8 +130,10 @@ def make_broker(clock: Clock) -> Callable[..., Broker]:
 
     def make(settings: dict[str, Any] | None = None, **rules: Any) -> Broker:
         rules.setdefault("unknown_field_every", 0)
-        world = World(SimulatorSettings(rules=Rules(**rules), **(settings or {})), lambda: START_S + clock.seconds())
-        return Broker(clock, world, SimulatorFactory(world, clock))
+        broker = SimulatedBroker(
+            SimulatorSettings(rules=Rules(**rules), **(settings or {})), lambda: START_S + clock.seconds()
+        )
+        return Broker(clock, broker, SimulatorFactory(broker, clock))
 
     return make
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from twisted.internet.task import Clock
 
-from tickrelay.simulator.broker import World
+from tickrelay.simulator.broker import SimulatedBroker
 from tickrelay.simulator.framing.factory import SimulatorFactory
 from tickrelay.simulator.settings import SimulatorSettings
 
@@ -12,27 +12,27 @@ from tickrelay.simulator.settings import SimulatorSettings
 def test_a_clock_that_is_set_back_does_not_stop_the_market(clock: Clock) -> None:
     """Ticks go on, and their times never go back; a clock that is set forward is followed."""
     offset_s = 1_763_900_000.0
-    world = World(SimulatorSettings(symbols=("EURUSD",)), lambda: offset_s + clock.seconds())
-    world.run(clock)
+    broker = SimulatedBroker(SimulatorSettings(symbols=("EURUSD",)), lambda: offset_s + clock.seconds())
+    broker.run(clock)
     times = []
     for step_s in (0.0, -3600.0, 7200.0, 0.0):
         offset_s += step_s
         clock.pump([0.1] * 300)
-        last = world.source.technical(1)
+        last = broker.source.technical(1)
         assert last is not None
         times.append(last.time_ms / 1000)
     assert times == sorted(times)
     assert 25 < times[1] - times[0] < 35
     assert times[2] - times[1] > 7000
-    world.stop()
+    broker.stop()
 
 
 def test_one_timer_for_the_market(broker: Any) -> None:
     """However many symbols and factories there are."""
-    SimulatorFactory(broker.world, broker.clock)
+    SimulatorFactory(broker.broker, broker.clock)
     broker.run(5)
     assert len(broker.clock.getDelayedCalls()) == 1
-    broker.world.stop()
+    broker.broker.stop()
     assert not broker.clock.getDelayedCalls()
 
 

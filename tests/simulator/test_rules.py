@@ -34,7 +34,7 @@ def test_spots_that_survive_their_account(make_broker: Any, survive: bool, event
     if event == "refresh":
         token = peer.ask(ProtoOARefreshTokenReq(refreshToken="sim-refresh")).accessToken
     else:
-        Faults(broker.world, broker.clock).run(event)
+        Faults(broker.broker, broker.clock).run(event)
     peer.take()
     broker.run(10)
     assert not peer.spots()
@@ -57,7 +57,7 @@ def test_spots_that_survive_end_with_a_logout_and_with_the_application(make_brok
     peer = broker.connect()
     peer.log_in()
     peer.subscribe(1)
-    faults = Faults(broker.world, broker.clock)
+    faults = Faults(broker.broker, broker.clock)
     if way == "logout":
         peer.ask(ProtoOAAccountLogoutReq(ctidTraderAccountId=1001))
     else:
@@ -77,7 +77,7 @@ def test_the_account_list_of_a_dead_token(make_broker: Any, empty: bool, token: 
     peer.ask(APPLICATION)
     request = ProtoOAGetAccountListByAccessTokenReq(accessToken=token)
     assert len(peer.ask(request).ctidTraderAccount) == 3 if token == "sim-token" else True
-    broker.world.accounts.expire()
+    broker.broker.accounts.expire()
     answer = peer.ask(request)
     if empty:
         assert isinstance(answer, ProtoOAGetAccountListByAccessTokenRes)

@@ -30,7 +30,7 @@ def test_the_answer_then_one_technical_event_a_symbol(broker: Any, trader: Any) 
     assert [event.symbolId for event in events] == [1, 41]
     for event in events:
         assert event.bid and event.ask > event.bid and event.sessionClose
-        assert event.timestamp < broker.world.now() * 1000
+        assert event.timestamp < broker.broker.now() * 1000
 
 
 def test_later_events_carry_only_what_changed(broker: Any, trader: Any) -> None:
@@ -139,7 +139,7 @@ def test_nothing_is_left_of_a_lost_connection(broker: Any, trader: Any) -> None:
     trader.subscribe(1, 2)
     trader.protocol.connectionLost()
     broker.run(2)
-    assert not broker.world.sessions
+    assert not broker.broker.sessions
 
 
 def test_the_same_seed_gives_the_same_stream(make_broker: Any) -> None:

@@ -58,7 +58,7 @@ def test_requests_in_flight_fail_when_the_account_is_thrown_out(make_broker: Any
         broker.run(0.3)
     peer.take()
     # The list is asked for before the refresh, and would be answered after it.
-    broker.world.random = type("Draws", (), {"random": iter([1.0, 0.0]).__next__})()
+    broker.broker.random = type("Draws", (), {"random": iter([1.0, 0.0]).__next__})()
     peer.send(ProtoOASymbolsListReq(ctidTraderAccountId=1001), "in flight")
     peer.send(REFRESH, "refresh")
     broker.run(0.4)

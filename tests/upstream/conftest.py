@@ -27,9 +27,9 @@ from tickrelay.model.status import FeedStatus
 from tickrelay.model.ticks import Symbol
 from tickrelay.openapi import registry
 from tickrelay.openapi.frames import HEARTBEAT, open_envelope
-from tickrelay.simulator.broker import World
+from tickrelay.simulator.broker import SimulatedBroker
 from tickrelay.simulator.framing.factory import SimulatorFactory
-from tickrelay.simulator.refusal import Refusal
+from tickrelay.simulator.refusal import RequestRefused
 from tickrelay.simulator.settings import Rules, SimulatorSettings
 from tickrelay.upstream.service import UpstreamService
 
@@ -332,10 +332,10 @@ class Rig:
         self.clock = clock
         self.wall_offset_s = start_s
         rules = {"unknown_field_every": 0, **(rules or {})}
-        self.world = World(
+        self.dependencies = SimulatedBroker(
             SimulatorSettings(rules=Rules(**rules), **(simulator or {})), lambda: start_s + clock.seconds()
         )
-        self.net = MemoryNet(clock, SimulatorFactory(self.world, clock))
+        self.net = MemoryNet(clock, SimulatorFactory(self.dependencies, clock))
         self.listener = RecordingListener()
         values: dict[str, Any] = {
             "client_id": "sim",
@@ -415,22 +415,22 @@ class Rig:
         """The names that the simulator holds subscriptions of, on live connections."""
         return {
             symbol.name
-            for number in self.world.sessions
+            for number in self.dependencies.sessions
             for symbol in self.listener.symbols
-            if self.world.subscription(number, self.settings.account_id, symbol.symbol_id) is not None
+            if self.dependencies.subscription(number, self.settings.account_id, symbol.symbol_id) is not None
         }
 
     def refuse(self, request: str, code: str, description: str = "", **more: Any) -> None:
         """From now on the simulator refuses a kind of request; code "" ends that."""
         number = registry.lookup(request).number
-        self.world.conditions.refused.pop(number, None)
+        self.dependencies.conditions.refused.pop(number, None)
         if code:
-            self.world.conditions.refused[number] = lambda: Refusal(code, description, **more)
+            self.dependencies.conditions.refused[number] = lambda: RequestRefused(code, description, **more)
 
     def hang(self, request: str, on: bool = True) -> None:
         """From now on the simulator never answers a kind of request."""
         number = registry.lookup(request).number
-        (self.world.conditions.hung.add if on else self.world.conditions.hung.discard)(number)
+        (self.dependencies.conditions.hung.add if on else self.dependencies.conditions.hung.discard)(number)
 
     def sent(self, request: str, connection: Connection | None = None) -> list[float]:
         """When the client sent a kind of message, on one connection or on all."""
@@ -468,7 +468,7 @@ def make_rig(clock: Clock) -> Iterator[Callable[..., Rig]]:
         rig.run(rig.settings.stop_timeout_s + 1, 0.1)
         assert stopped, "the service did not stop"
         assert not rig.net.open
-        rig.world.stop()
+        rig.dependencies.stop()
 
 
 @pytest.fixture

@@ -133,10 +133,10 @@ class History(RuleBasedStateMachine):
         elif how == "black hole":
             connection.black_hole = True
         elif how == "client":
-            for session in list(self.rig.world.sessions.values()):
+            for session in list(self.rig.dependencies.sessions.values()):
                 session.close()
         else:
-            for session in list(self.rig.world.sessions.values()):
+            for session in list(self.rig.dependencies.sessions.values()):
                 session.log_out(1001)
 
     @rule(name=st.sampled_from(REQUESTS), code=st.sampled_from(CODES))
@@ -152,8 +152,8 @@ class History(RuleBasedStateMachine):
     @rule()
     def upstream_heals(self) -> None:
         """Everything is answered again."""
-        self.rig.world.conditions.hung.clear()
-        self.rig.world.conditions.refused.clear()
+        self.rig.dependencies.conditions.hung.clear()
+        self.rig.dependencies.conditions.refused.clear()
 
     @rule(refuses=st.booleans())
     def network_changes(self, refuses: bool) -> None:

@@ -19,7 +19,7 @@ SHOWN: set[str] = set()
 
 def order(rig: Any, statements: str) -> Faults:
     """Order faults now."""
-    faults = Faults(rig.world, rig.clock)
+    faults = Faults(rig.dependencies, rig.clock)
     for statement in faults.run(statements):
         SHOWN.add(statement.fault)
     return faults

@@ -166,7 +166,7 @@ def test_link_clock() -> None:
 
 def freeze(rig: Any, on: bool = True) -> None:
     """No spots, while heartbeats and answers go on."""
-    rig.world.conditions.silent_ticks = on
+    rig.dependencies.conditions.silent_ticks = on
 
 
 def test_a_frozen_feed_degrades_is_asked_again_and_reconnected(rig: Any) -> None:
@@ -218,7 +218,7 @@ def test_the_answer_to_asking_again_is_no_data(rig: Any) -> None:
     """The server answers a subscription with the last price though the feed is dead: not taken for life."""
     rig.go_live("EURUSD")
     rig.run(120)
-    rig.world.stop()  # no quotes, but technical events
+    rig.dependencies.stop()  # no quotes, but technical events
     rig.until(lambda: rig.state == "degraded", 100, 0.1)
     spots = len(rig.listener.spots)
     rig.run(10)
@@ -263,9 +263,9 @@ def test_one_frozen_symbol_is_asked_for_again(rig: Any) -> None:
     """Others tick: that one is flagged, its gap told, and it alone is subscribed again."""
     rig.go_live("EURUSD", "GBPUSD")
     rig.run(120, 0.1)
-    number = next(iter(rig.world.sessions))
+    number = next(iter(rig.dependencies.sessions))
     frozen = rig.symbol_id("GBPUSD")
-    rig.world.unsubscribe(number, 1001, frozen)  # the server forgot it
+    rig.dependencies.unsubscribe(number, 1001, frozen)  # the server forgot it
     rig.until(lambda: rig.counters.stale_symbols, 700, 0.5)
     assert rig.service.explain("GBPUSD").silent and not rig.service.explain("EURUSD").silent
     assert rig.listener.lost == [("stale", ["GBPUSD"])]

@@ -28,7 +28,7 @@ def inject(rig: Any, message: Any, msg_id: str = "") -> None:
 
 def log_out(rig: Any) -> None:
     """The simulator ends the account's session and says so."""
-    for session in list(rig.world.sessions.values()):
+    for session in list(rig.dependencies.sessions.values()):
         session.log_out(1001)
         session.send(ProtoOAAccountDisconnectEvent(ctidTraderAccountId=1001))
 
@@ -82,7 +82,7 @@ def test_account_disconnect_over_and_over(rig: Any) -> None:
 def test_a_request_refused_as_not_authorized(rig: Any) -> None:
     """The account's session is gone without a word: the answer to the next request tells, and is acted on."""
     rig.go_live("EURUSD")
-    for session in rig.world.sessions.values():
+    for session in rig.dependencies.sessions.values():
         session.log_out(1001)
     rig.service.want("GBPUSD")
     rig.until(lambda: rig.upstream_set() == {"EURUSD", "GBPUSD"}, 5)
@@ -110,7 +110,7 @@ def test_symbol_changed(rig: Any) -> None:
     inject(rig, ProtoOASymbolChangedEvent(ctidTraderAccountId=1001, symbolId=[euro]))
     rig.run(1)
     assert len([e for e in rig.listener.events if e[0] == "symbols"]) == loads, "nothing did change"
-    rig.world.catalogue.full_symbols[euro].digits = 3
+    rig.dependencies.catalogue.full_symbols[euro].digits = 3
     inject(rig, ProtoOASymbolChangedEvent(ctidTraderAccountId=1001, symbolId=[euro]))
     rig.run(1)
     assert len([e for e in rig.listener.events if e[0] == "symbols"]) == loads + 1
@@ -122,7 +122,7 @@ def test_symbol_changed(rig: Any) -> None:
 def test_a_new_symbol(make_rig: Callable[..., Any]) -> None:
     """A symbol that was missing appears: whoever wants it gets it."""
     rig = make_rig()
-    lights = rig.world.catalogue.light_symbols
+    lights = rig.dependencies.catalogue.light_symbols
     gold = next(light for light in lights if light.symbolName == "XAUUSD")
     lights.remove(gold)
     rig.go_live("XAUUSD")
@@ -177,12 +177,12 @@ def stored(tmp_path: Path) -> dict[str, Any]:
 def test_a_refused_token_is_renewed_once(make_rig: Callable[..., Any], tmp_path: Path) -> None:
     """An expired token: renewed, the pair on the disk with mode 0600, and live on the same connection."""
     rig = token_rig(make_rig, tmp_path)
-    rig.world.accounts.expire()
+    rig.dependencies.accounts.expire()
     rig.go_live("EURUSD")
     assert rig.counters.token_renewals == 1 and len(rig.net.connections) == 1
     kept = stored(tmp_path)
-    assert kept["accessToken"] in rig.world.accounts._grants
-    assert kept["refreshToken"] in rig.world.accounts._by_refresh
+    assert kept["accessToken"] in rig.dependencies.accounts._grants
+    assert kept["refreshToken"] in rig.dependencies.accounts._by_refresh
     assert kept["expiresAt"] > rig.wall()
     assert stat.S_IMODE((tmp_path / "tokens.json").stat().st_mode) == 0o600
     assert [p.name for p in tmp_path.iterdir()] == ["tokens.json"]
@@ -191,11 +191,11 @@ def test_a_refused_token_is_renewed_once(make_rig: Callable[..., Any], tmp_path:
 def test_a_renewed_token_is_used_after_a_restart(make_rig: Callable[..., Any], tmp_path: Path) -> None:
     """The configured refresh token is used up; the file's pair takes its place in the next process."""
     first = token_rig(make_rig, tmp_path)
-    first.world.accounts.expire()
+    first.dependencies.accounts.expire()
     first.go_live()
     second = token_rig(make_rig, tmp_path)
-    second.world.accounts._grants = first.world.accounts._grants
-    second.world.accounts._by_refresh = first.world.accounts._by_refresh
+    second.dependencies.accounts._grants = first.dependencies.accounts._grants
+    second.dependencies.accounts._by_refresh = first.dependencies.accounts._by_refresh
     second.go_live()
     assert second.counters.token_renewals == 0
 
@@ -203,9 +203,9 @@ def test_a_renewed_token_is_used_after_a_restart(make_rig: Callable[..., Any], t
 def test_a_token_that_ends_soon_is_renewed_before_account_auth(make_rig: Callable[..., Any], tmp_path: Path) -> None:
     """Fewer than three days left: renewed first, so that no live session is thrown out by its own renewal."""
     rig = token_rig(make_rig, tmp_path)
-    rig.world.accounts.expire()
+    rig.dependencies.accounts.expire()
     rig.go_live("EURUSD")
-    rig.wall_offset_s += rig.world.rules.token_life_s - 2.9 * 86_400
+    rig.wall_offset_s += rig.dependencies.rules.token_life_s - 2.9 * 86_400
     rig.connection.finish()
     rig.until(lambda: rig.counters.reconnects == 1)
     assert rig.counters.token_renewals == 2
@@ -217,7 +217,7 @@ def test_a_token_that_ends_soon_is_renewed_before_account_auth(make_rig: Callabl
 def test_a_token_with_time_left_is_not_renewed(make_rig: Callable[..., Any], tmp_path: Path) -> None:
     """More than three days: nothing is renewed on a reconnect."""
     rig = token_rig(make_rig, tmp_path)
-    rig.world.accounts.expire()
+    rig.dependencies.accounts.expire()
     rig.go_live()
     rig.connection.reset()
     rig.until(lambda: rig.counters.reconnects == 1)
@@ -227,7 +227,7 @@ def test_a_token_with_time_left_is_not_renewed(make_rig: Callable[..., Any], tmp
 def test_a_refused_refresh_token_is_an_error_and_no_loop(make_rig: Callable[..., Any], tmp_path: Path) -> None:
     """Both tokens refused: error that says to grant access anew, at most a try a minute."""
     rig = token_rig(make_rig, tmp_path, refresh_token=Secret("used-up"))
-    rig.world.accounts.expire()
+    rig.dependencies.accounts.expire()
     rig.service.startService()
     rig.run(300, 0.1)
     assert rig.status == "error" and "grant the application access anew" in rig.message
@@ -238,11 +238,11 @@ def test_token_invalidated_uses_the_stored_token(make_rig: Callable[..., Any], t
     """Another program renewed the token and wrote it down: it is read again, and nothing is renewed in turn."""
     rig = token_rig(make_rig, tmp_path)
     rig.go_live("EURUSD")
-    grant = rig.world.accounts.renew("sim-refresh", rig.world.now())
+    grant = rig.dependencies.accounts.renew("sim-refresh", rig.dependencies.now())
     (tmp_path / "tokens.json").write_text(
         json.dumps({"accessToken": grant.access_token, "refreshToken": grant.refresh_token})
     )
-    for session in rig.world.sessions.values():
+    for session in rig.dependencies.sessions.values():
         session.log_out(1001)
         session.send(ProtoOAAccountsTokenInvalidatedEvent(ctidTraderAccountIds=[1001], reason="refreshed"))
         session.send(ProtoOAAccountDisconnectEvent(ctidTraderAccountId=1001))
@@ -256,8 +256,8 @@ def test_token_invalidated_and_refused_is_renewed_once(make_rig: Callable[..., A
     """Revoked: the stored token is tried, refused, renewed; live again on the same connection."""
     rig = token_rig(make_rig, tmp_path)
     rig.go_live("EURUSD")
-    rig.world.accounts.expire()
-    for session in rig.world.sessions.values():
+    rig.dependencies.accounts.expire()
+    for session in rig.dependencies.sessions.values():
         session.log_out(1001)
         session.send(ProtoOAAccountsTokenInvalidatedEvent(ctidTraderAccountIds=[1001], reason="expired"))
         session.send(ProtoOAAccountDisconnectEvent(ctidTraderAccountId=1001))
@@ -282,7 +282,7 @@ def test_no_renewal_without_a_place_to_keep_it(make_rig: Callable[..., Any], tmp
     (tmp_path / "nowhere").mkdir()
     rig = token_rig(make_rig, tmp_path, token_file=str(tmp_path / "nowhere" / "tokens.json"))
     (tmp_path / "nowhere").rmdir()  # after the start, which checks it
-    rig.world.accounts.expire()
+    rig.dependencies.accounts.expire()
     rig.service.startService()
     rig.run(2)
     assert rig.status == "error" and "nowhere" in rig.message
@@ -315,9 +315,9 @@ def test_no_secret_in_messages_logs_or_reprs(
         access_token=Secret("canary-token"),
         refresh_token=Secret("canary-refresh"),
     )
-    rig.world.accounts.expire()
+    rig.dependencies.accounts.expire()
     rig.go_live("EURUSD")
-    rig.world.accounts.expire()
+    rig.dependencies.accounts.expire()
     rig.connection.reset()
     rig.until(lambda: rig.counters.reconnects == 1)
     rig.refuse("ProtoOAAccountAuthReq", "CH_ACCESS_TOKEN_INVALID")
@@ -346,7 +346,7 @@ def test_a_renewed_pair_that_cannot_be_saved_is_used(
 ) -> None:
     """The old pair is void already: better a warning than no feed; it is saved as soon as it can be."""
     rig = token_rig(make_rig, tmp_path)
-    rig.world.accounts.expire()
+    rig.dependencies.accounts.expire()
 
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -358,7 +358,7 @@ def test_a_renewed_pair_that_cannot_be_saved_is_used(
     monkeypatch.undo()
     rig.connection.reset()
     rig.until(lambda: rig.counters.reconnects == 1)
-    assert stored(tmp_path)["accessToken"] in rig.world.accounts._grants
+    assert stored(tmp_path)["accessToken"] in rig.dependencies.accounts._grants
     assert rig.counters.token_renewals == 1
 
 

@@ -43,7 +43,7 @@ def test_a_closed_market_reaches_the_clients(make_rig: Callable[..., Any]) -> No
 
     run(20)
     assert heard == [] and quotes()
-    faults = Faults(rig.world, rig.clock)
+    faults = Faults(rig.dependencies, rig.clock)
     faults.run("markets-closed")
     run(6)
     assert [(m["symbol"], m["state"]) for m in heard] == [("EURUSD", "closed")]

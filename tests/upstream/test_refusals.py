@@ -206,5 +206,5 @@ def test_connection_limit_waits_a_minute(make_rig: Callable[..., Any]) -> None:
     rig.run(59, 0.1)
     assert len(rig.net.attempts) == 1
     assert "too many connections" in rig.message
-    rig.world.change(max_connections=25)
+    rig.dependencies.change(max_connections=25)
     rig.until(lambda: rig.state == "live", 100, 0.1)

@@ -13,7 +13,7 @@ from twisted.internet.task import Clock
 
 from tickrelay.openapi import registry
 from tickrelay.simulator.settings import Rules
-from tickrelay.upstream.request_limiter import MAX_PAUSE_S, Pacer
+from tickrelay.upstream.request_limiter import MAX_PAUSE_S, RequestLimiter
 
 OTHER = registry.lookup("ProtoOASymbolByIdReq").number
 SUBSCRIBE = registry.lookup("ProtoOASubscribeSpotsReq").number
@@ -26,9 +26,9 @@ def most_in_a_second(times: list[float]) -> int:
     return max((sum(t <= u < t + 1 for u in times) for t in times), default=0)
 
 
-def pacer_on(clock: Clock) -> Pacer:
-    """A pacer with the usual budget."""
-    return Pacer(clock, clock.seconds)
+def pacer_on(clock: Clock) -> RequestLimiter:
+    """A limiter with the usual budget."""
+    return RequestLimiter(clock, clock.seconds)
 
 
 def run(clock: Clock, seconds: float) -> None:
@@ -39,9 +39,9 @@ def run(clock: Clock, seconds: float) -> None:
 def test_a_burst_is_spread(clock: Clock) -> None:
     """200 requests at once: some leave now, all within five seconds, never more than 45 in any second."""
     sent: list[float] = []
-    pacer = pacer_on(clock)
+    limiter = pacer_on(clock)
     for _ in range(200):
-        pacer.submit(OTHER, lambda: sent.append(clock.seconds()))
+        limiter.submit(OTHER, lambda: sent.append(clock.seconds()))
     assert len(sent) == 4
     run(clock, 5.2)
     assert len(sent) == 200
@@ -52,10 +52,10 @@ def test_historical_requests_have_their_own_budget(clock: Clock) -> None:
     """At most 4 in any second, and others are not held up by them."""
     sent: list[float] = []
     others: list[float] = []
-    pacer = pacer_on(clock)
+    limiter = pacer_on(clock)
     for _ in range(12):
-        pacer.submit(TRENDBARS, lambda: sent.append(clock.seconds()))
-    pacer.submit(OTHER, lambda: others.append(clock.seconds()))
+        limiter.submit(TRENDBARS, lambda: sent.append(clock.seconds()))
+    limiter.submit(OTHER, lambda: others.append(clock.seconds()))
     assert others == [0.0]
     run(clock, 5)
     assert len(sent) == 12 and most_in_a_second(sent) <= 4
@@ -64,9 +64,9 @@ def test_historical_requests_have_their_own_budget(clock: Clock) -> None:
 def test_unsubscribe_before_subscribe_before_others(clock: Clock) -> None:
     """When it is tight, room is made first."""
     order: list[int] = []
-    pacer = pacer_on(clock)
+    limiter = pacer_on(clock)
     for kind in [OTHER] * 6 + [SUBSCRIBE] * 2 + [UNSUBSCRIBE] * 2:
-        pacer.submit(kind, lambda kind=kind: order.append(kind))
+        limiter.submit(kind, lambda kind=kind: order.append(kind))
     run(clock, 1)
     assert order == [OTHER] * 4 + [UNSUBSCRIBE] * 2 + [SUBSCRIBE] * 2 + [OTHER] * 2
 
@@ -74,9 +74,9 @@ def test_unsubscribe_before_subscribe_before_others(clock: Clock) -> None:
 def test_order_within_a_kind_is_kept(clock: Clock) -> None:
     """First come, first served."""
     order: list[int] = []
-    pacer = pacer_on(clock)
+    limiter = pacer_on(clock)
     for number in range(30):
-        pacer.submit(OTHER, lambda number=number: order.append(number))
+        limiter.submit(OTHER, lambda number=number: order.append(number))
     run(clock, 2)
     assert order == list(range(30))
 
@@ -84,10 +84,10 @@ def test_order_within_a_kind_is_kept(clock: Clock) -> None:
 def test_a_pause_holds_one_payload_type(clock: Clock) -> None:
     """Others go on; what was paused goes when the pause is over, not a moment sooner."""
     sent: list[tuple[int, float]] = []
-    pacer = pacer_on(clock)
-    pacer.pause(SUBSCRIBE, 3)
-    pacer.submit(SUBSCRIBE, lambda: sent.append((SUBSCRIBE, clock.seconds())))
-    pacer.submit(OTHER, lambda: sent.append((OTHER, clock.seconds())))
+    limiter = pacer_on(clock)
+    limiter.pause(SUBSCRIBE, 3)
+    limiter.submit(SUBSCRIBE, lambda: sent.append((SUBSCRIBE, clock.seconds())))
+    limiter.submit(OTHER, lambda: sent.append((OTHER, clock.seconds())))
     run(clock, 4)
     assert sent[0] == (OTHER, 0.0)
     assert sent[1][0] == SUBSCRIBE and 3 <= sent[1][1] < 3.1
@@ -96,9 +96,9 @@ def test_a_pause_holds_one_payload_type(clock: Clock) -> None:
 def test_a_pause_of_everything_and_its_cap(clock: Clock) -> None:
     """Type 0 holds all requests; the longest pause is two minutes."""
     sent: list[float] = []
-    pacer = pacer_on(clock)
-    pacer.pause(0, 100_000)
-    pacer.submit(OTHER, lambda: sent.append(clock.seconds()))
+    limiter = pacer_on(clock)
+    limiter.pause(0, 100_000)
+    limiter.submit(OTHER, lambda: sent.append(clock.seconds()))
     clock.pump([1.0] * 119)
     assert not sent
     clock.pump([1.0] * 2)
@@ -108,11 +108,11 @@ def test_a_pause_of_everything_and_its_cap(clock: Clock) -> None:
 def test_heartbeats_are_counted_and_never_wait(clock: Clock) -> None:
     """With heartbeats, too, no second has more than 45 messages."""
     sent: list[float] = []
-    pacer = pacer_on(clock)
+    limiter = pacer_on(clock)
     for _ in range(300):
-        pacer.submit(OTHER, lambda: sent.append(clock.seconds()))
+        limiter.submit(OTHER, lambda: sent.append(clock.seconds()))
     for _ in range(6):
-        pacer.spend()
+        limiter.spend()
         sent.append(clock.seconds())
         run(clock, 1)
     assert most_in_a_second(sent) <= 45
@@ -121,11 +121,11 @@ def test_heartbeats_are_counted_and_never_wait(clock: Clock) -> None:
 def test_a_cancelled_request_does_not_leave(clock: Clock) -> None:
     """Nor does it take from the budget."""
     sent: list[int] = []
-    pacer = pacer_on(clock)
-    tickets = [pacer.submit(OTHER, lambda n=n: sent.append(n)) for n in range(20)]
+    limiter = pacer_on(clock)
+    tickets = [limiter.submit(OTHER, lambda n=n: sent.append(n)) for n in range(20)]
     for ticket in tickets[4:19]:
         ticket.cancel()
-    assert pacer.waiting == 1
+    assert limiter.waiting == 1
     run(clock, 0.1)
     assert sent == [0, 1, 2, 3, 19]
 
@@ -133,12 +133,12 @@ def test_a_cancelled_request_does_not_leave(clock: Clock) -> None:
 def test_stopping_forgets(clock: Clock) -> None:
     """After the end nothing is sent and no timer is left."""
     sent: list[int] = []
-    pacer = pacer_on(clock)
+    limiter = pacer_on(clock)
     for number in range(20):
-        pacer.submit(OTHER, lambda number=number: sent.append(number))
-    pacer.stop()
-    pacer.submit(OTHER, lambda: sent.append(99))
-    pacer.pause(0, 1)
+        limiter.submit(OTHER, lambda number=number: sent.append(number))
+    limiter.stop()
+    limiter.submit(OTHER, lambda: sent.append(99))
+    limiter.pause(0, 1)
     run(clock, 2)
     assert len(sent) == 4 and not clock.getDelayedCalls()
 
@@ -146,14 +146,14 @@ def test_stopping_forgets(clock: Clock) -> None:
 def test_submitting_from_within_a_send(clock: Clock) -> None:
     """A request that leads to another one at once is no trouble."""
     sent: list[int] = []
-    pacer = pacer_on(clock)
+    limiter = pacer_on(clock)
 
     def again() -> None:
         sent.append(1)
         if len(sent) < 10:
-            pacer.submit(OTHER, again)
+            limiter.submit(OTHER, again)
 
-    pacer.submit(OTHER, again)
+    limiter.submit(OTHER, again)
     run(clock, 1)
     assert len(sent) == 10
 
@@ -171,14 +171,14 @@ def test_never_more_than_the_budget_in_any_second(
 ) -> None:
     """Whatever is asked and when: the budget holds in every window of one second, and everything leaves."""
     clock = Clock()
-    pacer = Pacer(clock, clock.seconds, per_second, historical)
+    limiter = RequestLimiter(clock, clock.seconds, per_second, historical)
     sent: list[tuple[float, int]] = []
     asked = 0
     for pause, kind, count in bursts:
         clock.advance(pause)
         asked += count
         for _ in range(count):
-            pacer.submit(kind, lambda kind=kind: sent.append((clock.seconds(), kind)))
+            limiter.submit(kind, lambda kind=kind: sent.append((clock.seconds(), kind)))
     while clock.getDelayedCalls():
         clock.advance(max(0.0, min(c.getTime() for c in clock.getDelayedCalls()) - clock.seconds()))
     assert len(sent) == asked

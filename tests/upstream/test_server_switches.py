@@ -27,7 +27,7 @@ def test_spots_that_survive_a_new_authorization_or_not(
     )
     rig.go_live(*NAMES, "GBPUSD")
     rig.run(2)
-    Faults(rig.world, rig.clock).run(fault)
+    Faults(rig.dependencies, rig.clock).run(fault)
     rig.service.want("USDCHF")
     rig.service.unwant("GBPUSD")
     rig.until(lambda: rig.state != "live", 1)
@@ -48,11 +48,11 @@ def test_a_dead_token_whose_account_list_is_empty_or_refused(
     """Renewed where it can be; else an error that names the token, not the account."""
     rules = {"dead_token_empty_list": empty}
     rig = make_rig(rules=rules, refresh_token=Secret("sim-refresh"), token_file=str(tmp_path / "tokens"))
-    rig.world.accounts.expire()
+    rig.dependencies.accounts.expire()
     rig.go_live("EURUSD")
     assert rig.counters.token_renewals == 1
     other = make_rig(rules=rules)
-    other.world.accounts.expire()
+    other.dependencies.accounts.expire()
     other.service.startService()
     other.until(lambda: other.listener.statuses and other.status == "error", 10)
     assert "CTRADER_ACCESS_TOKEN" in other.message and "CTRADER_ACCOUNT_ID" not in other.message

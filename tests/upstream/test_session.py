@@ -27,7 +27,7 @@ def test_the_way_to_live(rig: Any) -> None:
         ("status", "ctrader-connecting", "application-auth"),
         ("status", "ctrader-connecting", "account-auth"),
         ("status", "ctrader-connecting", "symbols"),
-        ("symbols", len(rig.world.catalogue.light_symbols)),
+        ("symbols", len(rig.dependencies.catalogue.light_symbols)),
         ("status", "connected", "restoring"),
         ("confirmed", "EURUSD"),
         ("status", "connected", "live"),
@@ -121,7 +121,7 @@ def test_refused_credentials_are_an_error_with_slow_retries(make_rig: Callable[.
     rig.run(600, 0.1)
     assert 3 <= len(rig.net.attempts) <= 6
     assert "ctrader-connecting" not in [s.status.value for s in rig.listener.statuses[6:]]
-    object.__setattr__(rig.world.settings, "client_secret", "sim-secret")
+    object.__setattr__(rig.dependencies.settings, "client_secret", "sim-secret")
     rig.until(lambda: rig.state == "live", 1000, 0.1)
     assert rig.status == "connected"
 
@@ -185,7 +185,7 @@ def test_ids_are_good_for_one_session(rig: Any) -> None:
     """After a reconnect names are looked up anew: the server may have given the id to another symbol."""
     rig.go_live("EURUSD")
     one, two = (rig.symbol_id(name) for name in ("EURUSD", "GBPUSD"))
-    for light in rig.world.catalogue.light_symbols:
+    for light in rig.dependencies.catalogue.light_symbols:
         light.symbolName = {"EURUSD": "GBPUSD", "GBPUSD": "EURUSD"}.get(light.symbolName, light.symbolName)
     rig.connection.reset()
     rig.until(lambda: rig.counters.reconnects == 1)
@@ -197,7 +197,7 @@ def test_ids_are_good_for_one_session(rig: Any) -> None:
 
 def test_two_symbols_of_one_name(rig: Any, logged: list[dict[str, Any]]) -> None:
     """The first is kept, and it is told."""
-    lights = rig.world.catalogue.light_symbols
+    lights = rig.dependencies.catalogue.light_symbols
     lights.add(symbolId=8888, symbolName="EURUSD") if hasattr(lights, "add") else lights.append(
         type(lights[0])(symbolId=8888, symbolName="EURUSD")
     )

@@ -12,8 +12,8 @@ from tickrelay.upstream.symbol_table import batches
 
 def add_bad_symbols(rig: Any, *names: str) -> None:
     """Symbols that the list has and the server then does not know."""
-    lights = rig.world.catalogue.light_symbols
-    rig.world.catalogue.light_symbols = [
+    lights = rig.dependencies.catalogue.light_symbols
+    rig.dependencies.catalogue.light_symbols = [
         *lights,
         *(ProtoOALightSymbol(symbolId=9000 + n, symbolName=name, enabled=False) for n, name in enumerate(names)),
     ]
@@ -38,7 +38,7 @@ def test_what_is_wanted_in_one_turn_leaves_in_one_request(rig: Any) -> None:
 def test_one_bad_symbol_does_not_hurt_the_others(rig: Any) -> None:
     """A batch refused for one id is halved until the bad one is found: only it is reported."""
     add_bad_symbols(rig, "BAD")
-    rig.go_live("BAD", *[light.symbolName for light in rig.world.catalogue.light_symbols[:30]])
+    rig.go_live("BAD", *[light.symbolName for light in rig.dependencies.catalogue.light_symbols[:30]])
     assert rig.listener.refused == {"BAD": "SYMBOL_NOT_FOUND"}
     assert len(rig.upstream_set()) == 30 and "BAD" not in rig.upstream_set()
     assert len(rig.sent("ProtoOASubscribeSpotsReq")) <= 12
@@ -52,7 +52,7 @@ def test_one_bad_symbol_does_not_hurt_the_others(rig: Any) -> None:
 
 def test_several_bad_symbols(rig: Any) -> None:
     """Every bad one is found, every good one subscribed."""
-    names = [light.symbolName for light in rig.world.catalogue.light_symbols[:50]]
+    names = [light.symbolName for light in rig.dependencies.catalogue.light_symbols[:50]]
     add_bad_symbols(rig, "BAD1", "BAD2", "BAD3")
     rig.go_live("BAD1", "BAD2", "BAD3", *names)
     assert set(rig.listener.refused) == {"BAD1", "BAD2", "BAD3"}
@@ -80,8 +80,8 @@ def test_unsubscribing_what_is_not_subscribed(make_rig: Callable[..., Any], fine
     """Silent success or NOT_SUBSCRIBED_TO_SPOTS: the symbol is gone either way, and so are the others of the batch."""
     rig = make_rig(rules={"unsubscribe_unknown_ok": fine}, unsubscribe_linger_s=1.0)
     rig.go_live("EURUSD", "GBPUSD", "XAUUSD")
-    number = next(iter(rig.world.sessions))
-    rig.world.unsubscribe(number, 1001, rig.symbol_id("GBPUSD"))
+    number = next(iter(rig.dependencies.sessions))
+    rig.dependencies.unsubscribe(number, 1001, rig.symbol_id("GBPUSD"))
     rig.run(1)
     for name in ("EURUSD", "GBPUSD", "XAUUSD"):
         rig.service.unwant(name)
@@ -171,7 +171,7 @@ def test_a_storm_that_races_reconnects(make_rig: Callable[..., Any], seed: int) 
         if rng.random() < 0.02 and rig.net.open:
             rng.choice((rig.connection.reset, rig.connection.finish))()
         if rng.random() < 0.02:
-            for session in rig.world.sessions.values():
+            for session in rig.dependencies.sessions.values():
                 session.log_out(1001)
     rig.service.want("EURUSD")
     wanted.add("EURUSD")

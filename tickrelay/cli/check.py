@@ -31,12 +31,12 @@ from tickrelay.openapi.messages_pb2 import (
     ProtoOASubscribeSpotsRes,
 )
 from tickrelay.openapi.model_pb2 import ProtoOAClientPermissionScope
-from tickrelay.upstream.authorization import AccountStep, authorise_application, cause_of, cause_of_loss
+from tickrelay.upstream.authorization import AccountAuthorizer, authorise_application, cause_of, cause_of_loss
 from tickrelay.upstream.counters import Counters
 from tickrelay.upstream.errors import SessionFailed, UpstreamError
 from tickrelay.upstream.protocol import LinkSettings, OpenApiProtocol
 from tickrelay.upstream.service import connect_over_tls
-from tickrelay.upstream.symbol_table import SymbolBook
+from tickrelay.upstream.symbol_table import SymbolTable
 from tickrelay.upstream.tokens import TokenStore
 
 FAVOURITES = ("EURUSD", "XAUUSD", "BTCUSD")
@@ -115,7 +115,7 @@ class Check:
         self._tokens = TokenStore(settings.access_token, settings.refresh_token, settings.token_file, wall)
         self._factory = CheckFactory(reactor, settings, monotonic)
         self._link: OpenApiProtocol
-        self._book = SymbolBook()
+        self._table = SymbolTable()
 
     async def run(self) -> int:
         """Take every step up to the first that fails; returns the exit status."""
@@ -174,7 +174,7 @@ class Check:
         return f"client {self._settings.client_id} accepted"
 
     async def _account(self) -> str:
-        step = AccountStep(self._settings, self._tokens, Counters(), self._wall)
+        step = AccountAuthorizer(self._settings, self._tokens, Counters(), self._wall)
         await step.run(self._link)
         return f"account {self._settings.account_id} opened"
 
@@ -186,20 +186,20 @@ class Check:
         return "the token may view, and no more: as it should be"
 
     async def _symbols(self) -> str:
-        await self._book.load(self._link, self._settings.account_id)
-        names = self._book.by_name
+        await self._table.load(self._link, self._settings.account_id)
+        names = self._table.by_name
         if not names:
             raise UpstreamError("the account has no symbols; ask the broker")
         return f"{len(names)} symbols, such as {', '.join(list(names)[:3])}"
 
     def _candidate(self) -> Symbol | None:
         now_s = self._wall()
-        known = [self._book.by_name[name] for name in FAVOURITES if name in self._book.by_name]
-        for symbol in (*known, *self._book.symbols()):
+        known = [self._table.by_name[name] for name in FAVOURITES if name in self._table.by_name]
+        for symbol in (*known, *self._table.symbols()):
             if symbol.enabled and symbol.schedule.is_open(now_s):
                 return symbol
         # A shut market answers a subscription with its last price, too.
-        return next((symbol for symbol in (*known, *self._book.symbols()) if symbol.enabled), None)
+        return next((symbol for symbol in (*known, *self._table.symbols()) if symbol.enabled), None)
 
     async def _first_spot(self) -> str:
         symbol = self._candidate()

@@ -23,7 +23,7 @@ class _Nobody:
 _NOBODY = _Nobody()
 
 
-class LeanServerProtocol(WebSocketServerProtocol):
+class CompactServerProtocol(WebSocketServerProtocol):
     """Base of `ClientProtocol`; `with_options` makes the class that a factory serves."""
 
     # Autobahn owns the name `log`: at debug it formats every frame (3 µs each, shown or not) and prints tokens.
@@ -79,7 +79,7 @@ class LeanServerProtocol(WebSocketServerProtocol):
         """Autobahn's makes the Deferreds and event lists."""
 
     @classmethod
-    def with_options(cls, options: object) -> type["LeanServerProtocol"]:
+    def with_options(cls, options: object) -> type["CompactServerProtocol"]:
         """This class with the *options* of a factory as class attributes, and none left to be copied."""
         values = {name: getattr(options, name) for name in cls.CONFIG_ATTRS}
         # A function on a class would become a method.

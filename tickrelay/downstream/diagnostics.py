@@ -77,9 +77,9 @@ def explanation(factory: "ClientFactory", outbox: Outbox, request: Explain) -> E
 
 def _queue(outbox: Outbox) -> Queue:
     return Queue(
-        lane="held" if outbox.positions or outbox.paused or outbox.held else "fast",
+        lane="held" if outbox.positions or outbox.paused or outbox.blocked else "fast",
         paused=outbox.paused,
-        behind=outbox.held,
+        behind=outbox.blocked,
         waiting_symbols=sum(channel.sent_seq > seq for channel, seq in outbox.positions.items()),
         buffered_bytes=outbox.queued_bytes,
     )

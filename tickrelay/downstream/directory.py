@@ -20,7 +20,7 @@ def is_pattern(name: str) -> bool:
     return "*" in name
 
 
-class SymbolNames:
+class SymbolDirectory:
     """One symbol list; made anew when another is loaded."""
 
     def __init__(self, symbols: Mapping[str, Symbol]) -> None:

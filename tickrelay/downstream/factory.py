@@ -13,7 +13,7 @@ from tickrelay.config.settings import ClientSettings
 from tickrelay.downstream.admission import Admission
 from tickrelay.downstream.broadcast import Broadcast
 from tickrelay.downstream.diagnostics import symbol_info
-from tickrelay.downstream.directory import SymbolNames
+from tickrelay.downstream.directory import SymbolDirectory
 from tickrelay.downstream.notifications import Pushes
 from tickrelay.downstream.protocol import ClientProtocol
 from tickrelay.downstream.refusals import Refusals
@@ -60,8 +60,8 @@ class ClientFactory(WebSocketServerFactory):
         self._told = hub.status
         self._frames: dict[Encoding, bytes] = {}
         self._emptied: Deferred[None] | None = None
-        self._names = SymbolNames({})
-        self._infos: tuple[int, SymbolNames, list[SymbolInfo]] = (0, self._names, [])
+        self._names = SymbolDirectory({})
+        self._infos: tuple[int, SymbolDirectory, list[SymbolInfo]] = (0, self._names, [])
         hub.observer = self
         # Autobahn's defaults are open: no limit on messages, a status page that redirects, no pings. allowNullOrigin
         # belongs in the same call, since every call resets it; who may connect is the admission's business. So is how
@@ -115,10 +115,10 @@ class ClientFactory(WebSocketServerFactory):
     # What everybody can ask.
 
     @property
-    def names(self) -> SymbolNames:
+    def names(self) -> SymbolDirectory:
         """The present symbol list, by the names that clients use."""
         if self._names.symbols is not self.hub.symbols:
-            self._names = SymbolNames(self.hub.symbols)
+            self._names = SymbolDirectory(self.hub.symbols)
         return self._names
 
     def symbol_infos(self) -> list[SymbolInfo]:

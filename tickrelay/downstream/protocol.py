@@ -14,9 +14,9 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from tickrelay.downstream.admission import Slot
-from tickrelay.downstream.compact_protocol import LeanServerProtocol
+from tickrelay.downstream.compact_protocol import CompactServerProtocol
 from tickrelay.downstream.opening import Opening, choose, head_fault, origin_refusal
-from tickrelay.downstream.read_limiter import Pace
+from tickrelay.downstream.read_limiter import ReadLimiter
 from tickrelay.downstream.refusals import BY_CODE, Refusal
 from tickrelay.downstream.session import ClientSession
 from tickrelay.downstream.tokens import Shown, offered
@@ -47,7 +47,7 @@ _UNSENT_BYTES = 65_536
 
 
 @implementer(IPullProducer, IPushProducer)
-class ClientProtocol(LeanServerProtocol):
+class ClientProtocol(CompactServerProtocol):
     """Made by `ClientFactory`, which Autobahn stores as ``factory``."""
 
     factory: "ClientFactory"
@@ -60,7 +60,7 @@ class ClientProtocol(LeanServerProtocol):
     _opening: Opening
     """From the opening request until the connection is open."""
     _full = False
-    _pace: Pace | None = None
+    _read_limiter: ReadLimiter | None = None
     _paused = False
     _lost = False
 
@@ -130,10 +130,10 @@ class ClientProtocol(LeanServerProtocol):
         # A pull producer is asked to go on each time the transport has written everything out: that is how the
         # outbox knows. Over TLS Twisted would ask for ever, so there the transport's high-water mark must do.
         self.transport.registerProducer(self, streaming)
-        outbox.held = not streaming  # the transport still holds the handshake's answer
+        outbox.blocked = not streaming  # the transport still holds the handshake's answer
         self.outbox = outbox
         self.session = ClientSession(factory, outbox, self._enter)
-        self._pace = Pace(factory.settings, factory.time.monotonic())
+        self._read_limiter = ReadLimiter(factory.settings, factory.time.monotonic())
         factory.opened(self)
         shown, self._shown = self._shown, None
         self.session.opened(shown)
@@ -150,15 +150,15 @@ class ClientProtocol(LeanServerProtocol):
 
     def processData(self) -> bool:
         """Read the next frame; a client that sends faster than it may is read more slowly, and nothing is refused."""
-        if self.state != self.STATE_OPEN or self._pace is None:
+        if self.state != self.STATE_OPEN or self._read_limiter is None:
             return bool(super().processData())
-        wait_s = self._pace.wait_s(self.factory.time.monotonic())
+        wait_s = self._read_limiter.wait_s(self.factory.time.monotonic())
         if wait_s > 0.0:
             self._pause_reading(wait_s)
             return False
         more = bool(super().processData())
         if more:
-            self._pace.frame()
+            self._read_limiter.frame()
             if self.message_data is not None and len(self.message_data) > MAX_FRAGMENTS:
                 self.close(CloseCode.TOO_BIG, "too many fragments")
         return more
@@ -179,10 +179,10 @@ class ClientProtocol(LeanServerProtocol):
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         """Hand a message to the session."""
-        if self.session is None or self._pace is None:
+        if self.session is None or self._read_limiter is None:
             return
         try:
-            self._pace.message(1 + self.session.received(payload, isBinary))
+            self._read_limiter.message(1 + self.session.received(payload, isBinary))
         except Exception:
             # One client's request must not harm another, and a fault of ours must be seen.
             self.factory.log_failure(str(self.peer))

@@ -6,7 +6,7 @@ FRAMES_A_MESSAGE = 10.0
 """Pings, pongs and fragments are cheap, but not free: so many are read in the time of one message."""
 
 
-class Pace:
+class ReadLimiter:
     """Two token buckets. *now_s* is of a monotonic clock."""
 
     __slots__ = ("_at_s", "_frames", "_messages", "_settings")

@@ -73,7 +73,7 @@ class _Plan:
         return (entry for entry in self.entries if isinstance(entry, _Place))
 
 
-class Subscriber:
+class SubscribeRequest:
     """Made for one request of one client."""
 
     def __init__(self, factory: "ClientFactory", outbox: Outbox, client: "V1Requests") -> None:
@@ -223,7 +223,7 @@ class Subscriber:
         if snapshot and channel.sent is not None:
             if seq == channel.sent_seq:
                 frames.append(outbox.encoding.snapshot(channel.sent, self._age_ms(channel.sent)))
-            elif not (outbox.held or outbox.paused):
+            elif not (outbox.blocked or outbox.paused):
                 frames.append(self._hub.fanout.newest(outbox, [channel]))
         return result
 

@@ -8,7 +8,7 @@ from tickrelay.downstream import diagnostics
 from tickrelay.downstream.directory import is_pattern
 from tickrelay.downstream.notifications import FEATURES, HEARTBEAT_S
 from tickrelay.downstream.results import number
-from tickrelay.downstream.subscribe_request import MAX_RATE, MOST_REPLAYED, Subscriber, effective_rate
+from tickrelay.downstream.subscribe_request import MAX_RATE, MOST_REPLAYED, SubscribeRequest, effective_rate
 from tickrelay.model.errors import CloseCode, ErrorCode
 from tickrelay.wire.messages import ConfigureResponse, Error, Limits, Symbols
 from tickrelay.wire.requests import (
@@ -54,10 +54,10 @@ class V1Requests:
             case Connect():
                 self._connect(request)
             case Subscribe():
-                Subscriber(factory, session.outbox, self).subscribe(request)
+                SubscribeRequest(factory, session.outbox, self).subscribe(request)
                 cost = sum(map(is_pattern, request.symbols))
             case Unsubscribe():
-                Subscriber(factory, session.outbox, self).unsubscribe(request)
+                SubscribeRequest(factory, session.outbox, self).unsubscribe(request)
                 cost = sum(map(is_pattern, request.symbols))
             case Configure():
                 self._configure(request)

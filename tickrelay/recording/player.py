@@ -47,7 +47,7 @@ def _segment(file: BinaryIO) -> Iterator[Record]:
         yield read_record(line)
 
 
-class Tape:
+class Player:
     """A recording, as the simulated market of a server. Raises SettingError where there is nothing to play."""
 
     _log = Logger()

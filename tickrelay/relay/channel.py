@@ -9,7 +9,7 @@ from tickrelay.model.ticks import Symbol, Tick
 if TYPE_CHECKING:
     from tickrelay.relay.outbox import Outbox
 
-UNHEARD = "unheard"
+NO_SUBSCRIBERS = "unheard"
 """Why ticks of a symbol may have been missed that no client wanted: not worth telling anyone."""
 
 
@@ -61,7 +61,7 @@ class Channel:
         self.bid = self.ask = 0
         # A second loss before the first tick is the same hole; it keeps its first cause. What nobody listened to was
         # missed by nobody.
-        self.lost = self.lost or (cause if self.subscribers else UNHEARD)
+        self.lost = self.lost or (cause if self.subscribers else NO_SUBSCRIBERS)
         self.resumable_from = self.seq + 1
         if self.history is not None:
             self.history.clear()

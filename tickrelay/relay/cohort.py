@@ -28,7 +28,7 @@ class Cohort:
         self.pick = itemgetter(*key) if len(key) > 1 else None
 
 
-class Lane:
+class EncodingGroup:
     """One encoding's cohorts. The hub has one lane an encoding and calls it once a flush."""
 
     def __init__(self, encoding: Encoding) -> None:

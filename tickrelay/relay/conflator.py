@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from tickrelay.relay.outbox import Outbox
 
 
-class Pacer:
+class Conflator:
     """Sends the newest tick of each paced channel to its clients *rate* times a second; stops when it has none."""
 
     def __init__(
@@ -32,7 +32,7 @@ class Pacer:
             mine = [channel for channel, rate in outbox.channels.items() if rate == self._rate]
             if not mine:
                 del self.outboxes[outbox]
-            elif not (outbox.held or outbox.paused):
+            elif not (outbox.blocked or outbox.paused):
                 frames = self._fanout.newest(outbox, mine)
                 if frames:
                     outbox.write(frames)

@@ -1,4 +1,4 @@
-"""How ticks leave: the flush that ends a turn, the lanes of those who keep up, and the care for those who do not.
+"""How ticks leave: the flush that ends a turn, the groups of those who keep up, and the care for those who do not.
 
 Knows no reactor and no socket: time comes in as callables, bytes go out through outboxes.
 """
@@ -10,8 +10,8 @@ from tickrelay.config.settings import RelaySettings
 from tickrelay.model.errors import CloseCode
 from tickrelay.model.ticks import Tick
 from tickrelay.relay.channel import Channel
-from tickrelay.relay.cohort import Lane
-from tickrelay.relay.conflator import Pacer
+from tickrelay.relay.cohort import EncodingGroup
+from tickrelay.relay.conflator import Conflator
 from tickrelay.relay.outbox import Outbox
 from tickrelay.wire.encodings import Encoding
 
@@ -54,7 +54,7 @@ class Fanout:
 
     def __init__(self, time: Time, encodings: Iterable[Encoding], settings: RelaySettings) -> None:
         self.counters = Counters()
-        self.lanes = {encoding: Lane(encoding) for encoding in encodings}
+        self.groups = {encoding: EncodingGroup(encoding) for encoding in encodings}
         self.behind: dict[Outbox, float] = {}
         """Clients whose transport holds data -> when they last made progress (monotonic seconds)."""
         self.last_flush_s = 0.0
@@ -66,11 +66,11 @@ class Fanout:
         self._scheduled = False
         self._not_before = 0.0
         self._idle_from = 0.0
-        self._pacers: dict[float, Pacer] = {}
+        self._conflators: dict[float, Conflator] = {}
 
     def add_channel(self) -> None:
         """One more channel exists; its index is the next one."""
-        for lane in self.lanes.values():
+        for lane in self.groups.values():
             lane.add_channel()
 
     # The flush.
@@ -106,7 +106,7 @@ class Fanout:
         for channel in dirty:
             channel.sent = channel.last
             channel.sent_seq = channel.seq
-        for lane in self.lanes.values():
+        for lane in self.groups.values():
             for outbox, data, taken in lane.send(dirty):
                 outbox.hold(data, taken)
                 self.fell_behind(outbox)
@@ -127,7 +127,7 @@ class Fanout:
         if outbox not in self.behind:
             self.behind[outbox] = self._time.monotonic()
             self.counters.fell_behind += 1
-        self.lift(outbox)
+        self.leave_cohort(outbox)
 
     def progressed(self, outbox: Outbox) -> None:
         """The client took something: it is not stuck."""
@@ -138,7 +138,7 @@ class Fanout:
         """The client's transport is empty again: the newest of everything, then back to the fast lane."""
         if self.behind.pop(outbox, None) is not None:
             self.counters.caught_up += 1
-        self.place(outbox)
+        self.rejoin(outbox)
 
     def expel(self, outbox: Outbox) -> None:
         """Close a client that takes nothing."""
@@ -157,26 +157,26 @@ class Fanout:
 
     # Where a client stands: inside a cohort, or outside with positions.
 
-    def lift(self, outbox: Outbox) -> None:
+    def leave_cohort(self, outbox: Outbox) -> None:
         """Take the client out of its cohort and write down where it stands."""
         cohort = outbox.cohort
         if cohort is not None:
-            self.lanes[outbox.encoding].leave(outbox)
+            self.groups[outbox.encoding].leave(outbox)
             for channel in cohort.channels:
                 outbox.positions[channel] = channel.sent_seq
 
-    def place(self, outbox: Outbox) -> None:
+    def rejoin(self, outbox: Outbox) -> None:
         """Bring the client up to date and into a cohort, if it is neither behind nor paused."""
-        if outbox.held or outbox.paused:
+        if outbox.blocked or outbox.paused:
             return
         free = [channel for channel in outbox.positions if not outbox.channels[channel]]
         frames = self.newest(outbox, free)
         if frames:
             outbox.write(frames)
-        if free and not outbox.held:
+        if free and not outbox.blocked:
             for channel in free:
                 del outbox.positions[channel]
-            self.lanes[outbox.encoding].join(outbox, free)
+            self.groups[outbox.encoding].join(outbox, free)
 
     def newest(self, outbox: Outbox, channels: Iterable[Channel]) -> bytes:
         """The newest tick of each channel that moved since the client's position, which moves up to it."""
@@ -192,15 +192,15 @@ class Fanout:
     def pace(self, outbox: Outbox, max_rate: float) -> None:
         """Serve the client at this rate too (ticks/s of each symbol; 0 is not paced)."""
         if max_rate:
-            pacer = self._pacers.get(max_rate)
-            if pacer is None:
-                pacer = self._pacers[max_rate] = Pacer(self, max_rate, self._time.call_later)
-            pacer.add(outbox)
+            conflator = self._conflators.get(max_rate)
+            if conflator is None:
+                conflator = self._conflators[max_rate] = Conflator(self, max_rate, self._time.call_later)
+            conflator.add(outbox)
 
     def forget(self, outbox: Outbox) -> None:
         """The client is gone."""
-        self.lift(outbox)
+        self.leave_cohort(outbox)
         outbox.positions = {}
         self.behind.pop(outbox, None)
-        for pacer in self._pacers.values():
-            pacer.outboxes.pop(outbox, None)
+        for conflator in self._conflators.values():
+            conflator.outboxes.pop(outbox, None)

@@ -9,7 +9,7 @@ from tickrelay.config.settings import RelaySettings
 from tickrelay.model.feed import IFeed, IFeedListener, SymbolFeed
 from tickrelay.model.status import FeedState, FeedStatus, Status
 from tickrelay.model.ticks import Symbol, Tick
-from tickrelay.relay.channel import UNHEARD, Channel
+from tickrelay.relay.channel import NO_SUBSCRIBERS, Channel
 from tickrelay.relay.fanout import Fanout, Time
 from tickrelay.relay.outbox import Outbox
 from tickrelay.wire.encodings import Encoding
@@ -123,7 +123,7 @@ class Hub:
         was handed out before (`Channel.sent`); returns the channels, in order.
         """
         channels = [self._channel(symbol) for symbol in symbols]
-        self.fanout.lift(outbox)
+        self.fanout.leave_cohort(outbox)
         for channel in channels:
             if channel not in outbox.channels:
                 self._interest(channel)
@@ -131,19 +131,19 @@ class Hub:
                 outbox.positions[channel] = channel.sent_seq
             outbox.channels[channel] = max_rate
             self.fanout.pace(outbox, max_rate)
-        self.fanout.place(outbox)
+        self.fanout.rejoin(outbox)
         return channels
 
     def unsubscribe(self, outbox: Outbox, names: Iterable[str]) -> None:
         """End subscriptions; names that are not subscribed are passed over."""
-        self.fanout.lift(outbox)
+        self.fanout.leave_cohort(outbox)
         for name in names:
             channel = self.channels.get(name)
             if channel is not None and channel in outbox.channels:
                 del outbox.channels[channel]
                 outbox.positions.pop(channel, None)
                 self._disinterest(channel, outbox)
-        self.fanout.place(outbox)
+        self.fanout.rejoin(outbox)
 
     def detach(self, outbox: Outbox) -> None:
         """The client is gone: give back all it held. Calling it again does nothing."""
@@ -154,23 +154,23 @@ class Hub:
 
     def set_paused(self, outbox: Outbox, paused: bool) -> None:
         """Stop or resume a client's ticks; on resuming it gets the newest of every symbol that moved."""
-        self.fanout.lift(outbox)
+        self.fanout.leave_cohort(outbox)
         outbox.paused = paused
-        self.fanout.place(outbox)
+        self.fanout.rejoin(outbox)
 
     def set_rate(self, outbox: Outbox, max_rate: float) -> None:
         """Change the rate of all of a client's subscriptions (ticks/s of each symbol, 0: every tick)."""
-        self.fanout.lift(outbox)
+        self.fanout.leave_cohort(outbox)
         for channel in outbox.channels:
             outbox.channels[channel] = max_rate
         self.fanout.pace(outbox, max_rate)
-        self.fanout.place(outbox)
+        self.fanout.rejoin(outbox)
 
     def set_encoding(self, outbox: Outbox, encoding: Encoding) -> None:
         """The client speaks another encoding from here on."""
-        self.fanout.lift(outbox)
+        self.fanout.leave_cohort(outbox)
         outbox.encoding = encoding
-        self.fanout.place(outbox)
+        self.fanout.rejoin(outbox)
 
     def feed_of(self, name: str) -> SymbolFeed:
         """What the feed knows of a symbol's subscription."""
@@ -218,7 +218,7 @@ class Hub:
             known = self.feed.explain(name)
             if not known.confirmed_at_ms and channel.seq:
                 # Upstream had unsubscribed it: nobody was away because of an outage, but nobody listened either.
-                channel.lose(UNHEARD)
+                channel.lose(NO_SUBSCRIBERS)
             self.feed.want(name)
             if not known.refused and channel.symbol.schedule.is_open(self._time.now_ms() / 1000):
                 self.expect_ticks(True)
@@ -231,7 +231,7 @@ class Hub:
     def _declare_gap(self, channel: Channel) -> None:
         """The first tick after a loss: say to those who asked what span may have holes, once."""
         cause, channel.lost = channel.lost, ""
-        if channel.last is None or cause == UNHEARD:
+        if channel.last is None or cause == NO_SUBSCRIBERS:
             return
         self.fanout.flush()  # what came before the hole goes out before its declaration
         self.gaps += 1

@@ -34,13 +34,13 @@ class Outbox:
         "_fanout",
         "_queue",
         "_write",
+        "blocked",
         "channels",
         "close",
         "cohort",
         "encoding",
         "expelled",
         "features",
-        "held",
         "over",
         "paused",
         "positions",
@@ -66,7 +66,7 @@ class Outbox:
         self.positions: dict[Channel, int] = {}
         """Channels that are not served by the cohort -> the sequence number that the client got last."""
         self.paused = False
-        self.held = False
+        self.blocked = False
         """The transport holds data for the client: it is behind."""
         self.expelled = False
         self.over = False
@@ -80,7 +80,7 @@ class Outbox:
         """Send a frame that is the client's own: an answer, a status, a control frame. Keeps the order."""
         if self.over:
             return
-        if not self.held:
+        if not self.blocked:
             try:
                 taken = self.send(frame)
             except OSError:
@@ -96,7 +96,7 @@ class Outbox:
 
     def hold(self, data: bytes, taken: int) -> None:
         """The socket took only *taken* bytes of *data*: the transport gets the rest."""
-        self.held = True
+        self.blocked = True
         if taken >= 0:
             rest = data[taken:]
             self._write(rest[:CHUNK_BYTES])
@@ -109,8 +109,8 @@ class Outbox:
             self._fanout.progressed(self)
             if self._write(self._next_chunk()):
                 return
-        if self.held:
-            self.held = False
+        if self.blocked:
+            self.blocked = False
             self._queue = None
             self._fanout.caught_up(self)
 

@@ -7,7 +7,7 @@
     factory      the TCP framing alone, for use without sockets
     session      one connection: who is it, what may it ask, when is it cut off        (quota, lag, line)
     answers/     what each request gets
-    world        what all connections share: source, accounts, rules, subscriptions; the market's one timer
+    broker        what all connections share: source, accounts, rules, subscriptions; the market's one timer
     source       where quotes come from: the random market (broker: market, assets, moods, instruments, hours,
                  catalogue), or a recording
     history      ticks and bars that were made (bars), and those from before the start (prehistory); depth

@@ -7,7 +7,7 @@ only; both change at each renewal (Open API documentation, and seen on the real 
 import random
 from dataclasses import dataclass, field
 
-from tickrelay.simulator.refusal import Refusal
+from tickrelay.simulator.refusal import RequestRefused
 from tickrelay.simulator.settings import AccountSettings, SimulatorSettings, UserSettings
 
 
@@ -54,17 +54,17 @@ class Accounts:
             self._by_refresh[grant.refresh_token] = grant
 
     def authenticate(self, client_id: str, client_secret: str) -> None:
-        """Check an application. Raises Refusal, after which the real server closes the connection."""
+        """Check an application. Raises RequestRefused, after which the real server closes the connection."""
         if (client_id, client_secret) != (self.settings.client_id, self.settings.client_secret):
-            raise Refusal("CH_CLIENT_AUTH_FAILURE", "clientId or clientSecret is incorrect", close=True)
+            raise RequestRefused("CH_CLIENT_AUTH_FAILURE", "clientId or clientSecret is incorrect", close=True)
 
     def grant(self, access_token: str, now_s: float) -> Grant:
-        """The grant behind a token. Raises Refusal where there is none, or it has ended."""
+        """The grant behind a token. Raises RequestRefused where there is none, or it has ended."""
         grant = self._grants.get(access_token)
         if grant is None:
-            raise Refusal("CH_ACCESS_TOKEN_INVALID", "Invalid access token")
+            raise RequestRefused("CH_ACCESS_TOKEN_INVALID", "Invalid access token")
         if now_s >= grant.expires_s:
-            raise Refusal("CH_ACCESS_TOKEN_INVALID", "Access token expired")
+            raise RequestRefused("CH_ACCESS_TOKEN_INVALID", "Access token expired")
         return grant
 
     def expire(self) -> None:
@@ -73,19 +73,21 @@ class Accounts:
             grant.expires_s = 0.0
 
     def account(self, grant: Grant, account_id: int) -> AccountSettings:
-        """The account, where the grant has it and this host serves it. Raises Refusal."""
+        """The account, where the grant has it and this host serves it. Raises RequestRefused."""
         account = grant.accounts.get(account_id)
         if account is None:
-            raise Refusal("CH_CTID_TRADER_ACCOUNT_NOT_FOUND", "Trading account is not found", account_id=account_id)
+            raise RequestRefused(
+                "CH_CTID_TRADER_ACCOUNT_NOT_FOUND", "Trading account is not found", account_id=account_id
+            )
         if account.live != self.settings.is_live:
-            raise Refusal("CANT_ROUTE_REQUEST", "Can't route request", account_id=account_id)
+            raise RequestRefused("CANT_ROUTE_REQUEST", "Can't route request", account_id=account_id)
         return account
 
     def renew(self, refresh_token: str, now_s: float) -> Grant:
-        """Renew a grant in place: both tokens change, the old ones are void at once. Raises Refusal."""
+        """Renew a grant in place: both tokens change, the old ones are void at once. Raises RequestRefused."""
         grant = self._by_refresh.pop(refresh_token, None)
         if grant is None:
-            raise Refusal("CH_ACCESS_TOKEN_INVALID", "Invalid refresh token")
+            raise RequestRefused("CH_ACCESS_TOKEN_INVALID", "Invalid refresh token")
         del self._grants[grant.access_token]
         grant.access_token = f"sim-{self._rng.getrandbits(160):040x}"
         grant.refresh_token = f"sim-{self._rng.getrandbits(160):040x}"

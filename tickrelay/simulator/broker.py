@@ -13,7 +13,7 @@ from tickrelay.model.quotes import Quote
 from tickrelay.openapi.messages_pb2 import ProtoOASymbolChangedEvent
 from tickrelay.openapi.model_pb2 import ProtoOALightSymbol, ProtoOASymbol
 from tickrelay.simulator.accounts import Accounts
-from tickrelay.simulator.faults.active_faults import Conditions
+from tickrelay.simulator.faults.active_faults import ActiveFaults
 from tickrelay.simulator.market.depth import DepthBooks
 from tickrelay.simulator.market.history import History
 from tickrelay.simulator.market.hours import shut
@@ -41,7 +41,7 @@ TURN_S = 0.005
 """The market wakes at most this often; what fell due meanwhile is sent together."""
 
 
-class World:
+class SimulatedBroker:
     """One simulated broker. *now* gives Unix seconds; timers run on the clock that the factory was given."""
 
     _log = Logger()
@@ -52,8 +52,8 @@ class World:
         self.settings = settings
         self.rules = settings.rules
         self.now = now
-        self.random = random.Random(f"{settings.seed}/world")
-        self.conditions = Conditions()
+        self.random = random.Random(f"{settings.seed}/broker")
+        self.conditions = ActiveFaults()
         self.accounts = Accounts(settings, now())
         self.started_s = self._now_s = now()
         self._shift_s = 0.0

@@ -10,7 +10,7 @@ from tickrelay.openapi.messages_pb2 import (
     ProtoOAGetTrendbarsReq,
     ProtoOAOrderListReq,
 )
-from tickrelay.simulator.refusal import Refusal
+from tickrelay.simulator.refusal import RequestRefused
 from tickrelay.simulator.settings import Rules
 
 HISTORICAL = frozenset(
@@ -35,7 +35,7 @@ class Quota:
         self._blocked: dict[int, float] = {}
 
     def spend(self, payload_type: int, now_s: float) -> None:
-        """Count a request. Raises Refusal with the time to wait; only that payload type is blocked then."""
+        """Count a request. Raises RequestRefused with the time to wait; only that payload type is blocked then."""
         historical = payload_type in HISTORICAL
         limit = self._rules.historical_per_s if historical else self._rules.requests_per_s
         recent = self._recent[historical]
@@ -48,10 +48,10 @@ class Quota:
             raise self._refusal()
         recent.append(now_s)
 
-    def _refusal(self) -> Refusal:
+    def _refusal(self) -> RequestRefused:
         # No account id: the limit is the connection's. The older code came without retryAfter.
         old = self._rules.rate_code == "REQUEST_FREQUENCY_EXCEEDED"
-        return Refusal(
+        return RequestRefused(
             self._rules.rate_code,
             "You have reached the rate limit of requests",
             retry_after_s=0 if old else self._rules.retry_after_s,

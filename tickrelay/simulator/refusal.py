@@ -4,7 +4,7 @@ from tickrelay.openapi.common_pb2 import ProtoErrorRes
 from tickrelay.openapi.messages_pb2 import ProtoOAErrorRes
 
 
-class Refusal(Exception):
+class RequestRefused(Exception):
     """A request is answered with an error. The real server uses 2142 for the common codes as well."""
 
     def __init__(

@@ -17,11 +17,11 @@ from twisted.logger import Logger
 from tickrelay.config.settings import CTraderSettings
 from tickrelay.http_site import UnloggedSite
 from tickrelay.model.errors import SettingError
-from tickrelay.simulator.broker import Recording, World
+from tickrelay.simulator.broker import Recording, SimulatedBroker
 from tickrelay.simulator.certificates import ServerCertificate, make_certificate
 from tickrelay.simulator.faults.control import Control
 from tickrelay.simulator.faults.faults import Faults
-from tickrelay.simulator.framing.protocol_switch import DoorFactory
+from tickrelay.simulator.framing.protocol_switch import ProtocolSwitchFactory
 from tickrelay.simulator.settings import SimulatorSettings
 
 
@@ -54,7 +54,7 @@ class SimulatorService(Service):
         self._own_ca_file: Path | None = None
         self.ca_file = settings.ca_file
         """PEM file with the authority that a client must trust."""
-        self.world: World | None = None
+        self.broker: SimulatedBroker | None = None
         self.faults: Faults | None = None
 
     @property
@@ -87,11 +87,11 @@ class SimulatorService(Service):
             return
         self._write_ca()
         assert self._certificate is not None
-        self.world = World(self.settings, self._now, self._recording)
-        self.faults = Faults(self.world, self._reactor)
-        self._ports.append(self._bind("port", self.settings.port, DoorFactory(self.world, self._reactor)))
+        self.broker = SimulatedBroker(self.settings, self._now, self._recording)
+        self.faults = Faults(self.broker, self._reactor)
+        self._ports.append(self._bind("port", self.settings.port, ProtocolSwitchFactory(self.broker, self._reactor)))
         if self.settings.json_port is not None:
-            factory = DoorFactory(self.world, self._reactor, json=True)
+            factory = ProtocolSwitchFactory(self.broker, self._reactor, json=True)
             self._json_port = self._bind("json-port", self.settings.json_port, factory)
             self._ports.append(self._json_port)
         if self.settings.control_port is not None:
@@ -114,14 +114,14 @@ class SimulatorService(Service):
         """Stop listening, close every connection in order."""
         super().stopService()
         ports, self._ports = self._ports, []
-        if self.world is not None:
-            self.world.stop()
+        if self.broker is not None:
+            self.broker.stop()
         if self.faults is not None:
             self.faults.clear()
         if self._recording is not None:
             self._recording.close()
-        if self.world is not None:
-            for session in list(self.world.sessions.values()):
+        if self.broker is not None:
+            for session in list(self.broker.sessions.values()):
                 session.close()
         if self._own_ca_file is not None:
             self._own_ca_file.unlink(missing_ok=True)
@@ -145,7 +145,7 @@ class SimulatorService(Service):
             except OSError as e:
                 raise SettingError(f"--ca-file: cannot write {self.settings.ca_file}: {e.strerror}") from None
 
-    def _bind(self, name: str, port: int, factory: DoorFactory) -> IListeningPort:
+    def _bind(self, name: str, port: int, factory: ProtocolSwitchFactory) -> IListeningPort:
         assert self._certificate is not None
         try:
             bound: IListeningPort = self._reactor.listenSSL(
@@ -160,8 +160,8 @@ class SimulatorService(Service):
 
     def _listen_control(self, port: int) -> IListeningPort:
         """The control endpoint; on the loopback interface only, whatever --host says."""
-        assert self.world is not None and self.faults is not None
-        site = UnloggedSite(Control(self.world, self.faults))
+        assert self.broker is not None and self.faults is not None
+        site = UnloggedSite(Control(self.broker, self.faults))
         try:
             bound: IListeningPort = self._reactor.listenTCP(port, site, interface="127.0.0.1")
         except CannotListenError as e:

@@ -16,11 +16,11 @@ from tickrelay.openapi import frames, registry
 from tickrelay.openapi.common_pb2 import ProtoHeartbeatEvent, ProtoMessage
 from tickrelay.simulator.accounts import Grant
 from tickrelay.simulator.answers import ANSWERS, OPEN_TO_ALL
-from tickrelay.simulator.broker import World
-from tickrelay.simulator.framing.delay_line import Lag
+from tickrelay.simulator.broker import SimulatedBroker
+from tickrelay.simulator.framing.delay_line import DelayLine
 from tickrelay.simulator.line import Line
 from tickrelay.simulator.quota import Quota
-from tickrelay.simulator.refusal import Refusal
+from tickrelay.simulator.refusal import RequestRefused
 
 UNKNOWN_FIELD = b"\xc0\x3e\x01"
 """Field 1000, varint 1: the real server sends fields that no public schema has."""
@@ -31,11 +31,11 @@ class Session:
 
     _log = Logger()
 
-    def __init__(self, world: World, clock: IReactorTime, line: Line) -> None:
-        self.world = world
+    def __init__(self, broker: SimulatedBroker, clock: IReactorTime, line: Line) -> None:
+        self.broker = broker
         self.clock = clock
         self.line = line
-        self.number = world.admit(self)
+        self.number = broker.admit(self)
         self.application = False
         self._no_application_s = 0.0
         self.accounts: dict[int, Grant] = {}
@@ -43,7 +43,7 @@ class Session:
         self.paused = False
         """The client reads too slowly: it gets no ticks meanwhile."""
         self._paused_s = 0.0
-        self._quota = Quota(world.rules)
+        self._quota = Quota(broker.rules)
         self._heard_s = clock.seconds()
         self._answers = 0
         self.ended = False
@@ -51,8 +51,8 @@ class Session:
         self._gone = False
         self._closing: IDelayedCall | None = None
         self._calls: set[IDelayedCall] = set()
-        self._lag = Lag(clock, self._put)
-        self._tick_lag = Lag(clock, self.send_frames)
+        self._lag = DelayLine(clock, self._put)
+        self._tick_lag = DelayLine(clock, self.send_frames)
         self._heartbeats = LoopingCall(self.send, ProtoHeartbeatEvent())
         self._heartbeats.clock = clock
 
@@ -60,12 +60,12 @@ class Session:
 
     def opened(self) -> None:
         """The connection stands."""
-        rules = self.world.rules
-        if self.world.conditions.closes_at_once:
+        rules = self.broker.rules
+        if self.broker.conditions.closes_at_once:
             self.close()
             return
-        if len(self.world.sessions) > rules.max_connections and rules.connection_limit_closes:
-            self._refuse(Refusal("CONNECTIONS_LIMIT_EXCEEDED", "Connections limit exceeded", close=True))
+        if len(self.broker.sessions) > rules.max_connections and rules.connection_limit_closes:
+            self._refuse(RequestRefused("CONNECTIONS_LIMIT_EXCEEDED", "Connections limit exceeded", close=True))
             return
         self._heartbeats.start(rules.heartbeat_s, now=False)
         self.lose_application()
@@ -73,24 +73,24 @@ class Session:
 
     def received(self, frame: bytes) -> None:
         """A frame came in."""
-        if self.ended or self.world.conditions.deaf:
+        if self.ended or self.broker.conditions.deaf:
             return
         self._heard_s = self.clock.seconds()
         try:
             envelope = frames.open_envelope(frame)
         except frames.FrameError:
-            self._refuse(Refusal("INVALID_REQUEST", "Malformed message", close=True))
+            self._refuse(RequestRefused("INVALID_REQUEST", "Malformed message", close=True))
             return
         if envelope.payloadType == frames.HEARTBEAT:
             return  # never answered: some clients echo every heartbeat, and it would go round for ever
         try:
             self._quota.spend(envelope.payloadType, self.clock.seconds())
-        except Refusal as refusal:
+        except RequestRefused as refusal:
             self._refuse(refusal, envelope.clientMsgId)
             return
-        latency_s = self.world.rules.latency_s
+        latency_s = self.broker.rules.latency_s
         if latency_s:
-            self.later(latency_s * (0.5 + self.world.random.random()), self._perform, envelope)
+            self.later(latency_s * (0.5 + self.broker.random.random()), self._perform, envelope)
         else:
             self._perform(envelope)
 
@@ -100,14 +100,14 @@ class Session:
         self._gone = True
         self._stop_closing()
         self._lag.drop()
-        self.world.dismiss(self.number)
+        self.broker.dismiss(self.number)
 
     # what answers and faults call
 
     def send(self, message: Message, client_msg_id: str = "") -> None:
         """Send one message."""
         frame = frames.encode(message, client_msg_id)
-        every = self.world.rules.unknown_field_every
+        every = self.broker.rules.unknown_field_every
         if client_msg_id and every:
             self._answers += 1
             if not self._answers % every:
@@ -120,7 +120,7 @@ class Session:
 
     def send_frames(self, batch: Sequence[bytes]) -> None:
         """Send frames as they are."""
-        conditions = self.world.conditions
+        conditions = self.broker.conditions
         if self.ended or conditions.deaf:
             return
         self._lag.send(batch, conditions.delay_s)
@@ -138,7 +138,7 @@ class Session:
         """Send spot events, unless the client does not read: then they are lost, nothing is kept for it."""
         if self.paused:
             return
-        self._tick_lag.send(batch, self.world.conditions.late_ticks_s)
+        self._tick_lag.send(batch, self.broker.conditions.late_ticks_s)
 
     def later(self, delay_s: float, call: Callable[..., object], *args: object) -> None:
         """Call something later, unless the connection has ended by then."""
@@ -160,7 +160,7 @@ class Session:
             return
         self._end()
         self._stop_closing()
-        conditions = self.world.conditions
+        conditions = self.broker.conditions
         if lingers_s := max(conditions.lingers_s, conditions.delay_s, self._lag.rest_s):
             self._closing = self.clock.callLater(lingers_s, self._close_line)
         else:
@@ -169,7 +169,7 @@ class Session:
     def _close_line(self) -> None:
         # A peer that does not read would never let an orderly close come to its end.
         self._stop_closing()
-        self._closing = self.clock.callLater(self.world.rules.stuck_s, self.line.abort)
+        self._closing = self.clock.callLater(self.broker.rules.stuck_s, self.line.abort)
         self.line.close()
 
     def _stop_closing(self) -> None:
@@ -184,12 +184,12 @@ class Session:
     def refuse_malformed(self, description: str) -> None:
         """The client sent what is no message."""
         if not self.ended:
-            self._refuse(Refusal("INVALID_REQUEST", description, close=True))
+            self._refuse(RequestRefused("INVALID_REQUEST", description, close=True))
 
     def refuse_long_frame(self) -> None:
         """The client announced a frame over the limit."""
-        if self.world.rules.frame_too_long_error:
-            self._refuse(Refusal("FRAME_TOO_LONG", "Frame is too long", close=True))
+        if self.broker.rules.frame_too_long_error:
+            self._refuse(RequestRefused("FRAME_TOO_LONG", "Frame is too long", close=True))
         else:
             self.abort()
 
@@ -197,29 +197,29 @@ class Session:
         """No application is logged in, yet or any more, and no account: from now on there is so long to do so."""
         self.application = False
         self.accounts.clear()
-        self.world.forget(self.number)
+        self.broker.forget(self.number)
         self._no_application_s = self.clock.seconds()
-        self.later(self.world.rules.unauthenticated_s, self._check_application, self._no_application_s)
+        self.later(self.broker.rules.unauthenticated_s, self._check_application, self._no_application_s)
 
     def log_out(self, account_id: int) -> None:
         """The account's session is gone, with its subscriptions; the connection stands."""
         self.accounts.pop(account_id, None)
-        self.world.forget(self.number, account_id)
+        self.broker.forget(self.number, account_id)
 
     def throw_out(self, account_id: int) -> None:
         """The server ends the account's session: by the rules its spots wait until it is authorized again."""
-        if not self.world.rules.spots_survive:
+        if not self.broker.rules.spots_survive:
             self.log_out(account_id)
             return
         self.accounts.pop(account_id, None)
-        self.world.depth.forget(self.number, account_id)
+        self.broker.depth.forget(self.number, account_id)
 
     def pause(self) -> None:
         """The way out is full."""
         if not self.paused:
             self.paused = True
             self._paused_s = self.clock.seconds()
-            self.later(self.world.rules.stuck_s, self._check_stuck, self._paused_s)
+            self.later(self.broker.rules.stuck_s, self._check_stuck, self._paused_s)
 
     def resume(self) -> None:
         """The way out has room again. Quotes that were lost meanwhile changed sides that the client does not know."""
@@ -229,22 +229,22 @@ class Session:
 
     def _perform(self, envelope: ProtoMessage) -> None:
         number, msg_id = envelope.payloadType, envelope.clientMsgId
-        conditions = self.world.conditions
+        conditions = self.broker.conditions
         if number in conditions.hung or 0 in conditions.hung:
             return
         try:
             if refusal := conditions.refusal(number):
                 raise refusal
             messages = self._answer(envelope)
-        except Refusal as refusal:
+        except RequestRefused as refusal:
             self._refuse(refusal, msg_id)
             return
         answer, *events = messages
-        if self.world.rules.events_before_answer:
+        if self.broker.rules.events_before_answer:
             for event in events:
                 self.send(event)
         self.send(answer, msg_id)
-        if not self.world.rules.events_before_answer:
+        if not self.broker.rules.events_before_answer:
             for event in events:
                 self.send(event)
 
@@ -252,33 +252,33 @@ class Session:
         number = envelope.payloadType
         answer = ANSWERS.get(number)
         if answer is None:
-            raise Refusal("UNSUPPORTED_MESSAGE", f"Unsupported message with payload type {number}")
+            raise RequestRefused("UNSUPPORTED_MESSAGE", f"Unsupported message with payload type {number}")
         try:
             request = frames.open_payload(envelope)
         except frames.FrameError:
-            raise Refusal("INVALID_REQUEST", "Malformed message", close=True) from None
+            raise RequestRefused("INVALID_REQUEST", "Malformed message", close=True) from None
         if missing := request.FindInitializationErrors():  # type: ignore[union-attr]
-            raise Refusal("INVALID_REQUEST", f"Message missing required fields: {', '.join(missing)}")
+            raise RequestRefused("INVALID_REQUEST", f"Message missing required fields: {', '.join(missing)}")
         if not self.application and number not in OPEN_TO_ALL:
-            raise Refusal("CH_CLIENT_NOT_AUTHENTICATED", "Application is not authenticated")
+            raise RequestRefused("CH_CLIENT_NOT_AUTHENTICATED", "Application is not authenticated")
         return answer(self, request)
 
-    def _refuse(self, refusal: Refusal, client_msg_id: str = "") -> None:
+    def _refuse(self, refusal: RequestRefused, client_msg_id: str = "") -> None:
         self.send(refusal.message(), client_msg_id)
         if refusal.close:
             self.close()
 
     def _check_application(self, since_s: float) -> None:
-        if self.world.conditions.deaf:
+        if self.broker.conditions.deaf:
             self.later(1.0, self._check_application, since_s)
         elif not self.application and self._no_application_s == since_s:
             self.close()
 
     def _check_silence(self) -> None:
-        rest_s = self._heard_s + self.world.rules.idle_s - self.clock.seconds()
+        rest_s = self._heard_s + self.broker.rules.idle_s - self.clock.seconds()
         if rest_s > 0:
             self.later(rest_s, self._check_silence)
-        elif self.world.conditions.deaf:
+        elif self.broker.conditions.deaf:
             self.later(1.0, self._check_silence)
         else:
             self.close()

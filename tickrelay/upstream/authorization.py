@@ -134,7 +134,7 @@ async def authorise_application(link: OpenApiProtocol, settings: CTraderSettings
 
 
 @dataclass
-class AccountStep:
+class AccountAuthorizer:
     """Opens the account's session; made once a service, run once a session. *wall*: Unix seconds."""
 
     settings: CTraderSettings

@@ -21,8 +21,8 @@ from tickrelay.upstream.protocol import LinkSettings, OpenApiProtocol
 
 
 @dataclass(slots=True, kw_only=True)
-class Surroundings:
-    """What a session needs of the world. *clock* schedules; *monotonic* and *wall* (Unix) are read, in seconds.
+class SessionDependencies:
+    """What a session needs of the dependencies. *clock* schedules; *monotonic* and *wall* (Unix) are read, in seconds.
 
     *connect* starts a connection for the factory and returns its connector.
     """
@@ -60,14 +60,14 @@ class Connection:
     def __init__(
         self,
         settings: CTraderSettings,
-        world: Surroundings,
+        dependencies: SessionDependencies,
         counters: Counters,
         spot: Callable[[int, int, int, int], None],
         redact: Callable[[str], str],
         owner: ConnectionOwner,
     ) -> None:
         self._settings = settings
-        self._world = world
+        self._dependencies = dependencies
         self._counters = counters
         self._spot = spot
         self._owner = owner
@@ -78,7 +78,7 @@ class Connection:
             historical_per_s=settings.historical_per_s,
             redact=redact,
         )
-        self._factory = SessionFactory(world.clock, self, self._build, world.connect)
+        self._factory = SessionFactory(dependencies.clock, self, self._build, dependencies.connect)
         self._loss = Cause(Kind.NETWORK, "connection lost")
         self.link: OpenApiProtocol | None = None
         """TCP is up, at least."""
@@ -114,9 +114,15 @@ class Connection:
     # From the factory and the link.
 
     def _build(self) -> OpenApiProtocol:
-        world = self._world
+        dependencies = self._dependencies
         return OpenApiProtocol(
-            world.clock, world.monotonic, self, self._spot, self._counters, self._link_settings, world.record
+            dependencies.clock,
+            dependencies.monotonic,
+            self,
+            self._spot,
+            self._counters,
+            self._link_settings,
+            dependencies.record,
         )
 
     def connecting_begun(self) -> None:
@@ -128,7 +134,7 @@ class Connection:
         """TCP is up."""
         self.link = link
         if not self._owner.expects_link():
-            self._world.clock.callLater(0, link.abort)
+            self._dependencies.clock.callLater(0, link.abort)
 
     def link_secured(self, link: OpenApiProtocol) -> None:
         """TLS is up."""

@@ -61,7 +61,7 @@ class Inputs(Protocol):
         """cTrader opened the account's session."""
 
     def symbols_known(self) -> None:
-        """The symbol book is filled."""
+        """The symbol table is filled."""
 
     def restored(self) -> None:
         """All that clients want is subscribed."""

@@ -26,7 +26,7 @@ from tickrelay.openapi.frames import HEARTBEAT, SPOT, FrameError, FrameReceiver,
 from tickrelay.openapi.messages_pb2 import ProtoOAErrorRes, ProtoOASpotEvent
 from tickrelay.upstream.counters import Counters
 from tickrelay.upstream.errors import NotAllowed, OpenApiError
-from tickrelay.upstream.request_limiter import Pacer
+from tickrelay.upstream.request_limiter import RequestLimiter
 from tickrelay.upstream.requests import ANSWERS, Requests
 
 M = TypeVar("M", bound=Message)
@@ -110,8 +110,8 @@ class OpenApiProtocol(FrameReceiver):
         self._settings = settings
         self._account_id = settings.account_id
         self._record = record
-        self._pacer = Pacer(clock, monotonic, settings.requests_per_s, settings.historical_per_s)
-        self._requests = Requests(clock, self._pacer, counters, self._transmit)
+        self._limiter = RequestLimiter(clock, monotonic, settings.requests_per_s, settings.historical_per_s)
+        self._requests = Requests(clock, self._limiter, counters, self._transmit)
         self._spot_listeners: list[Callable[[Any], None]] = []
         self._listeners: dict[int, list[Callable[[Any], None]]] = {SPOT: self._spot_listeners}
         self._over = False
@@ -189,7 +189,7 @@ class OpenApiProtocol(FrameReceiver):
         """The connection is gone: nothing waits for an answer any longer."""
         self._over = True
         self.drop_input()
-        self._pacer.stop()
+        self._limiter.stop()
         for listeners in self._listeners.values():
             listeners.clear()
         self._requests.lost()
@@ -281,12 +281,12 @@ class OpenApiProtocol(FrameReceiver):
     @property
     def told_to_wait(self) -> bool:
         """Does a request wait because the server asked for a pause?"""
-        return self._pacer.paused
+        return self._limiter.paused
 
     def heartbeat(self) -> None:
         """Send a heartbeat, whatever waits."""
         if not self._over:
-            self._pacer.spend()
+            self._limiter.spend()
             self._transmit(ProtoHeartbeatEvent(), "")
 
     def _check_allowed(self, payload_type: int) -> None:

@@ -94,7 +94,7 @@ class Ticket:
 
 
 @dataclass
-class Pacer:
+class RequestLimiter:
     """Sends requests as the budget allows: by priority, in order within one, each payload type pausable.
 
     *clock* schedules; *monotonic* measures (seconds).

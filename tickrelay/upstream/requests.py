@@ -1,6 +1,6 @@
 """Requests on their way: each finds its answer by its clientMsgId, has a deadline, and obeys an answer that says wait.
 
-No socket here: a request leaves through *transmit* when the pacer lets it, and answers are handed in.
+No socket here: a request leaves through *transmit* when the limiter lets it, and answers are handed in.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from tickrelay.openapi import registry
 from tickrelay.openapi.registry import PayloadType
 from tickrelay.upstream.counters import Counters
 from tickrelay.upstream.errors import ErrorClass, LinkLost, OpenApiError, RequestTimeout
-from tickrelay.upstream.request_limiter import MAX_PAUSE_S, Pacer, Ticket
+from tickrelay.upstream.request_limiter import MAX_PAUSE_S, RequestLimiter, Ticket
 
 RATE_RETRIES = 8
 """How often a request is sent again after an answer that asks for a pause."""
@@ -47,10 +47,10 @@ class Requests:
     _log = Logger()
 
     def __init__(
-        self, clock: IReactorTime, pacer: Pacer, counters: Counters, transmit: Callable[[Message, str], None]
+        self, clock: IReactorTime, limiter: RequestLimiter, counters: Counters, transmit: Callable[[Message, str], None]
     ) -> None:
         self._clock = clock
-        self._pacer = pacer
+        self._limiter = limiter
         self._counters = counters
         self._transmit = transmit
         self._pending: dict[str, _Pending] = {}
@@ -72,7 +72,7 @@ class Requests:
             deferred.errback(Failure(LinkLost("the connection is closed")))
             return deferred
         self._pending[msg_id] = pending
-        pending.ticket = self._pacer.submit(pending.row.number, lambda: self._send(pending))
+        pending.ticket = self._limiter.submit(pending.row.number, lambda: self._send(pending))
         return deferred
 
     def answered(self, msg_id: str, payload_type: int, message: Message | None, error: OpenApiError | None) -> bool:
@@ -146,6 +146,6 @@ class Requests:
         pending.rate_answers += 1
         self._log.warn("cTrader asks for a pause of {pause} s: {error}", pause=pause, error=str(error))
         # BLOCKED_PAYLOAD_TYPE speaks of one payload type, REQUEST_FREQUENCY_EXCEEDED of the whole connection.
-        self._pacer.pause(number if error.code == "BLOCKED_PAYLOAD_TYPE" else 0, pause)
+        self._limiter.pause(number if error.code == "BLOCKED_PAYLOAD_TYPE" else 0, pause)
         self._pending[pending.msg_id] = pending
-        pending.ticket = self._pacer.submit(number, lambda: self._send(pending), first=True)
+        pending.ticket = self._limiter.submit(number, lambda: self._send(pending), first=True)

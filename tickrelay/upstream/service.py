@@ -16,7 +16,7 @@ from tickrelay.config.settings import CTraderSettings
 from tickrelay.model.errors import SettingError
 from tickrelay.model.feed import IFeed, IFeedListener, SymbolFeed
 from tickrelay.model.status import FeedState
-from tickrelay.upstream.connection import Surroundings
+from tickrelay.upstream.connection import SessionDependencies
 from tickrelay.upstream.counters import Counters
 from tickrelay.upstream.factory import SessionFactory
 from tickrelay.upstream.session import CTraderSession
@@ -76,7 +76,7 @@ class UpstreamService(Service):
         self.session = CTraderSession(
             settings,
             listener,
-            Surroundings(
+            SessionDependencies(
                 clock=reactor,
                 monotonic=monotonic,
                 wall=wall,
@@ -113,4 +113,4 @@ class UpstreamService(Service):
     def explain(self, name: str) -> SymbolFeed:
         """What the feed knows of the symbol's subscription."""
         known = self.session.subscriptions.explain(name)
-        return replace(known, silent=True) if name in self.session.vigil.silent else known
+        return replace(known, silent=True) if name in self.session.watchdog.silent else known

@@ -1,6 +1,6 @@
 """CTraderSession: what is done in each state of the machine, and who is told.
 
-Everything that happens comes in here (as ConnectionOwner, EventsOwner, SubscriptionsOwner, VigilOwner), becomes an
+Everything that happens comes in here (as ConnectionOwner, EventsOwner, SubscriptionsOwner, WatchdogOwner), becomes an
 input of the machine, and the machine calls `enter`. A step on the way to live runs as one coroutine; it ends with its
 state: what it still brings after that is ignored.
 """
@@ -14,20 +14,20 @@ from twisted.python.failure import Failure
 
 from tickrelay.config.settings import CTraderSettings
 from tickrelay.model.feed import IFeedListener
-from tickrelay.upstream.authorization import AccountStep, Redactor, authorise_application, cause_of
+from tickrelay.upstream.authorization import AccountAuthorizer, Redactor, authorise_application, cause_of
 from tickrelay.upstream.backoff import Backoff
-from tickrelay.upstream.connection import Connection, Surroundings
+from tickrelay.upstream.connection import Connection, SessionDependencies
 from tickrelay.upstream.counters import Counters
 from tickrelay.upstream.errors import Cause, ErrorClass, Kind, LinkLost, OpenApiError, SessionFailed, UpstreamError
 from tickrelay.upstream.machine import FEED_STATES, FLOWING, State, make_machine
 from tickrelay.upstream.protocol import OpenApiProtocol
 from tickrelay.upstream.server_events import ServerEvents
-from tickrelay.upstream.status_reporter import Announcer
+from tickrelay.upstream.status_reporter import StatusReporter
 from tickrelay.upstream.subscriptions import Subscriptions
-from tickrelay.upstream.symbol_table import SymbolBook
+from tickrelay.upstream.symbol_table import SymbolTable
 from tickrelay.upstream.timers import Timers
 from tickrelay.upstream.tokens import TokenStore
-from tickrelay.upstream.watchdog import Vigil
+from tickrelay.upstream.watchdog import FeedWatchdog
 
 MAX_ACCOUNT_LOSSES = 3
 """So often in a row the account is authorised again on one connection; after that a new connection is tried."""
@@ -41,33 +41,35 @@ class CTraderSession:
     _log = Logger()
 
     def __init__(
-        self, settings: CTraderSettings, listener: IFeedListener, world: Surroundings, counters: Counters
+        self, settings: CTraderSettings, listener: IFeedListener, dependencies: SessionDependencies, counters: Counters
     ) -> None:
         self._settings = settings
         self._listener = listener
-        self._world = world
+        self._dependencies = dependencies
         self.counters = counters
         self.state = State.IDLE
-        self.book = SymbolBook()
+        self.table = SymbolTable()
         self.subscriptions = Subscriptions(
-            world.clock, world.monotonic, world.wall, self, settings.unsubscribe_linger_s
+            dependencies.clock, dependencies.monotonic, dependencies.wall, self, settings.unsubscribe_linger_s
         )
-        self.vigil = Vigil(world.clock, world.monotonic, world.wall, settings, counters, self.subscriptions, self)
-        self._announcer = Announcer(listener)
+        self.watchdog = FeedWatchdog(
+            dependencies.clock, dependencies.monotonic, dependencies.wall, settings, counters, self.subscriptions, self
+        )
+        self._status_reporter = StatusReporter(listener)
         self._backoff = Backoff(
-            world.wall,
+            dependencies.wall,
             network_s=(settings.retry_least_s, settings.retry_most_s),
             credentials_s=(settings.refused_least_s, settings.refused_most_s),
-            rng=world.rng,
+            rng=dependencies.rng,
         )
-        tokens = TokenStore(settings.access_token, settings.refresh_token, settings.token_file, world.wall)
-        self._account = AccountStep(settings, tokens, counters, world.wall)
+        tokens = TokenStore(settings.access_token, settings.refresh_token, settings.token_file, dependencies.wall)
+        self._account = AccountAuthorizer(settings, tokens, counters, dependencies.wall)
         self._redact = Redactor(settings, tokens)
         self._events = ServerEvents(settings.account_id, self, self._redact)
-        self._timers = Timers(world.clock)
+        self._timers = Timers(dependencies.clock)
         self._machine = make_machine(self)
-        self._connection = Connection(settings, world, counters, listener.spot, self._redact, self)
-        self._book_is_of: OpenApiProtocol | None = None
+        self._connection = Connection(settings, dependencies, counters, listener.spot, self._redact, self)
+        self._table_is_of: OpenApiProtocol | None = None
         self._step: Deferred[None] | None = None
         self._cause: Cause | None = None
         self._account_losses = 0
@@ -102,12 +104,12 @@ class CTraderSession:
     def link_secured(self, link: OpenApiProtocol) -> None:
         """TLS is up."""
         self._events.listen(link)
-        self.vigil.watch(link)
+        self.watchdog.watch(link)
         self._machine.secured()
 
     def connection_gone(self, cause: Cause) -> None:
         """There is no connection; what ended it from here counts more than how it ended."""
-        self._book_is_of = None
+        self._table_is_of = None
         self._machine.gone(self._cause or cause)
 
     # From the server's events and the subscriptions.
@@ -131,21 +133,21 @@ class CTraderSession:
 
     def symbols_changed(self, ids: list[int]) -> None:
         """What is known of these symbols is out of date."""
-        if self._book_is_of is self._connection.link is not None:
+        if self._table_is_of is self._connection.link is not None:
             refresh = Deferred.fromCoroutine(self._refresh_symbols(self._connection.link, ids))
             refresh.addErrback(lambda f: self._log.failure("refreshing symbols failed", f))
 
     async def _refresh_symbols(self, link: OpenApiProtocol, ids: list[int]) -> None:
         try:
-            changed = await self.book.refresh(link, self._settings.account_id, ids)
+            changed = await self.table.refresh(link, self._settings.account_id, ids)
         except UpstreamError as e:
             if link is self._connection.link:
                 self.request_failed(e)
             return
         if changed and link is self._connection.link:
             self._log.info("{count} symbols changed", count=len(ids))
-            self._listener.symbols_loaded(self.book.symbols())
-            self.subscriptions.book_changed()
+            self._listener.symbols_loaded(self.table.symbols())
+            self.subscriptions.table_changed()
 
     def request_failed(self, error: Exception) -> None:
         """An error outside of a step: what it means for the session."""
@@ -178,7 +180,7 @@ class CTraderSession:
         if self.state is State.RESTORING:
             self._machine.restored()
 
-    # From the vigil.
+    # From the watchdog.
 
     def link_dead(self, cause: Cause) -> None:
         """The connection carries nothing that is worth having."""
@@ -187,10 +189,10 @@ class CTraderSession:
     def data_silent(self, message: str) -> None:
         """No spots though the market is open."""
         self._log.warn("{message}: subscribing again", message=message)
-        self._listener.feed_lost("stale", sorted(self.vigil.silent))
+        self._listener.feed_lost("stale", sorted(self.watchdog.silent))
         self._machine.data_dead()
         if self.state is State.DEGRADED:
-            self._announcer.tell(State.DEGRADED, message=message)
+            self._status_reporter.tell(State.DEGRADED, message=message)
 
     def data_flows(self) -> None:
         """Spots flow again."""
@@ -214,12 +216,12 @@ class CTraderSession:
         self._end_step()
         if before in FLOWING and state not in FLOWING:
             self.subscriptions.detach()
-            self.vigil.suspend()
+            self.watchdog.suspend()
             self._listener.feed_lost(_loss_word(state, cause), None)
         if state not in _ON_THE_WAY:
             self._timers.cancel("way")
         if state is not State.DEGRADED and not (state is State.WAITING and cause is None):
-            self._announcer.tell(state, cause)
+            self._status_reporter.tell(state, cause)
         enter: Callable[[Cause | None], None] | None = getattr(self, f"_enter_{state.name.lower()}", None)
         if enter is not None:
             enter(cause)
@@ -262,25 +264,25 @@ class CTraderSession:
         self._run(self._learn_symbols(self._connection.link), self._machine.symbols_known)
 
     async def _learn_symbols(self, link: OpenApiProtocol) -> None:
-        if self._book_is_of is link:
+        if self._table_is_of is link:
             return  # the account was authorised again on the same connection: the ids hold
-        book = SymbolBook()
-        await book.load(link, self._settings.account_id)
-        self.book, self._book_is_of = book, link
-        self._log.info("{count} symbols", count=len(book.by_name))
-        self._listener.symbols_loaded(book.symbols())
+        table = SymbolTable()
+        await table.load(link, self._settings.account_id)
+        self.table, self._table_is_of = table, link
+        self._log.info("{count} symbols", count=len(table.by_name))
+        self._listener.symbols_loaded(table.symbols())
 
     def _enter_restoring(self, _: Cause | None) -> None:
         assert self._connection.link is not None
-        self.subscriptions.attach(self._connection.link, self.book, self._settings.account_id)
-        self.vigil.judge(self.book)
+        self.subscriptions.attach(self._connection.link, self.table, self._settings.account_id)
+        self.watchdog.judge(self.table)
 
     def _enter_live(self, _: Cause | None) -> None:
         if self._timers.running("stable"):
             return  # back from degraded
         if self.counters.live_since_s:
             self.counters.reconnects += 1
-        self.counters.live_since_s = self._world.monotonic()
+        self.counters.live_since_s = self._dependencies.monotonic()
         self._log.info("live: {count} symbols subscribed", count=len(self.subscriptions.confirmed))
         self._timers.after("stable", self._settings.stable_s, self._proved_stable)
 
@@ -290,7 +292,7 @@ class CTraderSession:
 
     def _leave_connection(self) -> None:
         self._timers.cancel("connect", "stable")
-        self.vigil.rest()
+        self.watchdog.rest()
 
     def _enter_dropping(self, cause: Cause | None) -> None:
         self._leave_connection()

@@ -6,7 +6,7 @@ from tickrelay.upstream.errors import Cause
 from tickrelay.upstream.machine import FEED_STATES, FLOWING, State
 
 
-class Announcer:
+class StatusReporter:
     """Turns states and causes into FeedStatus values for the listener."""
 
     def __init__(self, listener: IFeedListener) -> None:

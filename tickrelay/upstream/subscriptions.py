@@ -18,7 +18,7 @@ from tickrelay.model.feed import SymbolFeed
 from tickrelay.openapi.messages_pb2 import ProtoOASubscribeSpotsReq, ProtoOAUnsubscribeSpotsReq
 from tickrelay.upstream.errors import ErrorClass, LinkLost, OpenApiError, RequestTimeout
 from tickrelay.upstream.protocol import OpenApiProtocol
-from tickrelay.upstream.symbol_table import SymbolBook, batches
+from tickrelay.upstream.symbol_table import SymbolTable, batches
 
 SPACING_S = 0.25
 """The least time between two requests for one symbol: a storm of clients must not become one upstream."""
@@ -54,7 +54,7 @@ class _Session:
     """What one authorised connection knows."""
 
     link: OpenApiProtocol
-    book: SymbolBook
+    table: SymbolTable
     account_id: int
     confirmed: dict[int, int] = field(default_factory=dict)
     """Symbol id -> Unix ms of the confirmation."""
@@ -128,7 +128,7 @@ class Subscriptions:
         session = self._session
         confirmed_at_ms, refused = 0, ""
         if session is not None:
-            symbol = session.book.by_name.get(name)
+            symbol = session.table.by_name.get(name)
             confirmed_at_ms = session.confirmed.get(symbol.symbol_id, 0) if symbol is not None else 0
             refused = session.refused.get(name, "")
         return SymbolFeed(wanted=name in self._wanted, confirmed_at_ms=confirmed_at_ms, refused=refused)
@@ -149,10 +149,10 @@ class Subscriptions:
 
     # The session.
 
-    def attach(self, link: OpenApiProtocol, book: SymbolBook, account_id: int) -> None:
+    def attach(self, link: OpenApiProtocol, table: SymbolTable, account_id: int) -> None:
         """A session is authorised and knows its symbols; nothing is subscribed in it yet."""
         self.detach()
-        self._session = _Session(link, book, account_id)
+        self._session = _Session(link, table, account_id)
         if self._left_behind is not None and self._left_behind[0] is link:
             # Perhaps only we believed that the account's session was gone: what stood may stand yet.
             self._session.doubtful = self._left_behind[1]
@@ -191,9 +191,9 @@ class Subscriptions:
         dead = [i for i in ids if i in session.confirmed and i not in session.busy]
         for batch in batches(dead):
             self._ask(session, batch, subscribe=False)
-        return [session.book.by_id[i].name for i in dead if i in session.book.by_id]
+        return [session.table.by_id[i].name for i in dead if i in session.table.by_id]
 
-    def book_changed(self) -> None:
+    def table_changed(self) -> None:
         """Symbols came or went: what was refused is worth another try."""
         if self._session is not None:
             self._session.refused.clear()
@@ -232,7 +232,7 @@ class Subscriptions:
     def _target(self, session: _Session) -> set[int]:
         target = set()
         for name in self._wanted | self._lingering.keys():
-            symbol = session.book.by_name.get(name)
+            symbol = session.table.by_name.get(name)
             if symbol is None:
                 if name in self._wanted:
                     self._refuse_if_unknown(name)
@@ -252,7 +252,7 @@ class Subscriptions:
 
     def _refuse_if_unknown(self, name: str) -> None:
         session = self._session
-        if session is not None and name not in session.book.by_name and name not in session.refused:
+        if session is not None and name not in session.table.by_name and name not in session.refused:
             session.refused[name] = UNKNOWN_SYMBOL
             self._owner.symbol_refused(name, UNKNOWN_SYMBOL, "not in the account's symbol list")
 
@@ -298,7 +298,7 @@ class Subscriptions:
             session.confirmed.update(dict.fromkeys(ids, int(self._wall() * 1000)))
             session.confirmed_s.update(dict.fromkeys(ids, self._monotonic()))
             for symbol_id in ids:
-                symbol = session.book.by_id.get(symbol_id)
+                symbol = session.table.by_id.get(symbol_id)
                 if symbol is not None:
                     self._owner.symbol_confirmed(symbol.name)
         else:
@@ -335,7 +335,7 @@ class Subscriptions:
         session.busy.difference_update(ids)
         session.doubtful.difference_update(ids)
         for symbol_id in ids:
-            symbol = session.book.by_id.get(symbol_id)
+            symbol = session.table.by_id.get(symbol_id)
             if symbol is not None:
                 session.refused[symbol.name] = error.code
                 self._owner.symbol_refused(symbol.name, error.code, error.description)
@@ -346,7 +346,7 @@ class Subscriptions:
     def _try_again(self, session: _Session, ids: list[int]) -> None:
         session.later = [call for call in session.later if call.active()]
         for symbol_id in ids:
-            symbol = session.book.by_id.get(symbol_id)
+            symbol = session.table.by_id.get(symbol_id)
             if symbol is not None:
                 session.refused.pop(symbol.name, None)
         self._look_again(0)

@@ -1,4 +1,4 @@
-"""The symbol book: every symbol of the account, by name and by id, as one session sees it.
+"""The symbol table: every symbol of the account, by name and by id, as one session sees it.
 
 Ids belong to a broker's server and are good for one session; names are what clients say. The list brings the names,
 `ProtoOASymbolByIdReq` the digits and the trading hours, a hundred ids a request.
@@ -46,7 +46,7 @@ def batches(ids: Iterable[int], size: int = BATCH) -> list[list[int]]:
     return [every[i : i + size] for i in range(0, len(every), size)]
 
 
-class SymbolBook:
+class SymbolTable:
     """What the session knows of the account's symbols; filled by `load`, brought up to date by `refresh`."""
 
     def __init__(self) -> None:

@@ -15,11 +15,11 @@ from tickrelay.upstream.errors import Cause, Kind, LinkLost, OpenApiError, Reque
 from tickrelay.upstream.liveness import CHECK_S, DataClock, LinkClock, LinkState
 from tickrelay.upstream.protocol import OpenApiProtocol
 from tickrelay.upstream.subscriptions import Subscriptions
-from tickrelay.upstream.symbol_table import SymbolBook
+from tickrelay.upstream.symbol_table import SymbolTable
 from tickrelay.upstream.timers import Timers
 
 
-class VigilOwner(Protocol):
+class WatchdogOwner(Protocol):
     """Who is told: the session."""
 
     def link_dead(self, cause: Cause) -> None:
@@ -35,7 +35,7 @@ class VigilOwner(Protocol):
         """These symbols have no spots though others have, and may have missed some."""
 
 
-class Vigil:
+class FeedWatchdog:
     """Watches the connection it is given, until it is told to rest."""
 
     _log = Logger()
@@ -48,7 +48,7 @@ class Vigil:
         settings: CTraderSettings,
         counters: Counters,
         subscriptions: Subscriptions,
-        owner: VigilOwner,
+        owner: WatchdogOwner,
     ) -> None:
         self._timers = Timers(clock)
         self._monotonic = monotonic
@@ -60,7 +60,7 @@ class Vigil:
         self._data = DataClock(settings.data_silence_s, settings.symbol_silence_s)
         self._link_clock = LinkClock(settings.link_silence_s)
         self._link: OpenApiProtocol | None = None
-        self._book: SymbolBook | None = None
+        self._table: SymbolTable | None = None
         self._spots_at_start = 0
         self._asked_again: tuple[float, int] | None = None
         """While the feed is dead: when it was asked for again, and the count of spots that prove it alive."""
@@ -74,16 +74,16 @@ class Vigil:
         self._beat_later()
         self._timers.after("check", CHECK_S, self._check)
 
-    def judge(self, book: SymbolBook) -> None:
+    def judge(self, table: SymbolTable) -> None:
         """The account is authorised and the symbols are being subscribed: the data clock runs."""
-        self._book = book
+        self._table = table
         self._asked_again = None
         self._spots_at_start = self._counters.spots
         self._data.begin()
 
     def suspend(self) -> None:
         """The account's session is gone: no data is due."""
-        self._book = None
+        self._table = None
         self._asked_again = None
         self.silent = frozenset()
 
@@ -111,8 +111,8 @@ class Vigil:
             self._half_open()
         elif state == LinkState.PROBE:
             self._probe(link)
-        elif self._book is not None:
-            self._check_data(link, self._book)
+        elif self._table is not None:
+            self._check_data(link, self._table)
 
     def _half_open(self) -> None:
         if self._link is not None:
@@ -131,17 +131,17 @@ class Vigil:
             lambda f: self._log.failure("probing the link failed", f)
         )
 
-    def _check_data(self, link: OpenApiProtocol, book: SymbolBook) -> None:
+    def _check_data(self, link: OpenApiProtocol, table: SymbolTable) -> None:
         now_s = self._monotonic()
         confirmed = self._subscriptions.confirmed_since()
-        verdict = self._data.check(now_s, self._wall(), confirmed, link.spot_times, book.by_id)
+        verdict = self._data.check(now_s, self._wall(), confirmed, link.spot_times, table.by_id)
         if self._asked_again is not None:
             self._wait_for_data(now_s)
             return
         # Each subscription brings one spot of its own accord: more than those, and the market speaks.
         if self._counters.spots - self._spots_at_start > 2 * len(confirmed) + 2:
             self._data.flows()
-        self.silent = frozenset(book.by_id[i].name for i in (verdict.dead or verdict.silent) if i in book.by_id)
+        self.silent = frozenset(table.by_id[i].name for i in (verdict.dead or verdict.silent) if i in table.by_id)
         if verdict.dead:
             names = self._ask_again(verdict.dead)
             self._asked_again = (now_s, self._counters.spots + len(names) + 1)

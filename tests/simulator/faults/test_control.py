@@ -14,7 +14,7 @@ from tickrelay.simulator.faults.faults import Faults
 @pytest.fixture
 def control(broker: Any) -> Control:
     """The endpoint of the broker."""
-    return Control(broker.world, Faults(broker.world, broker.clock))
+    return Control(broker.broker, Faults(broker.broker, broker.clock))
 
 
 def ask(control: Control, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, Any]:

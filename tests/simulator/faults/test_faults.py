@@ -32,7 +32,7 @@ SYMBOLS = ProtoOASymbolsListReq(ctidTraderAccountId=1001)
 @pytest.fixture
 def faults(broker: Any) -> Faults:
     """Runs faults."""
-    return Faults(broker.world, broker.clock)
+    return Faults(broker.broker, broker.clock)
 
 
 def test_drop(faults: Faults, trader: Any) -> None:
@@ -127,7 +127,7 @@ def test_late(broker: Any, faults: Faults, trader: Any) -> None:
     broker.run(5)
     spots = trader.spots()
     assert spots
-    assert all(broker.world.now() * 1000 - spot.timestamp >= 2900 for spot in spots)
+    assert all(broker.broker.now() * 1000 - spot.timestamp >= 2900 for spot in spots)
 
 
 def test_reorder(broker: Any, faults: Faults, trader: Any) -> None:
@@ -228,7 +228,7 @@ def test_maintenance(broker: Any, faults: Faults, peer: Any, words: str, unit: i
     error = peer.ask(APPLICATION)
     assert type(error).__name__ == ("ProtoErrorRes" if "common" in words else "ProtoOAErrorRes")
     assert error.errorCode == "SERVER_IS_UNDER_MAINTENANCE"
-    assert error.maintenanceEndTimestamp == round((broker.world.now() + 60) * unit)
+    assert error.maintenanceEndTimestamp == round((broker.broker.now() + 60) * unit)
     broker.run(61, 1)
     broker.connect().log_in()
 
@@ -304,7 +304,7 @@ def test_markets_closed(broker: Any, faults: Faults, trader: Any) -> None:
     trader.take()
     trader.send(ProtoOASubscribeSpotsReq(ctidTraderAccountId=1001, symbolId=[1], subscribeToSpotTimestamp=True))
     (event,) = trader.spots()
-    assert event.timestamp <= (broker.world.now() - 10) * 1000
+    assert event.timestamp <= (broker.broker.now() - 10) * 1000
     trader.heartbeat()
     broker.run(20)
     assert not trader.spots()

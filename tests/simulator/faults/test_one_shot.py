@@ -14,7 +14,7 @@ APPLICATION = ProtoOAApplicationAuthReq(clientId="sim", clientSecret="sim-secret
 @pytest.fixture
 def faults(broker: Any) -> Faults:
     """Runs faults."""
-    return Faults(broker.world, broker.clock)
+    return Faults(broker.broker, broker.clock)
 
 
 def test_after_a_client_disconnect_the_time_to_log_in_runs_again(broker: Any, faults: Faults, trader: Any) -> None:
@@ -48,6 +48,6 @@ def test_a_client_that_logs_in_again_stays(broker: Any, faults: Faults, trader: 
 
 def test_a_symbol_of_which_only_the_name_is_known(broker: Any, faults: Faults, trader: Any) -> None:
     """As a recording can have it: one clear line."""
-    del broker.world.catalogue.full_symbols[1]
+    del broker.broker.catalogue.full_symbols[1]
     with pytest.raises(SettingError, match="no more than the name"):
         faults.run("symbol-changed EURUSD 4")

@@ -12,7 +12,7 @@ from tickrelay.openapi.messages_pb2 import (
     ProtoOASymbolByIdReq,
     ProtoOASymbolChangedEvent,
 )
-from tickrelay.simulator.faults.active_faults import Conditions
+from tickrelay.simulator.faults.active_faults import ActiveFaults
 from tickrelay.simulator.faults.faults import Faults
 from tickrelay.upstream.symbol_table import make_schedule
 
@@ -22,7 +22,7 @@ APPLICATION = ProtoOAApplicationAuthReq(clientId="sim", clientSecret="sim-secret
 @pytest.fixture
 def faults(broker: Any) -> Faults:
     """Runs faults."""
-    return Faults(broker.world, broker.clock)
+    return Faults(broker.broker, broker.clock)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_a_maintenance_ends_when_it_said(
     faults.run(fault)
     error = broker.connect().ask(APPLICATION)
     end = error.maintenanceEndTimestamp / (1000 if "ms" in fault or "common" in fault else 1)
-    assert end == pytest.approx(broker.world.now() + told_s, abs=0.6)
+    assert end == pytest.approx(broker.broker.now() + told_s, abs=0.6)
     broker.clock.advance(lasts_s - 1)
     assert broker.connect().ask(APPLICATION).errorCode == "SERVER_IS_UNDER_MAINTENANCE"
     broker.clock.advance(1.1)
@@ -64,9 +64,9 @@ def test_a_closed_market_is_told_and_so_is_its_opening(broker: Any, faults: Faul
     trader.take()
     faults.run("markets-closed for 60s")
     (event,) = trader.messages(ProtoOASymbolChangedEvent)
-    assert set(event.symbolId) == set(broker.world.catalogue.full_symbols)
+    assert set(event.symbolId) == set(broker.broker.catalogue.full_symbols)
     shut = schedule(trader)
-    now_s = broker.world.now()
+    now_s = broker.broker.now()
     assert not any(shut.is_open(now_s + hour * 3600) for hour in range(24 * 14))
     assert schedule(broker_client(broker)) == shut, "who comes later is told the same"
     for _ in range(2):
@@ -110,13 +110,13 @@ def test_one_of_two_faults_ends(broker: Any, faults: Faults, trader: Any) -> Non
         "markets-closed for 5s; markets-closed for 10s"
     )
     broker.run(5.1)
-    conditions, world = broker.world.conditions, broker.world
+    conditions, broker = broker.broker.conditions, broker.broker
     assert conditions.silent_ticks and conditions.delay_s == 1 and conditions.hung == {2114, 2173}
     assert conditions.refusal(2100).code == "UNKNOWN_ERROR"
-    assert (world.source.rate, world.source.shut, world.closure_told) == (3, True, True)
+    assert (broker.source.rate, broker.source.shut, broker.closure_told) == (3, True, True)
     broker.run(5.1)
-    assert conditions == Conditions()
-    assert (world.source.rate, world.source.shut, world.closure_told) == (1, False, False)
+    assert conditions == ActiveFaults()
+    assert (broker.source.rate, broker.source.shut, broker.closure_told) == (1, False, False)
 
 
 def test_a_rate_limit_of_less_than_a_second_has_a_time_to_wait(faults: Faults, trader: Any) -> None:

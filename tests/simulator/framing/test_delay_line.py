@@ -5,14 +5,14 @@ from hypothesis import strategies as st
 
 from twisted.internet.task import Clock
 
-from tickrelay.simulator.framing.delay_line import Lag
+from tickrelay.simulator.framing.delay_line import DelayLine
 
 
 @given(st.lists(st.tuples(st.sampled_from([0.0, 0.1, 1.0, 3.0]), st.floats(0, 2)), max_size=30))
 def test_nothing_overtakes_and_nothing_is_lost(sent: list[tuple[float, float]]) -> None:
     """Whatever the delays are and however they change, all comes out, in order, and not before its time."""
     clock, out = Clock(), []
-    lag = Lag(clock, lambda batch: out.append((clock.seconds(), batch[0])))
+    lag = DelayLine(clock, lambda batch: out.append((clock.seconds(), batch[0])))
     earliest = []
     for number, (delay_s, pause_s) in enumerate(sent):
         lag.send([bytes([number])], delay_s)
@@ -27,14 +27,14 @@ def test_nothing_overtakes_and_nothing_is_lost(sent: list[tuple[float, float]]) 
 def test_without_a_delay_nothing_waits() -> None:
     """The usual way costs no timer."""
     clock, out = Clock(), []
-    Lag(clock, out.append).send([b"x"], 0.0)
+    DelayLine(clock, out.append).send([b"x"], 0.0)
     assert (out, clock.getDelayedCalls()) == ([[b"x"]], [])
 
 
 def test_drop() -> None:
     """What waits is forgotten."""
     clock, out = Clock(), []
-    lag = Lag(clock, out.append)
+    lag = DelayLine(clock, out.append)
     lag.send([b"x"], 1.0)
     lag.drop()
     assert (out, clock.getDelayedCalls()) == ([], [])

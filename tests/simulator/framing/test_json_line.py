@@ -47,7 +47,7 @@ def client(broker: Any) -> Any:
     peer = broker.connect()
     peer.protocol.connectionLost()
     peer.wire = type(peer.wire)()
-    protocol = JsonProtocol(broker.world, broker.clock)
+    protocol = JsonProtocol(broker.broker, broker.clock)
     protocol.makeConnection(peer.wire)
     peer.protocol = protocol
     return peer

@@ -17,7 +17,7 @@ from tickrelay.openapi.messages_pb2 import (
     ProtoOASubscribeSpotsReq,
     ProtoOASubscribeSpotsRes,
 )
-from tickrelay.simulator.broker import World
+from tickrelay.simulator.broker import SimulatedBroker
 from tickrelay.simulator.framing.factory import SimulatorFactory
 from tickrelay.simulator.settings import Rules, SimulatorSettings
 
@@ -86,10 +86,10 @@ PAYLOADS = st.binary(max_size=40) | st.builds(
 def test_any_bytes_are_answered_or_refused(garbage: list[bytes], logged_in: bool, data: st.DataObject) -> None:
     """Whatever frames a client sends, cut wherever: no exception, and whole frames in answer."""
     clock = Clock()
-    world = World(
+    broker = SimulatedBroker(
         SimulatorSettings(rules=Rules(unknown_field_every=0), symbols=("EURUSD",)), lambda: 1.7e9 + clock.seconds()
     )
-    protocol = SimulatorFactory(world, clock).buildProtocol(None)
+    protocol = SimulatorFactory(broker, clock).buildProtocol(None)
     wire = StringTransport()
     protocol.makeConnection(wire)
     frames_in = [frames.encode(m, "m") for m in (LOGIN[:2] if logged_in else ())] + garbage
@@ -105,5 +105,5 @@ def test_any_bytes_are_answered_or_refused(garbage: list[bytes], logged_in: bool
         assert frames.open_payload(frames.open_envelope(answers[4 : 4 + size])) is not None
         answers = answers[4 + size :]
     protocol.connectionLost()
-    world.stop()
+    broker.stop()
     assert not clock.getDelayedCalls()

@@ -24,7 +24,7 @@ from tickrelay.openapi.messages_pb2 import (
     ProtoOASpotEvent,
     ProtoOASubscribeSpotsReq,
 )
-from tickrelay.simulator.framing.protocol_switch import DoorFactory
+from tickrelay.simulator.framing.protocol_switch import ProtocolSwitchFactory
 from tickrelay.simulator.service import SimulatorService
 from tickrelay.simulator.settings import Rules, SimulatorSettings
 
@@ -37,7 +37,7 @@ REQUESTS = (
 
 def test_a_client_that_says_nothing_is_closed(broker: Any, clock: Clock) -> None:
     """After the time that an unauthenticated connection has."""
-    door = DoorFactory(broker.world, clock).buildProtocol(None)
+    door = ProtocolSwitchFactory(broker.broker, clock).buildProtocol(None)
     wire = StringTransport()
     door.makeConnection(wire)
     clock.pump([1] * 29)
@@ -49,7 +49,7 @@ def test_a_client_that_says_nothing_is_closed(broker: Any, clock: Clock) -> None
 
 def test_the_first_byte_decides(broker: Any, clock: Clock) -> None:
     """A length begins with zero, an HTTP request with GET; a byte at a time will do."""
-    factory = DoorFactory(broker.world, clock)
+    factory = ProtocolSwitchFactory(broker.broker, clock)
     door = factory.buildProtocol(None)
     wire = StringTransport()
     door.makeConnection(wire)

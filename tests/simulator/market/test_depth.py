@@ -40,7 +40,7 @@ def test_the_whole_book_then_changes(broker: Any, trader: Any) -> None:
         keep(book, event)
         assert len(book) == 10
         assert max(bid for bid, _ in book.values()) < min(ask for _, ask in book.values() if ask)
-    last = broker.world.source.technical(1)
+    last = broker.broker.source.technical(1)
     assert max(bid for bid, _ in book.values()) == last.bid
 
 
@@ -79,4 +79,4 @@ def test_unsubscribing(broker: Any, trader: Any) -> None:
     assert not trader.messages(ProtoOADepthEvent)
     trader.ask(subscribe(1))
     trader.protocol.connectionLost()
-    assert not broker.world.depth._books
+    assert not broker.broker.depth._books

@@ -110,9 +110,9 @@ def test_bars_from_before_the_start(broker: Any, trader: Any) -> None:
         assert len(starts) == 100
         assert starts == sorted(set(starts))
         assert all(start == start_of(period, start) for start in starts)
-        assert starts[-1] <= broker.world.now() // 60 < starts[-1] + MINUTES[period] * 1.1
+        assert starts[-1] <= broker.broker.now() // 60 < starts[-1] + MINUTES[period] * 1.1
         for one, other in zip(answer.trendbar, answer.trendbar[1:], strict=False):
-            if other.utcTimestampInMinutes * 60 < broker.world.started_s - 60 * MINUTES[period]:
+            if other.utcTimestampInMinutes * 60 < broker.broker.started_s - 60 * MINUTES[period]:
                 assert one.low + one.deltaClose == other.low + other.deltaOpen
         again = bars_of(broker, trader, period=period, count=100)
         assert again.trendbar[0] == answer.trendbar[0]
@@ -131,7 +131,7 @@ def test_days_open_and_close_where_hours_do(broker: Any, trader: Any) -> None:
 def test_a_span_without_a_count(broker: Any, trader: Any) -> None:
     """Beginning and end bound it; with a count the beginning does not."""
     broker.run(5)
-    to_ms = round(broker.world.now() * 1000)
+    to_ms = round(broker.broker.now() * 1000)
     hour = bars_of(broker, trader, period=P.M1, fromTimestamp=to_ms - 3_600_000, toTimestamp=to_ms)
     assert 60 <= len(hour.trendbar) <= 61 and not hour.hasMore
     counted = bars_of(broker, trader, period=P.M1, fromTimestamp=to_ms - 3_600_000, toTimestamp=to_ms, count=100)
@@ -157,7 +157,7 @@ def test_a_beginning_that_no_calendar_reaches(broker: Any, trader: Any) -> None:
     far = {"fromTimestamp": 2**61, "toTimestamp": 2**62}
     for period in (P.M1, P.D1, P.W1, P.MN1):
         assert len(bars_of(broker, trader, period=period, **far).trendbar) == 0
-    soon_ms = round(broker.world.now() * 1000) + 5_000
+    soon_ms = round(broker.broker.now() * 1000) + 5_000
     assert len(bars_of(broker, trader, period=P.D1, fromTimestamp=soon_ms, toTimestamp=soon_ms).trendbar) == 1
     assert bars_of(broker, trader, period=P.W1, fromTimestamp=-(2**61)).trendbar
 
@@ -174,7 +174,7 @@ def test_unknown_symbols_and_long_spans_of_ticks(broker: Any, trader: Any) -> No
     """UNKNOWN_SYMBOL for history; at most a week of ticks."""
     unknown = ProtoOAGetTrendbarsReq(ctidTraderAccountId=1001, symbolId=4711, period=P.M1, count=1)
     assert trader.ask(unknown).errorCode == "UNKNOWN_SYMBOL"
-    to_ms = round(broker.world.now() * 1000)
+    to_ms = round(broker.broker.now() * 1000)
     long = ProtoOAGetTickDataReq(**ID, type=1, fromTimestamp=to_ms - 604_800_001, toTimestamp=to_ms)
     assert trader.ask(long).errorCode == "INCORRECT_BOUNDARIES"
 

@@ -1,4 +1,5 @@
-"""What each request gets: the answer first, then the events that it sets off. A request is refused by raising Refusal.
+"""What each request gets: the answer first, then the events that it sets off. A request is refused by raising
+RequestRefused.
 
 ``authority`` logs in and out and renews tokens; ``reference`` tells of symbols, categories, assets, the trader;
 ``quotes`` subscribes spots; ``charts`` has bars, history and depth; ``trading``

@@ -24,7 +24,7 @@ from tickrelay.openapi.messages_pb2 import (
     ProtoOAVersionRes,
 )
 from tickrelay.openapi.model_pb2 import ProtoOAClientPermissionScope, ProtoOACtidProfile, ProtoOACtidTraderAccount
-from tickrelay.simulator.refusal import Refusal
+from tickrelay.simulator.refusal import RequestRefused
 
 if TYPE_CHECKING:
     from tickrelay.simulator.accounts import Grant
@@ -37,7 +37,7 @@ def check_account(session: "Session", account_id: int) -> None:
     """Raise the refusal that a request for an account gets which is not authorized on this connection."""
     if account_id not in session.accounts:
         # The code is INVALID_REQUEST and clients go by the text; seen by several of them.
-        raise Refusal("INVALID_REQUEST", "Trading account is not authorized", account_id=account_id)
+        raise RequestRefused("INVALID_REQUEST", "Trading account is not authorized", account_id=account_id)
 
 
 def version(session: "Session", request: ProtoOAVersionReq) -> Sequence[Message]:
@@ -48,19 +48,19 @@ def version(session: "Session", request: ProtoOAVersionReq) -> Sequence[Message]
 def application_auth(session: "Session", request: ProtoOAApplicationAuthReq) -> Sequence[Message]:
     """Log the application in, once a connection."""
     if session.application:
-        raise Refusal("ALREADY_LOGGED_IN", "Application is already authorized in this channel")
-    session.world.accounts.authenticate(request.clientId, request.clientSecret)
+        raise RequestRefused("ALREADY_LOGGED_IN", "Application is already authorized in this channel")
+    session.broker.accounts.authenticate(request.clientId, request.clientSecret)
     session.application = True
     return [ProtoOAApplicationAuthRes()]
 
 
 def account_auth(session: "Session", request: ProtoOAAccountAuthReq) -> Sequence[Message]:
     """Open an account on this connection."""
-    accounts, account_id = session.world.accounts, request.ctidTraderAccountId
-    grant = accounts.grant(request.accessToken, session.world.now())
+    accounts, account_id = session.broker.accounts, request.ctidTraderAccountId
+    grant = accounts.grant(request.accessToken, session.broker.now())
     accounts.account(grant, account_id)
     if account_id in session.accounts:
-        raise Refusal(
+        raise RequestRefused(
             "ALREADY_LOGGED_IN", "Trading account is already authorized in this channel", account_id=account_id
         )
     session.accounts[account_id] = grant
@@ -80,11 +80,11 @@ def account_logout(session: "Session", request: ProtoOAAccountLogoutReq) -> Sequ
 
 def account_list(session: "Session", request: ProtoOAGetAccountListByAccessTokenReq) -> Sequence[Message]:
     """Every account of the grant, live and demo: the list is served on either host. A dead token has none, by rule."""
-    world = session.world
+    broker = session.broker
     try:
-        grant = world.accounts.grant(request.accessToken, world.now())
-    except Refusal:
-        if world.rules.dead_token_empty_list:
+        grant = broker.accounts.grant(request.accessToken, broker.now())
+    except RequestRefused:
+        if broker.rules.dead_token_empty_list:
             return [ProtoOAGetAccountListByAccessTokenRes(accessToken=request.accessToken)]
         raise
     scope = ProtoOAClientPermissionScope.SCOPE_TRADE
@@ -111,24 +111,24 @@ def account_list(session: "Session", request: ProtoOAGetAccountListByAccessToken
 
 def profile(session: "Session", request: ProtoOAGetCtidProfileByTokenReq) -> Sequence[Message]:
     """Who gave the token."""
-    grant = session.world.accounts.grant(request.accessToken, session.world.now())
+    grant = session.broker.accounts.grant(request.accessToken, session.broker.now())
     return [ProtoOAGetCtidProfileByTokenRes(profile=ProtoOACtidProfile(userId=grant.user_id))]
 
 
 def refresh_token(session: "Session", request: ProtoOARefreshTokenReq) -> Sequence[Message]:
     """Renew a grant. Wherever its accounts are open, they are thrown out: the events go to each such connection."""
-    world = session.world
-    if not session.application and world.rules.refresh_needs_application:
-        raise Refusal("CH_CLIENT_NOT_AUTHENTICATED", "Application is not authenticated")
-    grant = world.accounts.renew(request.refreshToken, world.now())
+    broker = session.broker
+    if not session.application and broker.rules.refresh_needs_application:
+        raise RequestRefused("CH_CLIENT_NOT_AUTHENTICATED", "Application is not authenticated")
+    grant = broker.accounts.renew(request.refreshToken, broker.now())
     answer = ProtoOARefreshTokenRes(
         accessToken=grant.access_token,
         tokenType="bearer",
-        expiresIn=world.rules.token_life_s,
+        expiresIn=broker.rules.token_life_s,
         refreshToken=grant.refresh_token,
     )
     events: list[Message] = []
-    for other in list(world.sessions.values()):
+    for other in list(broker.sessions.values()):
         thrown_out = throw_out(other, grant, "Access token is refreshed")
         if other is session:
             events = thrown_out

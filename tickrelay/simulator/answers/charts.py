@@ -25,7 +25,7 @@ from tickrelay.openapi.model_pb2 import ProtoOAQuoteType, ProtoOATickData
 from tickrelay.simulator.answers.authority import check_account
 from tickrelay.simulator.market.bars import MINUTES, start_of
 from tickrelay.simulator.market.depth import DepthSubscription
-from tickrelay.simulator.refusal import Refusal
+from tickrelay.simulator.refusal import RequestRefused
 from tickrelay.simulator.spots import technical_event
 
 if TYPE_CHECKING:
@@ -37,21 +37,21 @@ MAX_TICKS = 5000
 
 def subscribe_live_bars(session: "Session", request: ProtoOASubscribeLiveTrendbarReq) -> Sequence[Message]:
     """One symbol and period; another technical event follows, with the bar. Spots must be subscribed."""
-    world, account_id = session.world, request.ctidTraderAccountId
+    broker, account_id = session.broker, request.ctidTraderAccountId
     check_account(session, account_id)
-    subscription = world.subscription(session.number, account_id, request.symbolId)
+    subscription = broker.subscription(session.number, account_id, request.symbolId)
     if subscription is None:
         # The documentation has NOT_SUBSCRIBED_TO_SPOTS; this is what was seen.
-        raise Refusal(world.rules.live_bar_without_spots, "Spots are not subscribed", account_id=account_id)
+        raise RequestRefused(broker.rules.live_bar_without_spots, "Spots are not subscribed", account_id=account_id)
     if request.period in subscription.periods:
-        raise Refusal("ALREADY_SUBSCRIBED", account_id=account_id)
+        raise RequestRefused("ALREADY_SUBSCRIBED", account_id=account_id)
     subscription.periods = (*subscription.periods, request.period)
     answer = ProtoOASubscribeLiveTrendbarRes(ctidTraderAccountId=account_id)
-    last = world.source.technical(request.symbolId)
+    last = broker.source.technical(request.symbolId)
     if last is None:
         return [answer]
     event = technical_event(last, subscription)
-    bar = world.history.of(request.symbolId).live(request.period)
+    bar = broker.history.of(request.symbolId).live(request.period)
     if bar is not None:
         event.trendbar.append(bar.live(request.period))
     return [answer, event]
@@ -59,9 +59,9 @@ def subscribe_live_bars(session: "Session", request: ProtoOASubscribeLiveTrendba
 
 def unsubscribe_live_bars(session: "Session", request: ProtoOAUnsubscribeLiveTrendbarReq) -> Sequence[Message]:
     """No more bars of this period; what was not subscribed is no error."""
-    world, account_id = session.world, request.ctidTraderAccountId
+    broker, account_id = session.broker, request.ctidTraderAccountId
     check_account(session, account_id)
-    subscription = world.subscription(session.number, account_id, request.symbolId)
+    subscription = broker.subscription(session.number, account_id, request.symbolId)
     if subscription is not None:
         subscription.periods = tuple(period for period in subscription.periods if period != request.period)
     return [ProtoOAUnsubscribeLiveTrendbarRes(ctidTraderAccountId=account_id)]
@@ -69,29 +69,29 @@ def unsubscribe_live_bars(session: "Session", request: ProtoOAUnsubscribeLiveTre
 
 def _check_symbol(session: "Session", symbol_id: int, account_id: int) -> None:
     check_account(session, account_id)
-    if not session.world.trades(symbol_id):
-        raise Refusal("UNKNOWN_SYMBOL", "Unknown symbol", account_id=account_id)
+    if not session.broker.trades(symbol_id):
+        raise RequestRefused("UNKNOWN_SYMBOL", "Unknown symbol", account_id=account_id)
 
 
 def trendbars(session: "Session", request: ProtoOAGetTrendbarsReq) -> Sequence[Message]:
     """Bars, oldest first. With a count they are counted back from the end, and the beginning does not bound them."""
-    world, account_id = session.world, request.ctidTraderAccountId
+    broker, account_id = session.broker, request.ctidTraderAccountId
     _check_symbol(session, request.symbolId, account_id)
-    to_ms = request.toTimestamp or round(world.market_now() * 1000)
+    to_ms = request.toTimestamp or round(broker.market_now() * 1000)
     from_ms = 0 if request.count else max(0, request.fromTimestamp)
     if not request.count and not request.fromTimestamp:
-        raise Refusal("INCORRECT_BOUNDARIES", "Neither a count nor a beginning", account_id=account_id)
+        raise RequestRefused("INCORRECT_BOUNDARIES", "Neither a count nor a beginning", account_id=account_id)
     if from_ms > to_ms or to_ms < 0:
-        raise Refusal("INCORRECT_BOUNDARIES", "The end lies before the beginning", account_id=account_id)
+        raise RequestRefused("INCORRECT_BOUNDARIES", "The end lies before the beginning", account_id=account_id)
     most = min(request.count or MAX_BARS, MAX_BARS)
     # The future has no bars; a far end must not make the search long.
-    now_ms = round(world.market_now() * 1000)
+    now_ms = round(broker.market_now() * 1000)
     to_ms = min(to_ms, now_ms)
     # The bar that contains the beginning is included (seen by a client). No calendar reaches the far future: a
     # beginning there is brought near, to a bar that is not begun yet.
     near = now_ms // 60_000 + 2 * MINUTES[request.period]
     begin = start_of(request.period, min(from_ms // 60_000, near))
-    found = world.history.bars(request.symbolId, request.period, begin, to_ms // 60_000, most + 1)
+    found = broker.history.bars(request.symbolId, request.period, begin, to_ms // 60_000, most + 1)
     return [
         ProtoOAGetTrendbarsRes(
             ctidTraderAccountId=account_id,
@@ -106,14 +106,14 @@ def trendbars(session: "Session", request: ProtoOAGetTrendbarsReq) -> Sequence[M
 
 def tick_data(session: "Session", request: ProtoOAGetTickDataReq) -> Sequence[Message]:
     """Changes of one side, newest first: the first absolute, the others as differences from the one before."""
-    world, account_id = session.world, request.ctidTraderAccountId
+    broker, account_id = session.broker, request.ctidTraderAccountId
     _check_symbol(session, request.symbolId, account_id)
-    to_ms = request.toTimestamp or round(world.market_now() * 1000)
-    from_ms = request.fromTimestamp or max(0, to_ms - round(world.rules.full_history_s * 1000))
-    if from_ms > to_ms or to_ms - from_ms > world.rules.full_history_s * 1000:
-        raise Refusal("INCORRECT_BOUNDARIES", "At most a week, and in order", account_id=account_id)
+    to_ms = request.toTimestamp or round(broker.market_now() * 1000)
+    from_ms = request.fromTimestamp or max(0, to_ms - round(broker.rules.full_history_s * 1000))
+    if from_ms > to_ms or to_ms - from_ms > broker.rules.full_history_s * 1000:
+        raise RequestRefused("INCORRECT_BOUNDARIES", "At most a week, and in order", account_id=account_id)
     side = BID if request.type == ProtoOAQuoteType.BID else ASK
-    found, more = world.history.of(request.symbolId).sides[side].newest(from_ms, to_ms, MAX_TICKS)
+    found, more = broker.history.of(request.symbolId).sides[side].newest(from_ms, to_ms, MAX_TICKS)
     ticks = []
     time_ms = price = 0
     for next_ms, next_price in found:
@@ -124,33 +124,33 @@ def tick_data(session: "Session", request: ProtoOAGetTickDataReq) -> Sequence[Me
 
 def subscribe_depth(session: "Session", request: ProtoOASubscribeDepthQuotesReq) -> Sequence[Message]:
     """The whole book of each symbol follows, then its changes."""
-    world, account_id = session.world, request.ctidTraderAccountId
+    broker, account_id = session.broker, request.ctidTraderAccountId
     check_account(session, account_id)
     key = session.number, account_id
     wanted = list(dict.fromkeys(request.symbolId))
-    if any(not world.trades(i) for i in wanted) or not wanted:
-        raise Refusal("SYMBOL_NOT_FOUND", "Symbol is not found", account_id=account_id)
-    if world.rules.depth_needs_spots and any(world.subscription(*key, i) is None for i in wanted):
-        raise Refusal("NOT_SUBSCRIBED_TO_SPOTS", account_id=account_id)
-    if any(world.depth.subscribed(key, i) for i in wanted):
-        raise Refusal("ALREADY_SUBSCRIBED", account_id=account_id)
+    if any(not broker.trades(i) for i in wanted) or not wanted:
+        raise RequestRefused("SYMBOL_NOT_FOUND", "Symbol is not found", account_id=account_id)
+    if broker.rules.depth_needs_spots and any(broker.subscription(*key, i) is None for i in wanted):
+        raise RequestRefused("NOT_SUBSCRIBED_TO_SPOTS", account_id=account_id)
+    if any(broker.depth.subscribed(key, i) for i in wanted):
+        raise RequestRefused("ALREADY_SUBSCRIBED", account_id=account_id)
     events: list[Message] = []
     for symbol_id in wanted:
-        last = world.source.technical(symbol_id)
+        last = broker.source.technical(symbol_id)
         if last is None:
             continue
-        full = world.catalogue.full_symbols.get(symbol_id)
+        full = broker.catalogue.full_symbols.get(symbol_id)
         unit = 10 ** (PRICE_DIGITS - full.digits) if full is not None else 1
-        events.append(world.depth.subscribe(DepthSubscription(session, account_id), last, unit))
+        events.append(broker.depth.subscribe(DepthSubscription(session, account_id), last, unit))
     return [ProtoOASubscribeDepthQuotesRes(ctidTraderAccountId=account_id), *events]
 
 
 def unsubscribe_depth(session: "Session", request: ProtoOAUnsubscribeDepthQuotesReq) -> Sequence[Message]:
     """No more depth; what was not subscribed is no error."""
-    world, account_id = session.world, request.ctidTraderAccountId
+    broker, account_id = session.broker, request.ctidTraderAccountId
     check_account(session, account_id)
     for symbol_id in request.symbolId:
-        world.depth.unsubscribe((session.number, account_id), symbol_id)
+        broker.depth.unsubscribe((session.number, account_id), symbol_id)
     return [ProtoOAUnsubscribeDepthQuotesRes(ctidTraderAccountId=account_id)]
 
 

@@ -12,7 +12,7 @@ from tickrelay.openapi.messages_pb2 import (
     ProtoOAUnsubscribeSpotsRes,
 )
 from tickrelay.simulator.answers.authority import check_account
-from tickrelay.simulator.refusal import Refusal
+from tickrelay.simulator.refusal import RequestRefused
 from tickrelay.simulator.spots import Subscription, technical_event
 
 if TYPE_CHECKING:
@@ -21,37 +21,37 @@ if TYPE_CHECKING:
 
 def subscribe_spots(session: "Session", request: ProtoOASubscribeSpotsReq) -> Sequence[Message]:
     """Subscribe symbols; one technical event for each follows the answer. All or none where the batch is wrong."""
-    world, account_id = session.world, request.ctidTraderAccountId
+    broker, account_id = session.broker, request.ctidTraderAccountId
     check_account(session, account_id)
     wanted = list(dict.fromkeys(request.symbolId))
-    known = [i for i in wanted if world.trades(i)]
-    if len(known) < len(wanted) and (world.rules.unknown_symbol_fails_batch or not known):
-        raise Refusal("SYMBOL_NOT_FOUND", "Symbol is not found", account_id=account_id)
-    fresh = [i for i in known if world.subscription(session.number, account_id, i) is None]
-    if len(fresh) < len(known) and (world.rules.mixed_batch_refused or not fresh):
-        raise Refusal("ALREADY_SUBSCRIBED", account_id=account_id)  # without a description: seen so
+    known = [i for i in wanted if broker.trades(i)]
+    if len(known) < len(wanted) and (broker.rules.unknown_symbol_fails_batch or not known):
+        raise RequestRefused("SYMBOL_NOT_FOUND", "Symbol is not found", account_id=account_id)
+    fresh = [i for i in known if broker.subscription(session.number, account_id, i) is None]
+    if len(fresh) < len(known) and (broker.rules.mixed_batch_refused or not fresh):
+        raise RequestRefused("ALREADY_SUBSCRIBED", account_id=account_id)  # without a description: seen so
     events: list[Message] = []
     for symbol_id in fresh:
         subscription = Subscription(session, account_id, request.subscribeToSpotTimestamp)
-        world.subscribe(subscription, symbol_id)
-        last = world.source.technical(symbol_id)
-        if last is not None and not world.conditions.silent_ticks:
+        broker.subscribe(subscription, symbol_id)
+        last = broker.source.technical(symbol_id)
+        if last is not None and not broker.conditions.silent_ticks:
             events.append(technical_event(last, subscription))
-    world.source.subscribed(world.market_now(), world.settings.speed)
-    world.wake()
+    broker.source.subscribed(broker.market_now(), broker.settings.speed)
+    broker.wake()
     return [ProtoOASubscribeSpotsRes(ctidTraderAccountId=account_id), *events]
 
 
 def unsubscribe_spots(session: "Session", request: ProtoOAUnsubscribeSpotsReq) -> Sequence[Message]:
     """Unsubscribe symbols; a few late events may still come."""
-    world, account_id = session.world, request.ctidTraderAccountId
+    broker, account_id = session.broker, request.ctidTraderAccountId
     check_account(session, account_id)
     wanted = dict.fromkeys(request.symbolId)
-    held = [i for i in wanted if world.subscription(session.number, account_id, i) is not None]
-    if len(held) < len(wanted) and not world.rules.unsubscribe_unknown_ok:
-        raise Refusal("NOT_SUBSCRIBED_TO_SPOTS", account_id=account_id)
+    held = [i for i in wanted if broker.subscription(session.number, account_id, i) is not None]
+    if len(held) < len(wanted) and not broker.rules.unsubscribe_unknown_ok:
+        raise RequestRefused("NOT_SUBSCRIBED_TO_SPOTS", account_id=account_id)
     for symbol_id in held:
-        world.unsubscribe(session.number, account_id, symbol_id)
+        broker.unsubscribe(session.number, account_id, symbol_id)
     return [ProtoOAUnsubscribeSpotsRes(ctidTraderAccountId=account_id)]
 
 

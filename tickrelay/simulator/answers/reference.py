@@ -24,7 +24,7 @@ from tickrelay.openapi.messages_pb2 import (
 from tickrelay.openapi.model_pb2 import ProtoOATrader
 from tickrelay.simulator.answers.authority import check_account
 from tickrelay.simulator.market.source import asset_ids, between
-from tickrelay.simulator.refusal import Refusal
+from tickrelay.simulator.refusal import RequestRefused
 
 if TYPE_CHECKING:
     from tickrelay.simulator.session import Session
@@ -34,7 +34,7 @@ def symbols_list(session: "Session", request: ProtoOASymbolsListReq) -> Sequence
     """The light symbols. Archived ones come in a list of their own, on request only."""
     account_id = request.ctidTraderAccountId
     check_account(session, account_id)
-    catalogue = session.world.catalogue
+    catalogue = session.broker.catalogue
     answer = ProtoOASymbolsListRes(ctidTraderAccountId=account_id, symbol=catalogue.light_symbols)
     if request.includeArchivedSymbols:
         answer.archivedSymbol.extend(catalogue.archived)
@@ -45,12 +45,12 @@ def symbol_by_id(session: "Session", request: ProtoOASymbolByIdReq) -> Sequence[
     """The full symbols that are known, in the catalogue's order; archived ids come apart, unknown ones are missing."""
     account_id = request.ctidTraderAccountId
     check_account(session, account_id)
-    world, wanted = session.world, set(request.symbolId)
+    broker, wanted = session.broker, set(request.symbolId)
     return [
         ProtoOASymbolByIdRes(
             ctidTraderAccountId=account_id,
-            symbol=world.full_symbols(wanted),
-            archivedSymbol=[symbol for symbol in world.catalogue.archived if symbol.symbolId in wanted],
+            symbol=broker.full_symbols(wanted),
+            archivedSymbol=[symbol for symbol in broker.catalogue.archived if symbol.symbolId in wanted],
         )
     ]
 
@@ -59,13 +59,13 @@ def symbols_for_conversion(session: "Session", request: ProtoOASymbolsForConvers
     """The chain of symbols from one asset to another: one symbol, or two by way of the dollar."""
     account_id = request.ctidTraderAccountId
     check_account(session, account_id)
-    catalogue = session.world.catalogue
+    catalogue = session.broker.catalogue
     first, last, dollar = request.firstAssetId, request.lastAssetId, asset_ids(catalogue).get("USD", 0)
     for path in (((first, last),), ((first, dollar), (dollar, last))):
         chain = [symbol for one, other in path if (symbol := between(catalogue, one, other))]
         if len(chain) == len(path):
             return [ProtoOASymbolsForConversionRes(ctidTraderAccountId=account_id, symbol=chain)]
-    raise Refusal("ENTITY_NOT_FOUND", "No conversion chain", account_id=account_id)
+    raise RequestRefused("ENTITY_NOT_FOUND", "No conversion chain", account_id=account_id)
 
 
 def category_list(session: "Session", request: ProtoOASymbolCategoryListReq) -> Sequence[Message]:
@@ -73,7 +73,7 @@ def category_list(session: "Session", request: ProtoOASymbolCategoryListReq) -> 
     check_account(session, request.ctidTraderAccountId)
     return [
         ProtoOASymbolCategoryListRes(
-            ctidTraderAccountId=request.ctidTraderAccountId, symbolCategory=session.world.catalogue.categories
+            ctidTraderAccountId=request.ctidTraderAccountId, symbolCategory=session.broker.catalogue.categories
         )
     ]
 
@@ -83,7 +83,7 @@ def asset_class_list(session: "Session", request: ProtoOAAssetClassListReq) -> S
     check_account(session, request.ctidTraderAccountId)
     return [
         ProtoOAAssetClassListRes(
-            ctidTraderAccountId=request.ctidTraderAccountId, assetClass=session.world.catalogue.asset_classes
+            ctidTraderAccountId=request.ctidTraderAccountId, assetClass=session.broker.catalogue.asset_classes
         )
     ]
 
@@ -91,7 +91,7 @@ def asset_class_list(session: "Session", request: ProtoOAAssetClassListReq) -> S
 def asset_list(session: "Session", request: ProtoOAAssetListReq) -> Sequence[Message]:
     """The assets that symbols are made of."""
     check_account(session, request.ctidTraderAccountId)
-    return [ProtoOAAssetListRes(ctidTraderAccountId=request.ctidTraderAccountId, asset=session.world.catalogue.assets)]
+    return [ProtoOAAssetListRes(ctidTraderAccountId=request.ctidTraderAccountId, asset=session.broker.catalogue.assets)]
 
 
 def trader(session: "Session", request: ProtoOATraderReq) -> Sequence[Message]:
@@ -105,7 +105,7 @@ def trader(session: "Session", request: ProtoOATraderReq) -> Sequence[Message]:
             trader=ProtoOATrader(
                 ctidTraderAccountId=account_id,
                 balance=1_000_000,
-                depositAssetId=asset_ids(session.world.catalogue).get("USD", 1),
+                depositAssetId=asset_ids(session.broker.catalogue).get("USD", 1),
                 leverageInCents=10_000,
                 traderLogin=account.login or 5_000_000 + account_id,
                 brokerName="Simulated",

@@ -36,7 +36,7 @@ from tickrelay.openapi.messages_pb2 import (
     ProtoOAReconcileRes,
 )
 from tickrelay.simulator.answers.authority import check_account
-from tickrelay.simulator.refusal import Refusal
+from tickrelay.simulator.refusal import RequestRefused
 
 if TYPE_CHECKING:
     from tickrelay.simulator.session import Session
@@ -57,7 +57,7 @@ def order(session: "Session", request: Any) -> Sequence[Message]:
 def order_details(session: "Session", request: ProtoOAOrderDetailsReq) -> Sequence[Message]:
     """There is no order."""
     check_account(session, request.ctidTraderAccountId)
-    raise Refusal("ORDER_NOT_FOUND", "Order is not found", account_id=request.ctidTraderAccountId)
+    raise RequestRefused("ORDER_NOT_FOUND", "Order is not found", account_id=request.ctidTraderAccountId)
 
 
 def _nothing(answer: type[Message], **fields: Any) -> Callable[["Session", Any], Sequence[Message]]:

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tickrelay.simulator.refusal import Refusal
+from tickrelay.simulator.refusal import RequestRefused
 
 
 @dataclass(slots=True)
-class Conditions:
+class ActiveFaults:
     """Nothing is wrong by default."""
 
     deaf: bool = False
@@ -23,14 +23,14 @@ class Conditions:
     no_timestamps: bool = False
     hung: set[int] = field(default_factory=set)
     """Requests of these payload types are never answered; 0: none is."""
-    refused: dict[int, Callable[[], Refusal]] = field(default_factory=dict)
+    refused: dict[int, Callable[[], RequestRefused]] = field(default_factory=dict)
     """Requests of these payload types are refused; 0: all of them."""
     closes_at_once: bool = False
     """New connections are closed as soon as they are made."""
     lingers_s: float = 0.0
     """An orderly close takes this long."""
 
-    def refusal(self, payload_type: int) -> Refusal | None:
+    def refusal(self, payload_type: int) -> RequestRefused | None:
         """What a request of this type is refused with now, if it is."""
         found = self.refused.get(payload_type) or self.refused.get(0)
         return found() if found else None

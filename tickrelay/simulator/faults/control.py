@@ -10,7 +10,7 @@ from twisted.web.http import BAD_REQUEST, FORBIDDEN
 from twisted.web.resource import Resource
 
 from tickrelay.model.errors import SettingError
-from tickrelay.simulator.broker import World
+from tickrelay.simulator.broker import SimulatedBroker
 from tickrelay.simulator.faults.faults import FAULTS, Faults
 
 MAX_BODY_BYTES = 65_536
@@ -32,25 +32,25 @@ class _Guarded(Resource):
 class Control(_Guarded):
     """``/``: the state of the server."""
 
-    def __init__(self, world: World, faults: Faults) -> None:
+    def __init__(self, broker: SimulatedBroker, faults: Faults) -> None:
         super().__init__()
-        self._world = world
+        self._broker = broker
         self._faults = faults
         self.putChild(b"", self)
         self.putChild(b"faults", FaultOrders(faults))
 
     def render_GET(self, request: Any) -> bytes:
         """Connections, faults that are on, the market's time."""
-        world = self._world
+        broker = self._broker
         return _json(
             request,
             {
                 "connections": [
                     {"number": number, "application": session.application, "accounts": sorted(session.accounts)}
-                    for number, session in world.sessions.items()
+                    for number, session in broker.sessions.items()
                 ],
                 "faults": self._faults.lasting,
-                "market_time": world.market_now(),
+                "market_time": broker.market_now(),
                 "known_faults": {fault.name: fault.about for fault in FAULTS.values()},
             },
         )

@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from tickrelay.model.errors import SettingError
-from tickrelay.simulator.broker import World
+from tickrelay.simulator.broker import SimulatedBroker
 from tickrelay.simulator.faults import one_shot as sudden
 from tickrelay.simulator.faults import sustained as lasting
 from tickrelay.simulator.faults.script import Statement, parse
@@ -25,7 +25,7 @@ class Fault:
     """A row of the list of faults."""
 
     name: str
-    run: Callable[[World, Words], Effect | None]
+    run: Callable[[SimulatedBroker, Words], Effect | None]
     about: str
     words: int = 0
     """How many words it takes at most."""
@@ -38,7 +38,7 @@ MANY = 10_000
 
 def _fault(
     name: str,
-    run: Callable[[World, Words], Effect | None],
+    run: Callable[[SimulatedBroker, Words], Effect | None],
     about: str = "",
     words: int = 0,
     complete: Callable[[Statement], Statement] = lambda statement: statement,
@@ -112,12 +112,12 @@ def _checked(statement: Statement) -> Statement:
 
 
 class Faults:
-    """The faults of one world: those that are on, and those that are due."""
+    """The faults of one broker: those that are on, and those that are due."""
 
     _log = Logger()
 
-    def __init__(self, world: World, clock: IReactorTime) -> None:
-        self._world = world
+    def __init__(self, broker: SimulatedBroker, clock: IReactorTime) -> None:
+        self._broker = broker
         self._clock = clock
         self._lasting: dict[int, tuple[Statement, Effect, IDelayedCall | None]] = {}
         self._due: set[IDelayedCall] = set()
@@ -170,7 +170,7 @@ class Faults:
             self.clear()
             return
         try:
-            effect = FAULTS[statement.fault].run(self._world, statement.arguments)
+            effect = FAULTS[statement.fault].run(self._broker, statement.arguments)
         except SettingError as e:
             raise SettingError(f"fault script: {statement}: {e}") from None
         if effect is None:

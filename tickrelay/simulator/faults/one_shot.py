@@ -13,15 +13,15 @@ from tickrelay.openapi.messages_pb2 import (
     ProtoOASpotEvent,
 )
 from tickrelay.simulator.answers.authority import throw_out
-from tickrelay.simulator.broker import World
+from tickrelay.simulator.broker import SimulatedBroker
 from tickrelay.simulator.market.source import names
 from tickrelay.simulator.session import Session
 
 Words = Sequence[str]
 
 
-def _sessions(world: World) -> list[Session]:
-    return list(world.sessions.values())
+def _sessions(broker: SimulatedBroker) -> list[Session]:
+    return list(broker.sessions.values())
 
 
 def _number(word: str) -> int:
@@ -30,97 +30,97 @@ def _number(word: str) -> int:
     return int(word)
 
 
-def drop(world: World, words: Words) -> None:
+def drop(broker: SimulatedBroker, words: Words) -> None:
     """Close every connection in order."""
-    for session in _sessions(world):
+    for session in _sessions(broker):
         session.close()
 
 
-def reset(world: World, words: Words) -> None:
+def reset(broker: SimulatedBroker, words: Words) -> None:
     """Send half a frame on every connection, then reset it."""
     frame = frames.encode(ProtoOASpotEvent(ctidTraderAccountId=1, symbolId=1, bid=100_000, ask=100_001))
-    for session in _sessions(world):
+    for session in _sessions(broker):
         session.write_raw(len(frame).to_bytes(4, "big") + frame[: len(frame) // 2])
         # What was written must leave before the reset throws it away.
         session.later(0.05, session.abort)
 
 
-def half_open(world: World, words: Words) -> None:
+def half_open(broker: SimulatedBroker, words: Words) -> None:
     """The connections of this moment stand, but nothing is heard or said on them any more."""
-    for session in _sessions(world):
+    for session in _sessions(broker):
         session.go_deaf()
 
 
-def garbage(world: World, words: Words) -> None:
+def garbage(broker: SimulatedBroker, words: Words) -> None:
     """Send a frame that is no message on every connection."""
-    for session in _sessions(world):
+    for session in _sessions(broker):
         session.write_raw(b"\x00\x00\x00\x08\xff\xfe\xfd\xfc\xfb\xfa\xf9\xf8")
 
 
-def garbage_spot(world: World, words: Words) -> None:
+def garbage_spot(broker: SimulatedBroker, words: Words) -> None:
     """Send a spot event whose payload is broken."""
     frame = ProtoMessage(payloadType=frames.SPOT, payload=b"\x08\xff\xff").SerializeToString()
-    for session in _sessions(world):
+    for session in _sessions(broker):
         session.send_frames([frame])
 
 
-def overlong(world: World, words: Words) -> None:
+def overlong(broker: SimulatedBroker, words: Words) -> None:
     """Announce a frame of so many bytes (default: 2,147,483,648) and begin to send it."""
     size = _number(words[0]) if words else 2**31
     if size >= 2**32:
         raise SettingError("a frame has 0 to 4294967295 bytes")
-    for session in _sessions(world):
+    for session in _sessions(broker):
         session.write_raw(size.to_bytes(4, "big") + b"\x08\xd3\x10" * 100)
 
 
-def empty_frame(world: World, words: Words) -> None:
+def empty_frame(broker: SimulatedBroker, words: Words) -> None:
     """Send a frame of no bytes at all."""
-    for session in _sessions(world):
+    for session in _sessions(broker):
         session.write_raw(b"\0\0\0\0")
 
 
-def unknown_type(world: World, words: Words) -> None:
+def unknown_type(broker: SimulatedBroker, words: Words) -> None:
     """Send an event with a payload type that the schema does not know."""
-    for session in _sessions(world):
+    for session in _sessions(broker):
         session.send_frames([ProtoMessage(payloadType=2190, payload=b"\x08\x01").SerializeToString()])
 
 
-def account_disconnect(world: World, words: Words) -> None:
+def account_disconnect(broker: SimulatedBroker, words: Words) -> None:
     """End the session of one account (default: of all) on every connection; the connections stand."""
     only = {_number(word) for word in words}
-    for session in _sessions(world):
+    for session in _sessions(broker):
         for account_id in [a for a in session.accounts if not only or a in only]:
             session.throw_out(account_id)
             session.send(ProtoOAAccountDisconnectEvent(ctidTraderAccountId=account_id))
 
 
-def client_disconnect(world: World, words: Words) -> None:
+def client_disconnect(broker: SimulatedBroker, words: Words) -> None:
     """Tell every application that its session is gone; the sockets stand, as those of clients that never logged in."""
-    for session in _sessions(world):
+    for session in _sessions(broker):
         session.lose_application()
         session.send(ProtoOAClientDisconnectEvent(reason=" ".join(words) or "The session was ended by the server"))
 
 
-def token_invalidated(world: World, words: Words) -> None:
+def token_invalidated(broker: SimulatedBroker, words: Words) -> None:
     """Throw every account out because its token was replaced; the same token is good again."""
-    for session in _sessions(world):
+    for session in _sessions(broker):
         for event in throw_out(session, None, " ".join(words) or "Access token is invalidated"):
             session.send(event)
 
 
-def token_expired(world: World, words: Words) -> None:
+def token_expired(broker: SimulatedBroker, words: Words) -> None:
     """End every access token for good, and throw every account out; refresh tokens stay good."""
-    world.accounts.expire()
-    token_invalidated(world, ("Access", "token", "expired"))
+    broker.accounts.expire()
+    token_invalidated(broker, ("Access", "token", "expired"))
 
 
-def symbol_changed(world: World, words: Words) -> None:
+def symbol_changed(broker: SimulatedBroker, words: Words) -> None:
     """Change a symbol (default EURUSD; a number after it is its new digits) and say so."""
     name = words[0] if words else "EURUSD"
-    symbol = names(world.catalogue.light_symbols).get(name)
+    symbol = names(broker.catalogue.light_symbols).get(name)
     if symbol is None:
         raise SettingError(f"no symbol {name!r}")
-    full = world.catalogue.full_symbols.get(symbol.symbolId)
+    full = broker.catalogue.full_symbols.get(symbol.symbolId)
     if full is None:
         raise SettingError(f"of symbol {name!r} the recording has no more than the name")
     if len(words) > 1:
@@ -128,4 +128,4 @@ def symbol_changed(world: World, words: Words) -> None:
             raise SettingError(f"a symbol has 0 to 5 digits, not {words[1]!r}")
         full.digits = int(words[1])
     full.swapLong += 0.1
-    world.symbols_changed([symbol.symbolId])
+    broker.symbols_changed([symbol.symbolId])

@@ -1,4 +1,4 @@
-"""Faults that last: each returns what it does to the world and what ends it. Each takes its words from the script and
+"""Faults that last: each returns what it does to the broker and what ends it. Each takes its words from the script and
 raises SettingError for those that make no sense.
 """
 
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from tickrelay.model.errors import SettingError
 from tickrelay.openapi import registry
-from tickrelay.simulator.broker import World
-from tickrelay.simulator.faults.active_faults import Conditions
+from tickrelay.simulator.broker import SimulatedBroker
+from tickrelay.simulator.faults.active_faults import ActiveFaults
 from tickrelay.simulator.faults.script import Statement, duration_s
-from tickrelay.simulator.refusal import Refusal
+from tickrelay.simulator.refusal import RequestRefused
 
 Words = Sequence[str]
 MAINTENANCE_S = 30.0
@@ -52,45 +52,45 @@ def payload_type(word: str) -> int:
         raise SettingError(f"no request {word!r}; say {', '.join(ALIASES)}, or a payload name") from None
 
 
-def condition(name: str, value: object, world: World, words: Words) -> Effect:
-    """Set one of the world's conditions; afterwards it is as when nothing is wrong."""
+def condition(name: str, value: object, broker: SimulatedBroker, words: Words) -> Effect:
+    """Set one of the broker's conditions; afterwards it is as when nothing is wrong."""
     return Effect(
-        lambda: setattr(world.conditions, name, value),
-        lambda: setattr(world.conditions, name, getattr(Conditions(), name)),
+        lambda: setattr(broker.conditions, name, value),
+        lambda: setattr(broker.conditions, name, getattr(ActiveFaults(), name)),
     )
 
 
-def timed(name: str, default_s: float, world: World, words: Words) -> Effect:
+def timed(name: str, default_s: float, broker: SimulatedBroker, words: Words) -> Effect:
     """Set a condition that is a length of time."""
-    return condition(name, duration_s(words[0]) if words else default_s, world, words)
+    return condition(name, duration_s(words[0]) if words else default_s, broker, words)
 
 
-def hang(world: World, words: Words) -> Effect:
+def hang(broker: SimulatedBroker, words: Words) -> Effect:
     """Never answer requests of these kinds (default: account-auth)."""
     types = {payload_type(word) for word in words or ("account-auth",)}
-    hung = world.conditions.hung
+    hung = broker.conditions.hung
     return Effect(lambda: hung.update(types), lambda: hung.difference_update(types))
 
 
-def _refusing(number: int, refusal: Callable[[], Refusal], world: World) -> Effect:
-    refused = world.conditions.refused
+def _refusing(number: int, refusal: Callable[[], RequestRefused], broker: SimulatedBroker) -> Effect:
+    refused = broker.conditions.refused
     return Effect(lambda: refused.update({number: refusal}), lambda: refused.pop(number, None))
 
 
-def refuse(world: World, words: Words) -> Effect:
+def refuse(broker: SimulatedBroker, words: Words) -> Effect:
     """Refuse requests of one kind (default: app-auth) with a code (default: the one for wrong credentials)."""
     kind = payload_type(words[0] if words else "app-auth")
     code = words[1] if len(words) > 1 else "CH_CLIENT_AUTH_FAILURE"
     text = " ".join(words[2:]) or ("clientId or clientSecret is incorrect" if code == "CH_CLIENT_AUTH_FAILURE" else "")
-    return _refusing(kind, lambda: Refusal(code, text, close=code == "CH_CLIENT_AUTH_FAILURE"), world)
+    return _refusing(kind, lambda: RequestRefused(code, text, close=code == "CH_CLIENT_AUTH_FAILURE"), broker)
 
 
-def rate_limit(world: World, words: Words) -> Effect:
+def rate_limit(broker: SimulatedBroker, words: Words) -> Effect:
     """Refuse requests of one kind (default: subscribe) as too many, with the time to wait (default 1 s)."""
     kind = payload_type(words[0] if words else "subscribe")
-    wait_s = math.ceil(duration_s(words[1])) if len(words) > 1 else world.rules.retry_after_s
+    wait_s = math.ceil(duration_s(words[1])) if len(words) > 1 else broker.rules.retry_after_s
     text = "You have reached the rate limit of requests"
-    return _refusing(kind, lambda: Refusal(world.rules.rate_code, text, retry_after_s=wait_s), world)
+    return _refusing(kind, lambda: RequestRefused(broker.rules.rate_code, text, retry_after_s=wait_s), broker)
 
 
 def until_its_end(statement: Statement) -> Statement:
@@ -106,18 +106,20 @@ def until_its_end(statement: Statement) -> Statement:
     return dataclasses.replace(statement, arguments=(told, *kinds), for_s=statement.for_s or told_s)
 
 
-def maintenance(world: World, words: Words) -> Effect:
+def maintenance(broker: SimulatedBroker, words: Words) -> Effect:
     """Refuse everything until an end (30 s): told in seconds; ``ms``: in milliseconds; ``common``: by ProtoErrorRes."""
     # The comments of the schema have milliseconds in ProtoErrorRes and seconds in ProtoOAErrorRes.
     length, *kinds = words
     common = "common" in kinds
     unit = 1000 if common or "ms" in kinds else 1
-    end = round((world.now() + duration_s(length)) * unit)
+    end = round((broker.now() + duration_s(length)) * unit)
     text = "The server is under maintenance"
-    return _refusing(0, lambda: Refusal("SERVER_IS_UNDER_MAINTENANCE", text, maintenance_end=end, common=common), world)
+    return _refusing(
+        0, lambda: RequestRefused("SERVER_IS_UNDER_MAINTENANCE", text, maintenance_end=end, common=common), broker
+    )
 
 
-def burst(world: World, words: Words) -> Effect:
+def burst(broker: SimulatedBroker, words: Words) -> Effect:
     """Make the market so many times busier (default 100)."""
     try:
         factor = float(words[0]) if words else 100.0
@@ -127,25 +129,25 @@ def burst(world: World, words: Words) -> Effect:
         raise SettingError(f"a burst is up to 10000 times the usual, not {words[0]!r}")
 
     def pace(factor: float) -> None:
-        rate = world.settings.rate * factor
-        if world.source.rate != rate:
-            world.source.rate = rate
-            world.restart()
+        rate = broker.settings.rate * factor
+        if broker.source.rate != rate:
+            broker.source.rate = rate
+            broker.restart()
 
     return Effect(lambda: pace(factor), lambda: pace(1.0))
 
 
-def markets_closed(world: World, words: Words) -> Effect:
+def markets_closed(broker: SimulatedBroker, words: Words) -> Effect:
     """Close every market and tell the clients so; ``unannounced``: tell nobody. Subscriptions get a technical event."""
     if words and words[0] != "unannounced":
         raise SettingError(f"{words[0]!r} is not unannounced")
 
     def close(shut: bool, told: bool) -> None:
-        before = world.source.shut, world.closure_told
-        world.source.shut, world.closure_told = shut, told
+        before = broker.source.shut, broker.closure_told
+        broker.source.shut, broker.closure_told = shut, told
         if told != before[1]:
-            world.symbols_changed(world.catalogue.full_symbols)
+            broker.symbols_changed(broker.catalogue.full_symbols)
         if before[0] and not shut:
-            world.restart()  # a closed symbol looks at its hours twice a minute: it need not wait for that
+            broker.restart()  # a closed symbol looks at its hours twice a minute: it need not wait for that
 
     return Effect(lambda: close(True, not words), lambda: close(False, False))

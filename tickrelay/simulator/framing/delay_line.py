@@ -8,7 +8,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 Batch = Sequence[bytes]
 
 
-class Lag:
+class DelayLine:
     """A queue in time before *out*. What waits is bounded by the delay and the pace of what comes."""
 
     __slots__ = ("_call", "_clock", "_out", "_waiting")

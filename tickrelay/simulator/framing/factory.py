@@ -1,9 +1,9 @@
-"""One `SimulatorProtocol` a connection, all of them of one `World`."""
+"""One `SimulatorProtocol` a connection, all of them of one `SimulatedBroker`."""
 
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import Factory
 
-from tickrelay.simulator.broker import World
+from tickrelay.simulator.broker import SimulatedBroker
 from tickrelay.simulator.framing.protocol import SimulatorProtocol
 
 
@@ -15,13 +15,13 @@ class SimulatorFactory(Factory):
 
     noisy = False
 
-    def __init__(self, world: World, clock: IReactorTime) -> None:
-        self.world = world
+    def __init__(self, broker: SimulatedBroker, clock: IReactorTime) -> None:
+        self.broker = broker
         self._clock = clock
-        world.run(clock)
+        broker.run(clock)
 
     def buildProtocol(self, addr: IAddress | None) -> SimulatorProtocol:
         """A protocol for one client."""
-        protocol = SimulatorProtocol(self.world, self._clock)
+        protocol = SimulatorProtocol(self.broker, self._clock)
         protocol.factory = self
         return protocol

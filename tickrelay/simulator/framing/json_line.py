@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from twisted.internet.interfaces import IReactorTime
 
-from tickrelay.simulator.broker import World
+from tickrelay.simulator.broker import SimulatedBroker
 from tickrelay.simulator.framing.json_codec import Malformed, frame_of, text_of
 from tickrelay.simulator.framing.protocol import SimulatorProtocol
 
@@ -61,8 +61,8 @@ class Objects:
 class JsonProtocol(SimulatorProtocol):
     """One client that speaks JSON over TCP."""
 
-    def __init__(self, world: World, clock: IReactorTime) -> None:
-        super().__init__(world, clock)
+    def __init__(self, broker: SimulatedBroker, clock: IReactorTime) -> None:
+        super().__init__(broker, clock)
         self._objects: Objects | None = None
         self._begun = False
         self._decoder = getincrementaldecoder("utf-8")("replace")

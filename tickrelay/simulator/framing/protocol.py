@@ -9,8 +9,8 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from tickrelay.openapi.frames import FrameReceiver
-from tickrelay.simulator.broker import World
-from tickrelay.simulator.framing.delay_line import Lag
+from tickrelay.simulator.broker import SimulatedBroker
+from tickrelay.simulator.framing.delay_line import DelayLine
 from tickrelay.simulator.session import Session
 
 SLICE_EVERY_S = 0.001
@@ -22,15 +22,15 @@ class SimulatorProtocol(FrameReceiver):
 
     session: Session
 
-    def __init__(self, world: World, clock: IReactorTime) -> None:
-        self._world = world
+    def __init__(self, broker: SimulatedBroker, clock: IReactorTime) -> None:
+        self._broker = broker
         self._clock = clock
         self._closing = False
-        self._slices = Lag(clock, self._write_slice)
+        self._slices = DelayLine(clock, self._write_slice)
 
     def connectionMade(self) -> None:
         """The connection stands (with TLS: before the handshake, which costs nothing here)."""
-        self.session = Session(self._world, self._clock, self)
+        self.session = Session(self._broker, self._clock, self)
         self._transport.registerProducer(self, True)
         self.session.opened()
 
@@ -60,7 +60,7 @@ class SimulatorProtocol(FrameReceiver):
 
     def write_raw(self, data: bytes) -> None:
         """Send bytes, frames or not."""
-        size = self._world.rules.slice_bytes
+        size = self._broker.rules.slice_bytes
         if not size:
             self._transport.write(data)
             return

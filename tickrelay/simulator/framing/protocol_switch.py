@@ -8,7 +8,7 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from tickrelay.simulator.broker import World
+from tickrelay.simulator.broker import SimulatedBroker
 from tickrelay.simulator.framing.json_line import JsonProtocol
 from tickrelay.simulator.framing.protocol import SimulatorProtocol
 from tickrelay.simulator.framing.web_socket import WebSocketLines
@@ -16,7 +16,7 @@ from tickrelay.simulator.framing.web_socket import WebSocketLines
 Build = Callable[[], Any]
 
 
-class Door(Protocol):
+class ProtocolSwitch(Protocol):
     """Waits for the first byte, then makes way for the protocol that it announces."""
 
     def __init__(self, clock: IReactorTime, wait_s: float, plain: Build, web_socket: Build) -> None:
@@ -57,24 +57,24 @@ class Door(Protocol):
 
 
 @implementer(IProtocolNegotiationFactory)
-class DoorFactory(Factory):
+class ProtocolSwitchFactory(Factory):
     """All framings on one port; with *json* the JSON encoding of each."""
 
     noisy = False
 
-    def __init__(self, world: World, clock: IReactorTime, json: bool = False) -> None:
-        self._world = world
+    def __init__(self, broker: SimulatedBroker, clock: IReactorTime, json: bool = False) -> None:
+        self._broker = broker
         self._clock = clock
         self._plain = JsonProtocol if json else SimulatorProtocol
-        self._web_socket = WebSocketLines(world, clock, json)
-        world.run(clock)
+        self._web_socket = WebSocketLines(broker, clock, json)
+        broker.run(clock)
 
-    def buildProtocol(self, addr: IAddress | None) -> Door:
+    def buildProtocol(self, addr: IAddress | None) -> ProtocolSwitch:
         """A door for one client."""
-        return Door(
+        return ProtocolSwitch(
             self._clock,
-            self._world.rules.unauthenticated_s,
-            lambda: self._plain(self._world, self._clock),
+            self._broker.rules.unauthenticated_s,
+            lambda: self._plain(self._broker, self._clock),
             lambda: self._web_socket.buildProtocol(addr),
         )
 

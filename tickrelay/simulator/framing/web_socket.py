@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IPushProducer, IReactorTime
 from zope.interface import implementer
 
 from tickrelay.openapi.frames import MAX_FRAME_BYTES
-from tickrelay.simulator.broker import World
+from tickrelay.simulator.broker import SimulatedBroker
 from tickrelay.simulator.framing.json_codec import Malformed, frame_of, text_of
 from tickrelay.simulator.session import Session
 
@@ -27,7 +27,7 @@ class WebSocketLine(WebSocketServerProtocol):
 
     def onOpen(self) -> None:
         """The handshake is over."""
-        self._session = Session(self.factory.world, self.factory.clock, self)
+        self._session = Session(self.factory.broker, self.factory.clock, self)
         self._wire.registerProducer(self, True)
         self._session.opened()
 
@@ -93,9 +93,9 @@ class WebSocketLines(WebSocketServerFactory):
     protocol = WebSocketLine
     noisy = False
 
-    def __init__(self, world: World, clock: IReactorTime, json: bool) -> None:
+    def __init__(self, broker: SimulatedBroker, clock: IReactorTime, json: bool) -> None:
         super().__init__(server="")
-        self.world = world
+        self.broker = broker
         self.clock = clock
         self.json = json
         self.setProtocolOptions(

@@ -43,7 +43,7 @@ def _at(seed: int, minutes_back: int) -> float:
     return _path(seed, minutes_back - half, minutes_back + half)
 
 
-class Prehistory:
+class Backfill:
     """*symbols*: id -> (bid at the start in 1/100000, size of a price step, volatility of a year)."""
 
     def __init__(

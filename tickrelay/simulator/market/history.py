@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import chain
 
 from tickrelay.model.quotes import ASK, BID, Quote
-from tickrelay.simulator.market.backfill import Prehistory
+from tickrelay.simulator.market.backfill import Backfill
 from tickrelay.simulator.market.bars import HOUR, MINUTES, Bar, gathered, opening, start_of
 
 TICKS_KEPT = 10_000
@@ -117,7 +117,7 @@ class SymbolHistory:
 class History:
     """All symbols. Told of every quote before it is sent."""
 
-    def __init__(self, prehistory: Prehistory | None) -> None:
+    def __init__(self, prehistory: Backfill | None) -> None:
         self._prehistory = prehistory
         self._symbols: dict[int, SymbolHistory] = {}
 

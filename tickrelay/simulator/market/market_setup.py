@@ -1,7 +1,7 @@
 """The random market of a simulator with all that goes with it: hours, catalogue, and what was before the start."""
 
 from tickrelay.model.schedule import Schedule
-from tickrelay.simulator.market.backfill import Prehistory
+from tickrelay.simulator.market.backfill import Backfill
 from tickrelay.simulator.market.catalogue import Catalogue
 from tickrelay.simulator.market.hours import HOLIDAYS, HOURS, ROUND_THE_CLOCK, OpenHours
 from tickrelay.simulator.market.instruments import Instrument, chosen
@@ -9,7 +9,7 @@ from tickrelay.simulator.market.market import Market
 from tickrelay.simulator.settings import SimulatorSettings
 
 
-def open_market(settings: SimulatorSettings, now_s: float) -> tuple[Market, Catalogue, Prehistory]:
+def open_market(settings: SimulatorSettings, now_s: float) -> tuple[Market, Catalogue, Backfill]:
     """A market that begins now (Unix seconds)."""
     instruments = chosen(settings.symbols)
     real = settings.schedule == "real"
@@ -27,7 +27,7 @@ def open_market(settings: SimulatorSettings, now_s: float) -> tuple[Market, Cata
     )
     market.catch_up_s *= settings.speed
     schedules = {one.symbol_id: schedule(one) for one in instruments}
-    prehistory = Prehistory(
+    prehistory = Backfill(
         settings.seed,
         int(now_s) // 60,
         market.origins(),

@@ -1,4 +1,4 @@
-"""Where quotes come from, as the world sees it: the random market, or a recording (`tickrelay.recording.player`)."""
+"""Where quotes come from, as the broker sees it: the random market, or a recording (`tickrelay.recording.player`)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -26,7 +26,7 @@ class Listings(Protocol):
 
 
 class Source(Protocol):
-    """Quotes over time. The time is the world's market time, Unix seconds."""
+    """Quotes over time. The time is the broker's market time, Unix seconds."""
 
     rate: float
     shut: bool
