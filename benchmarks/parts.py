@@ -10,6 +10,7 @@ import time
 import timeit
 from collections.abc import Callable, Iterator
 from itertools import count, cycle
+from typing import Any
 
 from google.protobuf.message import Message
 
@@ -47,13 +48,13 @@ def cost_us(call: Callable[[], object], units: int = 1) -> float:
 class Time:
     """The hub's clocks; what it wants called later is called by whoever measures."""
 
-    monotonic = staticmethod(time.monotonic)
+    monotonic_s = staticmethod(time.monotonic)
 
-    def call_later(self, delay_s: float, call: Callable[[], None]) -> object:
+    def call_later(self, delay_s: float, call: Callable[[], object]) -> Any:
         """Nothing: a flush is part of what is measured, or it is not."""
         return None
 
-    def now_ms(self) -> int:
+    def wall_ms(self) -> int:
         """Unix milliseconds."""
         return time.time_ns() // 1_000_000
 
@@ -145,8 +146,8 @@ def hub_with(encodings: Encodings, way: Encoding, lists: list[list[str]]) -> Hub
         raise AssertionError(reason)
 
     for names in lists:
-        outbox = Outbox(hub.fanout, way, len, lambda data: False, close)
-        hub.subscribe(outbox, [by_name[name] for name in names])
+        outbox = Outbox(len, lambda data: False, close, hub.settings.max_queued_bytes)
+        hub.subscribe(hub.attach(outbox, way), [by_name[name] for name in names])
     return hub
 
 
@@ -157,8 +158,8 @@ def publish(encodings: Encodings) -> dict[str, float]:
     found["publish: nobody ever asked for the symbol"] = cost_us(lambda: unwanted.spot(1, 108_567, 108_570, 0))
 
     left = hub_with(encodings, encodings.basic, [list(SYMBOLS)])
-    for outbox in list(left.channels[SYMBOLS[0]].subscribers):
-        left.detach(outbox)
+    for subscriber in list(left.subscribers(left.channels[SYMBOLS[0]])):
+        left.detach(subscriber)
 
     def turn(hub: Hub, ticks: int) -> Callable[[], None]:
         prices = cycle(range(108_500, 108_500 + LEVELS))

@@ -50,7 +50,7 @@ def figures(
                lambda: clients.refusals.counts, label="reason"),
         gauge("clients_behind", "Clients whose transport holds data.", lambda: len(hub.fanout.behind)),
         gauge("symbols_wanted", "Symbols that clients subscribe.",
-              lambda: sum(1 for channel in hub.channels.values() if channel.subscribers)),
+              lambda: sum(1 for channel in hub.channels.values() if hub.subscribers(channel))),
         Metric("spots_total", "Spot events received.", lambda: hub.spots),
         Metric("spots_unwanted_total", "Of these, for symbols that nobody wants.", lambda: hub.spots_unwanted),
         Metric("ticks_total", "Ticks handed to the fan-out.", lambda: here.ticks),

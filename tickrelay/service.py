@@ -2,8 +2,6 @@
 
 import errno
 import secrets
-import time
-from collections.abc import Callable
 from typing import Any
 
 from twisted.application.service import MultiService
@@ -23,6 +21,7 @@ from tickrelay.model.status import FeedState, FeedStatus, Status
 from tickrelay.recording.recorder import Recorder
 from tickrelay.relay.hub import Hub
 from tickrelay.simulator.service import SimulatorService
+from tickrelay.startup import ReactorClock
 from tickrelay.upstream.service import UpstreamService
 from tickrelay.web.pages import site
 from tickrelay.wire.encodings import make_encodings
@@ -65,19 +64,6 @@ def bind(reactor: Any, description: str, factory: Any, source: str, flag: str = 
     return ports[0]
 
 
-class ReactorTime:
-    """The reactor as the hub's clocks (`tickrelay.relay.fanout.Time`)."""
-
-    def __init__(self, reactor: Any) -> None:
-        self.call_later: Callable[[float, Callable[[], None]], object] = reactor.callLater
-
-    monotonic = staticmethod(time.monotonic)
-
-    def now_ms(self) -> int:
-        """Unix milliseconds."""
-        return time.time_ns() // 1_000_000
-
-
 class RelayService(MultiService):
     """The whole relay. Starts from the clients' side inwards and stops the same way."""
 
@@ -97,7 +83,7 @@ class RelayService(MultiService):
         self._simulator = simulator
         epoch = secrets.token_hex(3)
         encodings = make_encodings(epoch)
-        clock = ReactorTime(reactor)
+        clock = ReactorClock(reactor)
         self.hub = Hub(clock, encodings, config.relay, epoch)
         self._factory = ClientFactory(self.hub, encodings, config.clients, clock)
         self.clients = ClientService(self._factory, reactor)

@@ -10,6 +10,7 @@ import getopt
 import os
 import sys
 import time
+from collections.abc import Callable
 from typing import Any, NoReturn, Protocol
 
 from twisted.application.service import Application, IService, MultiService
@@ -17,6 +18,7 @@ from twisted.logger import Logger
 from twisted.python import usage
 
 from tickrelay.config.spelling import closest
+from tickrelay.model.clock import Timer
 from tickrelay.model.errors import SettingError
 
 _log = Logger()
@@ -26,6 +28,20 @@ def steady(reactor: Any) -> Any:
     """The reactor with timers that nobody's setting of the clock can move: Twisted's run on the wall clock."""
     reactor.seconds = time.monotonic
     return reactor
+
+
+class ReactorClock:
+    """A reactor and the clocks of the machine as a `tickrelay.model.clock.Clock`."""
+
+    def __init__(self, reactor: Any) -> None:
+        self.call_later: Callable[[float, Callable[[], object]], Timer] = reactor.callLater
+
+    monotonic_s = staticmethod(time.monotonic)
+
+    @staticmethod
+    def wall_ms() -> int:
+        """Unix milliseconds."""
+        return time.time_ns() // 1_000_000
 
 
 class OneLineOptions(usage.Options):

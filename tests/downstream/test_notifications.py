@@ -123,7 +123,7 @@ def test_the_time_to_come_back_in_grows_with_the_clients(clock: Clock, clients: 
 def test_the_time_to_come_back_in_has_an_end(server: Server, client: Browser) -> None:
     """A minute, for however many."""
     client.ask({"type": "connect", "protocol": 1, "features": ["notice"]})
-    assert client.protocol.outbox is not None
-    others = Outbox(server.hub.fanout, server.factory.encodings.basic, len, bool, print)
-    server.factory.pushes.draining([client.protocol.outbox, *[others] * 20_000])
+    (session,) = server.factory.sessions()
+    others = server.hub.attach(Outbox(len, bool, print, 0), server.factory.encodings.basic)
+    server.factory.pushes.draining([session.subscriber, *[others] * 20_000])
     assert client.hear()[0]["reconnectMs"] == {"min": 0, "max": 60_000}

@@ -210,8 +210,9 @@ def test_a_message_of_endless_empty_fragments_is_cut(clock: Clock) -> None:
 
 def test_a_client_that_never_reads_is_expelled_once(server: Server) -> None:
     """Its close frame waits behind all the rest and is no reason to expel it again; others hear every status."""
-    server.hub.fanout.max_queued_bytes = 10_000
     stuck, healthy = server.browser(), server.browser()
+    assert stuck.protocol.outbox is not None
+    stuck.protocol.outbox.max_queued_bytes = 10_000
     stuck.protocol.pauseProducing()
     for _ in range(100):
         stuck.say({"type": "subscribe", "symbols": ["EURUSD", "nonsense" * 10]})
@@ -224,8 +225,9 @@ def test_a_client_that_never_reads_is_expelled_once(server: Server) -> None:
 
 def test_expulsion_in_the_middle_of_a_broadcast_harms_nobody(server: Server) -> None:
     """The frame that fills a stuck client's queue is a status for everybody: all others get it, and the next."""
-    server.hub.fanout.max_queued_bytes = 1_000
     stuck, healthy = server.browser(), server.browser()
+    assert stuck.protocol.outbox is not None
+    stuck.protocol.outbox.max_queued_bytes = 1_000
     stuck.protocol.pauseProducing()
     for _ in range(20):
         server.hub.status_changed(LOST)

@@ -84,7 +84,7 @@ class Lanes(RuleBasedStateMachine):
         """A client gives symbols back."""
         stream = self.streams[n]
         self.drain_inbox(stream)
-        self.relay.hub.unsubscribe(stream.client.outbox, sorted(names))
+        self.relay.hub.unsubscribe(stream.client.subscriber, sorted(names))
         for name in names & set(stream.positions):
             del stream.positions[name]
             stream.last_bid.pop(name, None)
@@ -104,7 +104,7 @@ class Lanes(RuleBasedStateMachine):
     @rule(n=CLIENTS, paused=st.booleans())
     def pause(self, n: int, paused: bool) -> None:
         """A client holds its ticks back, or goes on."""
-        self.relay.hub.set_paused(self.streams[n].client.outbox, paused)
+        self.relay.hub.set_paused(self.streams[n].client.subscriber, paused)
 
     @rule(n=CLIENTS)
     def answer(self, n: int) -> None:
@@ -129,7 +129,7 @@ class Lanes(RuleBasedStateMachine):
         """What waits for a client is bounded by its symbols, not by the ticks it missed."""
         for stream in self.streams:
             assert len(stream.client.buffer) < 40_000
-            assert len(stream.client.outbox.positions) <= len(NAMES)
+            assert len(stream.client.subscriber.positions) <= len(NAMES)
 
     @invariant()
     def interest_is_the_union_of_wants(self) -> None:
@@ -142,7 +142,7 @@ class Lanes(RuleBasedStateMachine):
         self.relay.turn(1.0)
         for stream in self.streams:
             stream.client.read()
-            self.relay.hub.set_paused(stream.client.outbox, False)
+            self.relay.hub.set_paused(stream.client.subscriber, False)
         self.relay.turn(2.0)
         self.relay.turn(2.0)
         for stream in self.streams:
@@ -151,7 +151,7 @@ class Lanes(RuleBasedStateMachine):
                 assert position == self.relay.hub.channels[name].seq, name
                 if name in stream.last_bid:
                     assert stream.last_bid[name] == self.newest[name]
-            self.relay.hub.detach(stream.client.outbox)
+            self.relay.hub.detach(stream.client.subscriber)
         assert self.relay.feed.wanted == []
 
 

@@ -27,10 +27,10 @@ def test_the_hub_is_a_feed_listener(relay: Relay) -> None:
 def test_first_interest_subscribes_and_last_unsubscribes(relay: Relay) -> None:
     """Upstream hears of a symbol once when the first client comes and once when the last leaves."""
     one, two = relay.client("EURUSD"), relay.client("EURUSD", "XAUUSD")
-    relay.hub.unsubscribe(one.outbox, ["EURUSD", "EURUSD", "GBPUSD", "nonsense"])
+    relay.hub.unsubscribe(one.subscriber, ["EURUSD", "EURUSD", "GBPUSD", "nonsense"])
     assert relay.feed.calls == [("want", "EURUSD"), ("want", "XAUUSD")]
-    relay.hub.detach(two.outbox)
-    relay.hub.detach(two.outbox)
+    relay.hub.detach(two.subscriber)
+    relay.hub.detach(two.subscriber)
     assert relay.feed.calls[2:] == [("unwant", "EURUSD"), ("unwant", "XAUUSD")]
 
 
@@ -70,7 +70,7 @@ def test_subscribing_twice_costs_nothing_upstream(relay: Relay) -> None:
     client = relay.client("EURUSD")
     relay.subscribe(client, "EURUSD")
     assert relay.feed.calls == [("want", "EURUSD")]
-    relay.hub.unsubscribe(client.outbox, ["EURUSD"])
+    relay.hub.unsubscribe(client.subscriber, ["EURUSD"])
     assert relay.feed.wanted == []
 
 
@@ -233,12 +233,12 @@ def test_rate_limited_clients_get_the_newest_at_their_pace(relay: Relay) -> None
 def test_a_paused_client_gets_nothing_and_then_the_newest(relay: Relay) -> None:
     """Paused: silence. Resumed: one frame a symbol that moved."""
     client = relay.client("EURUSD", "GBPUSD")
-    relay.hub.set_paused(client.outbox, True)
+    relay.hub.set_paused(client.subscriber, True)
     for n in range(10):
         relay.spot("EURUSD", 108_000 + n)
         relay.turn(0.1)
     assert client.take() == []
-    relay.hub.set_paused(client.outbox, False)
+    relay.hub.set_paused(client.subscriber, False)
     assert [(m["seq"], m["conflated"]) for m in client.take()] == [(10, 9)]
 
 
@@ -257,7 +257,7 @@ def test_joining_between_tick_and_flush_gives_no_tick_twice(relay: Relay) -> Non
 def test_an_outage_is_declared_once_a_symbol(relay: Relay) -> None:
     """Who asked for gaps is told of each outage once, before the first tick after it; seq does not jump."""
     client = relay.client("EURUSD")
-    client.outbox.features = frozenset({"gap"})
+    client.subscriber.features = frozenset({"gap"})
     basic = relay.client("EURUSD")
     relay.spot("EURUSD", 108_000)
     relay.turn(1.0)
@@ -282,7 +282,7 @@ def test_resume_gives_all_that_was_missed_or_nothing(relay: Relay) -> None:
     for n in range(20):
         relay.spot("EURUSD", 108_000 + n)
         relay.turn(0.1)
-    relay.hub.detach(client.outbox)
+    relay.hub.detach(client.subscriber)
     missed = relay.hub.missed_since(channel, EPOCH, 12)
     assert missed is not None
     assert [t.seq for t in missed] == list(range(13, 21))
@@ -339,4 +339,4 @@ def test_history_that_begins_in_an_outage_resumes_nothing_across_it(relay: Relay
     relay.spot("EURUSD", 108_100)
     relay.turn(0.1)
     assert relay.hub.missed_since(channel, EPOCH, 5) is None
-    assert basic.outbox.channels
+    assert basic.subscriber.channels

@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.python.failure import Failure
 
-from tests.support.relay import EPOCH, FakeFeed, HubTime
+from tests.support.relay import EPOCH, FakeFeed, TestClock
 from tickrelay.config.settings import ClientSettings, RelaySettings
 from tickrelay.downstream.factory import ClientFactory
 from tickrelay.downstream.protocol import ClientProtocol
@@ -46,7 +46,7 @@ class Server:
         txaio.config.loop = clock  # Autobahn's timers; the factory's reactor argument does not reach them
         self.clock = clock
         encodings = make_encodings(EPOCH)
-        time = HubTime(clock)
+        time = TestClock(clock)
         self.hub = Hub(time, encodings, RelaySettings(), EPOCH)
         self.feed = FakeFeed()
         self.hub.feed = self.feed

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import Clock
 from zope.interface import implementer
 
@@ -19,21 +20,23 @@ EPOCH = "e1"
 NAMES = ("EURUSD", "GBPUSD", "USDJPY", "XAUUSD", "BTCUSD")
 
 
-class HubTime:
-    """The hub's clocks, moved by the test."""
+class TestClock:
+    """A task.Clock as the relay's clock, moved by the test."""
+
+    __test__ = False
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
-    def call_later(self, delay_s: float, call: Callable[[], None]) -> object:
+    def call_later(self, delay_s: float, call: Callable[[], object]) -> IDelayedCall:
         """As the reactor's."""
         return self._clock.callLater(delay_s, call)
 
-    def monotonic(self) -> float:
+    def monotonic_s(self) -> float:
         """The clock's seconds."""
         return float(self._clock.seconds())
 
-    def now_ms(self) -> int:
+    def wall_ms(self) -> int:
         """The clock's milliseconds, since the start of 2026."""
         return 1_767_225_600_000 + int(self._clock.seconds() * 1000)
 
@@ -73,7 +76,8 @@ class FakeClient:
         self.closed: list[CloseCode] = []
         self.sends = 0
         self.writes = 0
-        self.outbox = Outbox(hub.fanout, encoding, self._send, self._write, self._close)
+        self.outbox = Outbox(self._send, self._write, self._close, hub.settings.max_queued_bytes)
+        self.subscriber = hub.attach(self.outbox, encoding)
 
     def _send(self, data: bytes) -> int:
         self.sends += 1
@@ -165,7 +169,7 @@ class Relay:
     def __init__(self, clock: Clock, settings: RelaySettings | None = None) -> None:
         self.clock = clock
         self.encodings: Encodings = make_encodings(EPOCH)
-        self.hub = Hub(HubTime(clock), self.encodings, settings or RelaySettings(), EPOCH)
+        self.hub = Hub(TestClock(clock), self.encodings, settings or RelaySettings(), EPOCH)
         self.feed = FakeFeed()
         self.hub.feed = self.feed
         self.symbols = {name: Symbol(symbol_id=n, name=name) for n, name in enumerate(NAMES, 1)}
@@ -182,7 +186,7 @@ class Relay:
 
     def subscribe(self, client: FakeClient, *names: str, rate: float = 0.0) -> None:
         """Subscribe *client* to *names*."""
-        self.hub.subscribe(client.outbox, [self.symbols[name] for name in names], rate)
+        self.hub.subscribe(client.subscriber, [self.symbols[name] for name in names], rate)
 
     def spot(self, name: str, bid: int, ask: int = 0) -> None:
         """A spot event arrives; without an ask it is one pip over the bid."""

@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from twisted.internet.task import Clock
 
-from tests.support.relay import FakeClient, HubTime
+from tests.support.relay import FakeClient, TestClock
 from tickrelay.config.settings import RelaySettings
 from tickrelay.relay.hub import Hub
 from tickrelay.wire.encodings import make_encodings
@@ -75,7 +75,7 @@ class History(RuleBasedStateMachine):
             unsubscribe_linger_s=0.5,
         )
         self.encodings = make_encodings("e")
-        self.hub = Hub(HubTime(self.rig.clock), self.encodings, RelaySettings(), "e")
+        self.hub = Hub(TestClock(self.rig.clock), self.encodings, RelaySettings(), "e")
         self.hub.feed = Watched(self.rig.service)
         self.rig.listener.also = self.hub
         self.clients: list[tuple[FakeClient, set[str]]] = []
@@ -90,7 +90,7 @@ class History(RuleBasedStateMachine):
     def client_comes(self, wanted: set[str]) -> None:
         """A client connects and subscribes."""
         client = FakeClient(self.hub, self.encodings.basic)
-        self.hub.subscribe(client.outbox, [self.hub.symbols[name] for name in wanted])
+        self.hub.subscribe(client.subscriber, [self.hub.symbols[name] for name in wanted])
         self.clients.append((client, set(wanted)))
 
     @precondition(lambda self: self.clients)
@@ -99,10 +99,10 @@ class History(RuleBasedStateMachine):
         """A client subscribes more, or unsubscribes what it may not even have."""
         client, names = data.draw(st.sampled_from(self.clients))
         if off:
-            self.hub.unsubscribe(client.outbox, wanted)
+            self.hub.unsubscribe(client.subscriber, wanted)
             names -= wanted
         else:
-            self.hub.subscribe(client.outbox, [self.hub.symbols[name] for name in wanted])
+            self.hub.subscribe(client.subscriber, [self.hub.symbols[name] for name in wanted])
             names |= wanted
 
     @precondition(lambda self: self.clients)
@@ -110,9 +110,9 @@ class History(RuleBasedStateMachine):
     def client_goes(self, data: st.DataObject, again: bool) -> None:
         """A client closes, in whatever way; told twice, it counts once."""
         client, _ = self.clients.pop(data.draw(st.integers(0, len(self.clients) - 1)))
-        self.hub.detach(client.outbox)
+        self.hub.detach(client.subscriber)
         if again:
-            self.hub.detach(client.outbox)
+            self.hub.detach(client.subscriber)
 
     @rule(seconds=st.sampled_from([0.0, 0.005, 0.02, 0.3, 1.0, 12.0, 70.0]))
     def time_passes(self, seconds: float) -> None:
@@ -179,7 +179,11 @@ class History(RuleBasedStateMachine):
     def wanted_is_the_union(self) -> None:
         """What the session wants is what the clients want."""
         assert self.rig.session.subscriptions.wanted == self.wanted()
-        held = {name: len(channel.subscribers) for name, channel in self.hub.channels.items() if channel.subscribers}
+        held = {
+            name: len(self.hub.subscribers(channel))
+            for name, channel in self.hub.channels.items()
+            if self.hub.subscribers(channel)
+        }
         assert held == {name: sum(name in names for _, names in self.clients) for name in self.wanted()}
 
     def teardown(self) -> None:

@@ -37,10 +37,10 @@ class Broadcast:
             number, frames, sessions = self._queue[0]
             while sessions and room > 0:
                 session = sessions.popleft()
-                frame = frames.get(session.outbox.encoding)
+                frame = frames.get(session.subscriber.encoding)
                 if frame is not None and session.is_open and session.heard < number:
                     session.heard = number
-                    session.outbox.write(frame)
+                    session.subscriber.outbox.write(frame)
                     room -= len(frame)
             if sessions:
                 self._call_later(0.0, self._pump)

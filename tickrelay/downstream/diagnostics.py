@@ -7,7 +7,7 @@ from msgspec import UNSET
 from tickrelay.downstream.results import number
 from tickrelay.model.status import FeedState
 from tickrelay.model.ticks import Symbol
-from tickrelay.relay.outbox import Outbox
+from tickrelay.relay.subscriber import Subscriber
 from tickrelay.wire.messages import Explanation, MarketStateName, Queue, SymbolInfo
 from tickrelay.wire.requests import Explain
 
@@ -42,9 +42,9 @@ def symbol_info(symbol: Symbol, now_ms: int) -> SymbolInfo:
     )
 
 
-def explanation(factory: "ClientFactory", outbox: Outbox, request: Explain) -> Explanation:
+def explanation(factory: "ClientFactory", subscriber: Subscriber, request: Explain) -> Explanation:
     """All that the relay knows of a symbol's way to this client."""
-    hub, now_ms = factory.hub, factory.time.now_ms()
+    hub, now_ms = factory.hub, factory.clock.wall_ms()
     found = factory.names.find(request.symbol)
     symbol = found[0] if len(found) == 1 else None
     name = symbol.name if symbol is not None else request.symbol
@@ -54,14 +54,14 @@ def explanation(factory: "ClientFactory", outbox: Outbox, request: Explain) -> E
         id=request.id,
         symbol=request.symbol,
         name=UNSET if name == request.symbol else name,
-        subscribed=channel in outbox.channels if channel is not None else False,
-        interest=len(channel.subscribers) if channel is not None else 0,
+        subscribed=channel in subscriber.channels if channel is not None else False,
+        interest=len(hub.subscribers(channel)) if channel is not None else 0,
         wanted=feed.wanted,
         confirmed_at_ms=feed.confirmed_at_ms or UNSET,
         refused=feed.refused or UNSET,
         seq=channel.seq if channel is not None else 0,
         feed=factory.feed(),
-        queue=_queue(outbox),
+        queue=_queue(subscriber),
         reason="",
         timestamp=now_ms,
     )
@@ -69,19 +69,19 @@ def explanation(factory: "ClientFactory", outbox: Outbox, request: Explain) -> E
         answer.last_spot_age_ms = max(0, now_ms - channel.last.timestamp_ms)
     if symbol is not None:
         answer.market_state = market_state(symbol, now_ms)
-    if channel is not None and outbox.channels.get(channel):
-        answer.queue.max_rate = number(outbox.channels[channel])
+    if channel is not None and subscriber.channels.get(channel):
+        answer.queue.max_rate = number(subscriber.channels[channel])
     answer.reason = _reason(answer, bool(hub.symbols))
     return answer
 
 
-def _queue(outbox: Outbox) -> Queue:
+def _queue(subscriber: Subscriber) -> Queue:
     return Queue(
-        lane="held" if outbox.positions or outbox.paused or outbox.blocked else "fast",
-        paused=outbox.paused,
-        behind=outbox.blocked,
-        waiting_symbols=sum(channel.sent_seq > seq for channel, seq in outbox.positions.items()),
-        buffered_bytes=outbox.queued_bytes,
+        lane="held" if subscriber.positions or subscriber.is_waiting else "fast",
+        paused=subscriber.paused,
+        behind=subscriber.outbox.blocked,
+        waiting_symbols=sum(channel.sent_seq > seq for channel, seq in subscriber.positions.items()),
+        buffered_bytes=subscriber.outbox.queued_bytes,
     )
 
 

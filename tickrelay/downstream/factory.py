@@ -19,9 +19,9 @@ from tickrelay.downstream.protocol import ClientProtocol
 from tickrelay.downstream.refusals import Refusals
 from tickrelay.downstream.session import ClientSession
 from tickrelay.downstream.tokens import Tokens
+from tickrelay.model.clock import Clock
 from tickrelay.model.errors import CloseCode
 from tickrelay.model.status import FeedStatus, Status
-from tickrelay.relay.fanout import Time
 from tickrelay.relay.hub import Hub
 from tickrelay.wire.encodings import Encoding, Encodings
 from tickrelay.wire.messages import Detail, Feed, StatusMessage, SymbolInfo
@@ -40,23 +40,23 @@ class ClientFactory(WebSocketServerFactory):
     _log = Logger()
 
     def __init__(
-        self, hub: Hub, encodings: Encodings, settings: ClientSettings, time: Time, tokens: Tokens | None = None
+        self, hub: Hub, encodings: Encodings, settings: ClientSettings, clock: Clock, tokens: Tokens | None = None
     ) -> None:
         super().__init__(server="")
         self.hub = hub
         self.encodings = encodings
         self.settings = settings
-        self.time = time
+        self.clock = clock
         self.admission = Admission(
             settings.max_connections, settings.max_connections_per_address, settings.allowed_origins
         )
-        self.refusals = Refusals(time.monotonic)
+        self.refusals = Refusals(clock.monotonic_s)
         self.tokens = tokens
         """Who may come in; None: everybody."""
-        self.pushes = Pushes(hub, time.now_ms)
+        self.pushes = Pushes(hub, clock.wall_ms)
         self.draining = False
         self._clients: dict[ClientProtocol, None] = {}
-        self._broadcast = Broadcast(time.call_later)
+        self._broadcast = Broadcast(clock.call_later)
         self._told = hub.status
         self._frames: dict[Encoding, bytes] = {}
         self._emptied: Deferred[None] | None = None
@@ -123,7 +123,7 @@ class ClientFactory(WebSocketServerFactory):
 
     def symbol_infos(self) -> list[SymbolInfo]:
         """What is known of every symbol; made at most once in a few seconds, however many ask."""
-        now_ms = self.time.now_ms()
+        now_ms = self.clock.wall_ms()
         made_ms, names, infos = self._infos
         if names is not self.names or now_ms - made_ms > _INFOS_KEPT_MS:
             infos = [symbol_info(symbol, now_ms) for symbol in self.hub.symbols.values()]
@@ -172,7 +172,7 @@ class ClientFactory(WebSocketServerFactory):
         if status.status is not told.status or (status.status is Status.ERROR and status.message != told.message):
             self._log_status(status)
             sessions = list(self.sessions())
-            in_use = {session.outbox.encoding for session in sessions}
+            in_use = {session.subscriber.encoding for session in sessions}
             self._broadcast.send({encoding: self.status_frame(encoding) for encoding in in_use}, sessions)
 
     def _log_status(self, status: FeedStatus) -> None:
@@ -215,7 +215,7 @@ class ClientFactory(WebSocketServerFactory):
             done.callback(None)
             return done
         self._emptied = done
-        self.pushes.draining([session.outbox for session in self.sessions()])
+        self.pushes.draining([session.subscriber for session in self.sessions()])
         self._close(clients, CloseCode.RESTART, "service restart")
         return done
 
@@ -223,4 +223,4 @@ class ClientFactory(WebSocketServerFactory):
         """Close them, spread out: all at once would be a long turn of the reactor, and a herd that comes back."""
         spread_s = min(self.settings.drain_s, len(clients) / _CLOSES_PER_S)
         for position, client in enumerate(clients):
-            self.time.call_later(spread_s * position / len(clients), partial(client.close, code, reason))
+            self.clock.call_later(spread_s * position / len(clients), partial(client.close, code, reason))

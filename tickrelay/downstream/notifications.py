@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from tickrelay.downstream.diagnostics import market_state
 from tickrelay.relay.hub import Hub
-from tickrelay.relay.outbox import Outbox
+from tickrelay.relay.subscriber import Subscriber
 from tickrelay.wire.encodings import Encoding
 from tickrelay.wire.messages import (
     AnyMessage,
@@ -37,9 +37,9 @@ RECONNECT_MS_LEAST, RECONNECT_MS_MOST = 1_000, 60_000
 class Pushes:
     """Owned by the factory, which calls `each_second`."""
 
-    def __init__(self, hub: Hub, now_ms: Callable[[], int]) -> None:
+    def __init__(self, hub: Hub, wall_ms: Callable[[], int]) -> None:
         self._hub = hub
-        self._now_ms = now_ms
+        self._wall_ms = wall_ms
         self._second = 0
         # A heartbeat for everybody at once would be a long turn: each second serves its share.
         self._slots: list[dict[ClientSession, None]] = [{} for _ in range(HEARTBEAT_S)]
@@ -49,7 +49,7 @@ class Pushes:
     def enter(self, session: "ClientSession") -> None:
         """The client has named its features; called again when it names others."""
         self.leave(session)
-        if "heartbeat" in session.outbox.features:
+        if "heartbeat" in session.subscriber.features:
             # The first one comes a whole period from now.
             slot = self._second % HEARTBEAT_S
             self._slots[slot][session] = None
@@ -66,16 +66,16 @@ class Pushes:
         self._second += 1
         slot = self._slots[self._second % HEARTBEAT_S]
         if slot:
-            beat = Heartbeat(timestamp=self._now_ms(), feed=self._hub.status.state)
-            send(beat, [session.outbox for session in slot])
+            beat = Heartbeat(timestamp=self._wall_ms(), feed=self._hub.status.state)
+            send(beat, [session.subscriber for session in slot])
         if self._second % MARKET_S == 0:
             self._look_at_markets()
 
     def _look_at_markets(self) -> None:
-        now_ms = self._now_ms()
+        now_ms = self._wall_ms()
         due = False
         for name, channel in self._hub.channels.items():
-            if not channel.subscribers:
+            if not self._hub.subscribers(channel):
                 self._markets.pop(name, None)
                 continue
             state = market_state(channel.symbol, now_ms)
@@ -85,7 +85,11 @@ class Pushes:
             if before is not None and state != before:
                 send(
                     MarketState(symbol=name, state=state, timestamp=now_ms),
-                    [outbox for outbox in channel.subscribers if "marketState" in outbox.features],
+                    [
+                        subscriber
+                        for subscriber in self._hub.subscribers(channel)
+                        if "marketState" in subscriber.features
+                    ],
                 )
         self._hub.expect_ticks(due)
 
@@ -96,20 +100,22 @@ class Pushes:
             notice = Notice(
                 code="SYMBOL_REFUSED", message="Refused by cTrader", symbol=name, detail=Detail(upstream=code)
             )
-            send(notice, [outbox for outbox in channel.subscribers if "notice" in outbox.features])
+            send(
+                notice, [subscriber for subscriber in self._hub.subscribers(channel) if "notice" in subscriber.features]
+            )
 
-    def draining(self, outboxes: Sequence[Outbox]) -> None:
-        """The service stops: tell *outboxes*, those of all clients, over which time they should come back."""
-        spread_ms = min(max(len(outboxes) * RECONNECT_MS_PER_CLIENT, RECONNECT_MS_LEAST), RECONNECT_MS_MOST)
+    def draining(self, subscribers: Sequence[Subscriber]) -> None:
+        """The service stops: tell *subscribers*, those of all clients, over which time they should come back."""
+        spread_ms = min(max(len(subscribers) * RECONNECT_MS_PER_CLIENT, RECONNECT_MS_LEAST), RECONNECT_MS_MOST)
         notice = Notice(code="SERVER_DRAINING", message="restart", reconnect_ms=ReconnectMs(min=0, max=spread_ms))
-        send(notice, [outbox for outbox in outboxes if "notice" in outbox.features])
+        send(notice, [subscriber for subscriber in subscribers if "notice" in subscriber.features])
 
 
-def send(message: AnyMessage, outboxes: Iterable[Outbox]) -> None:
+def send(message: AnyMessage, subscribers: Iterable[Subscriber]) -> None:
     """Send one message to several clients, encoded once an encoding."""
     frames: dict[Encoding, bytes] = {}
-    for outbox in outboxes:
-        frame = frames.get(outbox.encoding)
+    for subscriber in subscribers:
+        frame = frames.get(subscriber.encoding)
         if frame is None:
-            frame = frames[outbox.encoding] = outbox.encoding.message(message)
-        outbox.write(frame)
+            frame = frames[subscriber.encoding] = subscriber.encoding.message(message)
+        subscriber.outbox.write(frame)

@@ -22,6 +22,7 @@ from tickrelay.downstream.session import ClientSession
 from tickrelay.downstream.tokens import Shown, offered
 from tickrelay.model.errors import CloseCode
 from tickrelay.relay.outbox import Outbox
+from tickrelay.relay.subscriber import Subscriber
 
 if TYPE_CHECKING:
     from tickrelay.downstream.factory import ClientFactory
@@ -54,6 +55,7 @@ class ClientProtocol(CompactServerProtocol):
 
     outbox: Outbox | None = None
     session: ClientSession | None = None
+    _subscriber: Subscriber | None = None
     address = ""
     _slot: Slot | None = None
     _shown: Shown | None = None
@@ -126,14 +128,15 @@ class ClientProtocol(CompactServerProtocol):
         else:
             streaming = True
             send, write = self._send_through, self._write_through
-        outbox = Outbox(factory.hub.fanout, encoding, send, write, self.close)
+        outbox = Outbox(send, write, self.close, factory.hub.settings.max_queued_bytes)
         # A pull producer is asked to go on each time the transport has written everything out: that is how the
         # outbox knows. Over TLS Twisted would ask for ever, so there the transport's high-water mark must do.
         self.transport.registerProducer(self, streaming)
         outbox.blocked = not streaming  # the transport still holds the handshake's answer
         self.outbox = outbox
-        self.session = ClientSession(factory, outbox, self._enter)
-        self._read_limiter = ReadLimiter(factory.settings, factory.time.monotonic())
+        self._subscriber = factory.hub.attach(outbox, encoding)
+        self.session = ClientSession(factory, self._subscriber, self._enter)
+        self._read_limiter = ReadLimiter(factory.settings, factory.clock.monotonic_s())
         factory.opened(self)
         shown, self._shown = self._shown, None
         self.session.opened(shown)
@@ -152,7 +155,7 @@ class ClientProtocol(CompactServerProtocol):
         """Read the next frame; a client that sends faster than it may is read more slowly, and nothing is refused."""
         if self.state != self.STATE_OPEN or self._read_limiter is None:
             return bool(super().processData())
-        wait_s = self._read_limiter.wait_s(self.factory.time.monotonic())
+        wait_s = self._read_limiter.wait_s(self.factory.clock.monotonic_s())
         if wait_s > 0.0:
             self._pause_reading(wait_s)
             return False
@@ -167,7 +170,7 @@ class ClientProtocol(CompactServerProtocol):
         if not self._paused:
             self._paused = True
             self.transport.pauseProducing()
-            self.factory.time.call_later(max(wait_s, MIN_WAIT_S), self._read_on)
+            self.factory.clock.call_later(max(wait_s, MIN_WAIT_S), self._read_on)
 
     def _read_on(self) -> None:
         self._paused = False
@@ -254,7 +257,7 @@ class ClientProtocol(CompactServerProtocol):
         """The closing handshake is done; what the client does not read must not keep the connection."""
         super().dropConnection(abort)
         if not (abort or self._lost):
-            self.factory.time.call_later(LINGER_S, self._cut_off)
+            self.factory.clock.call_later(LINGER_S, self._cut_off)
 
     def _cut_off(self) -> None:
         if not self._lost:
@@ -274,8 +277,8 @@ class ClientProtocol(CompactServerProtocol):
         """However it ended, the client's subscriptions are given back once."""
         self._lost = True
         self._end_session()
-        if self.outbox is not None:
-            self.factory.hub.detach(self.outbox)  # it may have fallen behind with its close frame
+        if self._subscriber is not None:
+            self.factory.hub.detach(self._subscriber)  # it may have fallen behind with its close frame
         if self._slot is not None:
             self._slot.leave()
             self._slot = None

@@ -14,7 +14,7 @@ from tickrelay.downstream.tokens import AUTH_TIMEOUT_S, MISSING, Shown, digest_o
 from tickrelay.downstream.v1 import V1Requests
 from tickrelay.model.errors import CloseCode, ErrorCode
 from tickrelay.model.ticks import Symbol
-from tickrelay.relay.outbox import Outbox
+from tickrelay.relay.subscriber import Subscriber
 from tickrelay.wire.messages import (
     AnyMessage,
     Error,
@@ -42,9 +42,9 @@ if TYPE_CHECKING:
 class ClientSession:
     """Made by the connection when it is open; `closed` gives everything back."""
 
-    def __init__(self, factory: "ClientFactory", outbox: Outbox, enter: Callable[[], bool]) -> None:
+    def __init__(self, factory: "ClientFactory", subscriber: Subscriber, enter: Callable[[], bool]) -> None:
         """*enter* takes a place for the client; False means that there is none, and that it is being closed."""
-        self.outbox = outbox
+        self.subscriber = subscriber
         self.is_open = False
         """The client was let in and has not gone: it may ask, and is told."""
         self.digest = b""
@@ -55,7 +55,7 @@ class ClientSession:
         self._enter = enter
         self._factory = factory
         self._hub = factory.hub
-        self._v1 = V1Requests(factory, self) if outbox.encoding.version else None
+        self._v1 = V1Requests(factory, self) if subscriber.encoding.version else None
 
     # Coming and going.
 
@@ -66,7 +66,7 @@ class ClientSession:
         elif shown is not None:
             self._authorise(shown)
         else:
-            self._factory.time.call_later(AUTH_TIMEOUT_S, self._expect_token)
+            self._factory.clock.call_later(AUTH_TIMEOUT_S, self._expect_token)
 
     def closed(self) -> None:
         """The connection is closing or gone: subscriptions go back, exactly once."""
@@ -74,11 +74,11 @@ class ClientSession:
         self._over = True
         if self._v1 is not None:
             self._v1.closed()
-        self._hub.detach(self.outbox)
+        self._hub.detach(self.subscriber)
 
     def _expect_token(self) -> None:
         if not (self.is_open or self._over):
-            self.outbox.close(CloseCode.BAD_TOKEN, "token expected")
+            self.subscriber.outbox.close(CloseCode.BAD_TOKEN, "token expected")
 
     def _authorise(self, shown: Shown, request: Request | None = None) -> bool:
         tokens = self._factory.tokens
@@ -89,10 +89,10 @@ class ClientSession:
             self.is_open = self._enter()
             return self.is_open
         fault = fault or "token refused"
-        if self.outbox.encoding.version:
+        if self.subscriber.encoding.version:
             mark = UNSET if request is None else request.id
             self.say(Error(id=mark, code=ErrorCode.UNAUTHORIZED, message=fault[0].upper() + fault[1:], fatal=True))
-        self.outbox.close(CloseCode.BAD_TOKEN, fault)
+        self.subscriber.outbox.close(CloseCode.BAD_TOKEN, fault)
         return False
 
     # Requests.
@@ -103,12 +103,12 @@ class ClientSession:
         Returns how many messages it counts for besides itself in the pace that a client may have.
         """
         try:
-            request = self.outbox.encoding.parse(payload, binary)
+            request = self.subscriber.encoding.parse(payload, binary)
         except BadRequest as bad:
             self.say(refusal(bad))
             return 0
         if isinstance(request, Connect) and request.protocol == 1 and self._v1 is None:
-            self._hub.set_encoding(self.outbox, self._factory.encodings.v1_json)
+            self._hub.set_encoding(self.subscriber, self._factory.encodings.v1_json)
             self._v1 = V1Requests(self._factory, self)
         if not self.is_open:
             token = request.token if isinstance(request, Connect) else UNSET
@@ -116,10 +116,10 @@ class ClientSession:
                 return 0
         match request:
             case Ping():
-                self.say(Pong(id=request.id, timestamp=self._factory.time.now_ms()))
+                self.say(Pong(id=request.id, timestamp=self._factory.clock.wall_ms()))
             case GetSubscriptions():
-                names = [channel.symbol.name for channel in self.outbox.channels]
-                self.say(Subscriptions(id=request.id, symbols=names, timestamp=self._factory.time.now_ms()))
+                names = [channel.symbol.name for channel in self.subscriber.channels]
+                self.say(Subscriptions(id=request.id, symbols=names, timestamp=self._factory.clock.wall_ms()))
             case _ if self._v1 is not None:
                 return self._v1.answer(request)
             case Connect():
@@ -132,17 +132,17 @@ class ClientSession:
 
     def say(self, message: AnyMessage) -> None:
         """Send the client a message of its own."""
-        self.outbox.write(self.outbox.encoding.message(message))
+        self.subscriber.send(message)
 
     def _connect(self) -> None:
         self.heard = self._factory.status_number
-        self.outbox.write(self._factory.status_frame(self.outbox.encoding))
+        self.subscriber.outbox.write(self._factory.status_frame(self.subscriber.encoding))
 
     def _subscribe(self, names: Iterable[str]) -> None:
         results: list[Result] = []
         symbols: list[Symbol] = []
-        room = self._factory.settings.max_symbols - len(self.outbox.channels)
-        subscribed = {channel.symbol.name for channel in self.outbox.channels}
+        room = self._factory.settings.max_symbols - len(self.subscriber.channels)
+        subscribed = {channel.symbol.name for channel in self.subscriber.channels}
         for name in names:
             found = self._find(name)
             if isinstance(found, Result):
@@ -156,7 +156,7 @@ class ClientSession:
                 subscribed.add(found.name)
             symbols.append(found)
             results.append(Result(symbol=name, status="subscribed"))
-        self._hub.subscribe(self.outbox, symbols)
+        self._hub.subscribe(self.subscriber, symbols)
         self.say(SubscribeResponse(results=results))
 
     def _find(self, name: str) -> Symbol | Result:
@@ -167,5 +167,5 @@ class ClientSession:
         return symbol if symbol.enabled else refused(name, ErrorCode.SYMBOL_DISABLED)
 
     def _unsubscribe(self, names: Iterable[str]) -> None:
-        self._hub.unsubscribe(self.outbox, names)
+        self._hub.unsubscribe(self.subscriber, names)
         self.say(UnsubscribeResponse(results=[Result(symbol=name, status="unsubscribed") for name in names]))

@@ -17,7 +17,7 @@ from tickrelay.downstream.directory import is_pattern, matches
 from tickrelay.model.errors import ErrorCode
 from tickrelay.model.ticks import Symbol, Tick
 from tickrelay.relay.channel import Channel
-from tickrelay.relay.outbox import Outbox
+from tickrelay.relay.subscriber import Subscriber
 from tickrelay.wire.messages import AnyMessage, Result, SubscribeResponse, UnsubscribeResponse
 from tickrelay.wire.requests import Position, Subscribe, Unsubscribe
 
@@ -76,10 +76,10 @@ class _Plan:
 class SubscribeRequest:
     """Made for one request of one client."""
 
-    def __init__(self, factory: "ClientFactory", outbox: Outbox, client: "V1Requests") -> None:
+    def __init__(self, factory: "ClientFactory", subscriber: Subscriber, client: "V1Requests") -> None:
         self._factory = factory
         self._hub = factory.hub
-        self._outbox = outbox
+        self._subscriber = subscriber
         self._client = client
 
     def subscribe(self, request: Subscribe) -> None:
@@ -104,7 +104,7 @@ class SubscribeRequest:
                 answers.append(started[name])
         self._say(SubscribeResponse(id=request.id, results=answers))
         if frames:
-            self._outbox.write(b"".join(frames))
+            self._subscriber.outbox.write(b"".join(frames))
 
     # Which symbols.
 
@@ -164,7 +164,7 @@ class SubscribeRequest:
 
     def _admit(self, plan: _Plan) -> None:
         """Refuse what is more than one client may have: name by name, and a pattern's surplus all at once."""
-        subscribed = {channel.symbol.name for channel in self._outbox.channels}
+        subscribed = {channel.symbol.name for channel in self._subscriber.channels}
         before = frozenset(subscribed)
         full: set[str] = set()
         admitted: list[Result | _Place] = []
@@ -186,7 +186,7 @@ class SubscribeRequest:
 
     def _take(self, plan: _Plan, request: Subscribe) -> dict[str, Channel]:
         """Subscribe, all symbols of a rate at a time."""
-        present = {channel.symbol.name: rate for channel, rate in self._outbox.channels.items()}
+        present = {channel.symbol.name: rate for channel, rate in self._subscriber.channels.items()}
         by_rate: dict[float, dict[str, Symbol]] = {}
         for place in plan.places():
             if request.max_rate is not UNSET:
@@ -196,25 +196,25 @@ class SubscribeRequest:
             by_rate.setdefault(rate, {})[place.symbol.name] = place.symbol
         channels: dict[str, Channel] = {}
         for rate, symbols in by_rate.items():
-            for channel in self._hub.subscribe(self._outbox, symbols.values(), rate):
+            for channel in self._hub.subscribe(self._subscriber, symbols.values(), rate):
                 self._hub.keep_history(channel)
                 channels[channel.symbol.name] = channel
         return channels
 
     def _start(self, place: _Place, channel: Channel, snapshot: bool, frames: list[bytes]) -> Result:
         """The result of one symbol; adds the frames that bring the client up to date."""
-        outbox = self._outbox
+        subscriber = self._subscriber
         name = channel.symbol.name
-        seq = outbox.positions.get(channel, channel.sent_seq)
+        seq = subscriber.positions.get(channel, channel.sent_seq)
         result = results.subscribed(
-            place.spelled, channel, self._hub.epoch, seq, outbox.channels[channel], self._hub.feed_of(name)
+            place.spelled, channel, self._hub.epoch, seq, subscriber.channels[channel], self._hub.feed_of(name)
         )
         if place.resume is not None and not place.was_subscribed:
             missed = self._missed(channel, place.resume)
             result.recovered = missed is not None
             if missed:
                 self._client.replays_left -= len(missed)
-                frames.extend(map(outbox.encoding.tick, missed))
+                frames.extend(map(subscriber.encoding.tick, missed))
                 result.from_seq = missed[0].seq
                 snapshot = False
             elif missed is None:
@@ -222,9 +222,9 @@ class SubscribeRequest:
             result.replayed = len(missed or ())
         if snapshot and channel.sent is not None:
             if seq == channel.sent_seq:
-                frames.append(outbox.encoding.snapshot(channel.sent, self._age_ms(channel.sent)))
-            elif not (outbox.blocked or outbox.paused):
-                frames.append(self._hub.fanout.newest(outbox, [channel]))
+                frames.append(subscriber.encoding.snapshot(channel.sent, self._age_ms(channel.sent)))
+            elif not subscriber.is_waiting:
+                frames.append(subscriber.newest([channel]))
         return result
 
     def _missed(self, channel: Channel, position: Position) -> list[Tick] | None:
@@ -232,10 +232,10 @@ class SubscribeRequest:
         return None if missed is None else list(missed)
 
     def _age_ms(self, tick: Tick) -> int:
-        return max(0, self._factory.time.now_ms() - tick.timestamp_ms)
+        return max(0, self._factory.clock.wall_ms() - tick.timestamp_ms)
 
     def _say(self, message: AnyMessage) -> None:
-        self._outbox.write(self._outbox.encoding.message(message))
+        self._subscriber.send(message)
 
     # Unsubscribing.
 
@@ -243,7 +243,7 @@ class SubscribeRequest:
         """Give symbols back, by any spelling; what was not subscribed is unsubscribed."""
         answers: list[Result] = []
         gone: dict[str, None] = {}
-        subscribed = {channel.symbol.name for channel in self._outbox.channels}
+        subscribed = {channel.symbol.name for channel in self._subscriber.channels}
         patterns = 0
         for spelled in request.symbols:
             if is_pattern(spelled) and spelled not in subscribed:
@@ -264,7 +264,7 @@ class SubscribeRequest:
                 if name != spelled:
                     result.name = name
             answers.append(result)
-        self._hub.unsubscribe(self._outbox, gone)
+        self._hub.unsubscribe(self._subscriber, gone)
         self._say(UnsubscribeResponse(id=request.id, results=answers))
 
     def _subscribed_as(self, spelled: str, subscribed: set[str]) -> str | None:

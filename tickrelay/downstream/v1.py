@@ -54,28 +54,28 @@ class V1Requests:
             case Connect():
                 self._connect(request)
             case Subscribe():
-                SubscribeRequest(factory, session.outbox, self).subscribe(request)
+                SubscribeRequest(factory, session.subscriber, self).subscribe(request)
                 cost = sum(map(is_pattern, request.symbols))
             case Unsubscribe():
-                SubscribeRequest(factory, session.outbox, self).unsubscribe(request)
+                SubscribeRequest(factory, session.subscriber, self).unsubscribe(request)
                 cost = sum(map(is_pattern, request.symbols))
             case Configure():
                 self._configure(request)
             case GetSymbols():
-                session.say(Symbols(id=request.id, symbols=factory.symbol_infos(), timestamp=factory.time.now_ms()))
+                session.say(Symbols(id=request.id, symbols=factory.symbol_infos(), timestamp=factory.clock.wall_ms()))
                 cost = GET_SYMBOLS_COST
             case Explain():
-                session.say(diagnostics.explanation(factory, session.outbox, request))
+                session.say(diagnostics.explanation(factory, session.subscriber, request))
         return cost
 
     def _connect(self, request: Connect) -> None:
         session, factory = self._session, self._factory
         if request.protocol not in (UNSET, 1):
             session.say(Error(id=request.id, code=ErrorCode.BAD_REQUEST, message="protocol: expected 1", fatal=True))
-            session.outbox.close(CloseCode.BAD_PROTOCOL, "unknown protocol")
+            session.subscriber.outbox.close(CloseCode.BAD_PROTOCOL, "unknown protocol")
             return
         features = [name for name in FEATURES if name in request.features]
-        session.outbox.features = frozenset(features)
+        session.subscriber.features = frozenset(features)
         factory.pushes.enter(session)
         settings = factory.settings
         session.heard = factory.status_number
@@ -98,8 +98,8 @@ class V1Requests:
         session.say(status)
 
     def _configure(self, request: Configure) -> None:
-        outbox, hub = self._session.outbox, self._factory.hub
-        answer = ConfigureResponse(id=request.id, max_rate=number(self.rate), paused=outbox.paused)
+        subscriber, hub = self._session.subscriber, self._factory.hub
+        answer = ConfigureResponse(id=request.id, max_rate=number(self.rate), paused=subscriber.paused)
         if request.max_rate is not UNSET:
             self.rate = effective_rate(request.max_rate)
             answer.max_rate = number(self.rate)
@@ -108,6 +108,6 @@ class V1Requests:
         # The answer first: what comes after it comes by the new rules.
         self._session.say(answer)
         if request.max_rate is not UNSET:
-            hub.set_rate(outbox, self.rate)
+            hub.set_rate(subscriber, self.rate)
         if request.paused is not UNSET:
-            hub.set_paused(outbox, request.paused)
+            hub.set_paused(subscriber, request.paused)

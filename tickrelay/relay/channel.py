@@ -2,15 +2,11 @@
 
 from collections import deque
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from tickrelay.model.ticks import Symbol, Tick
 
-if TYPE_CHECKING:
-    from tickrelay.relay.outbox import Outbox
-
-NO_SUBSCRIBERS = "unheard"
-"""Why ticks of a symbol may have been missed that no client wanted: not worth telling anyone."""
+NO_SUBSCRIBERS = "no-subscribers"
+"""Cause of a loss that no client noticed, since none subscribed the symbol: never declared as a gap."""
 
 
 class Channel:
@@ -28,14 +24,13 @@ class Channel:
         "sent",
         "sent_seq",
         "seq",
-        "subscribers",
         "symbol",
     )
 
     def __init__(self, symbol: Symbol, index: int) -> None:
         self.symbol = symbol
         self.index = index
-        """Its place in the blocks of every lane."""
+        """Its place in the lists that the hub and the encoding groups keep by channel."""
         self.bid = 0
         self.ask = 0
         """Forward-filled sides, 1/100000; 0 while unknown."""
@@ -48,7 +43,6 @@ class Channel:
         self.sent_seq = 0
         self.pending: list[Tick] = []
         """Ticks since the last flush, oldest first."""
-        self.subscribers: dict[Outbox, None] = {}
         self.history: deque[Tick] | None = None
         """The newest ticks for clients that resume; kept only once a client that can resume has asked."""
         self.resumable_from = 0
@@ -57,11 +51,13 @@ class Channel:
         """Why ticks may have been missed since `last`; empty while the feed is whole."""
 
     def lose(self, cause: str) -> None:
-        """Ticks may be missed from here on: void the forward-fill and what could be resumed across the hole."""
+        """Ticks may be missed from here on: void the forward-fill and what could be resumed across the hole.
+
+        *cause* is the word that ``gap`` will carry, or `NO_SUBSCRIBERS`.
+        """
         self.bid = self.ask = 0
-        # A second loss before the first tick is the same hole; it keeps its first cause. What nobody listened to was
-        # missed by nobody.
-        self.lost = self.lost or (cause if self.subscribers else NO_SUBSCRIBERS)
+        # A second loss before the first tick is the same hole: it keeps its first cause.
+        self.lost = self.lost or cause
         self.resumable_from = self.seq + 1
         if self.history is not None:
             self.history.clear()

@@ -1,4 +1,4 @@
-"""Clients that get identical bytes, and the lane of each encoding that makes those bytes once.
+"""Clients that get identical bytes, and the group of each encoding that makes those bytes once.
 
 The cost of a flush must not depend on the number of ticks, only on the number of sends: a block is joined once a
 symbol, a cohort's bytes once a cohort, whether a thousand clients share it or each has a list of its own.
@@ -6,30 +6,29 @@ symbol, a cohort's bytes once a cohort, whether a thousand clients share it or e
 
 from collections.abc import Iterable
 from operator import itemgetter
-from typing import TYPE_CHECKING
 
 from tickrelay.relay.channel import Channel
+from tickrelay.relay.outbox import Outbox
+from tickrelay.relay.subscriber import Subscriber
 from tickrelay.wire.encodings import Encoding
-
-if TYPE_CHECKING:
-    from tickrelay.relay.outbox import Outbox
 
 
 class Cohort:
     """The clients of one encoding with one set of channels that all keep up."""
 
-    __slots__ = ("channels", "key", "outboxes", "pick")
+    __slots__ = ("channels", "key", "members", "pick")
 
     def __init__(self, key: frozenset[int], channels: tuple[Channel, ...]) -> None:
         self.key = key
         self.channels = channels
-        self.outboxes: dict[Outbox, None] = {}
+        # Only the outboxes are looked at when ticks are sent.
+        self.members: dict[Outbox, None] = {}
         # With one index itemgetter gives the item itself and not a tuple: such a cohort's bytes are one block.
         self.pick = itemgetter(*key) if len(key) > 1 else None
 
 
 class EncodingGroup:
-    """One encoding's cohorts. The hub has one lane an encoding and calls it once a flush."""
+    """One encoding's cohorts. The fan-out has one group an encoding and calls it once a flush."""
 
     def __init__(self, encoding: Encoding) -> None:
         self.encoding = encoding
@@ -44,8 +43,8 @@ class EncodingGroup:
         self._of_channel.append({})
         self._blocks.append(b"")
 
-    def join(self, outbox: "Outbox", channels: Iterable[Channel]) -> None:
-        """Make *outbox* a member of the cohort of exactly these *channels*."""
+    def join(self, subscriber: Subscriber, channels: Iterable[Channel]) -> None:
+        """Make *subscriber* a member of the cohort of exactly these *channels*."""
         by_index = {channel.index: channel for channel in channels}
         key = frozenset(by_index)
         cohort = self._cohorts.get(key)
@@ -53,22 +52,26 @@ class EncodingGroup:
             cohort = self._cohorts[key] = Cohort(key, tuple(by_index.values()))
             for index in key:
                 self._of_channel[index][cohort] = None
-        cohort.outboxes[outbox] = None
-        outbox.cohort = cohort
+        cohort.members[subscriber.outbox] = None
+        subscriber.cohort = cohort.key
 
-    def leave(self, outbox: "Outbox") -> None:
-        """Take *outbox* out of its cohort, and the cohort out of the lane when it was the last."""
-        cohort = outbox.cohort
-        if cohort is None:
-            return
-        outbox.cohort = None
-        del cohort.outboxes[outbox]
-        if not cohort.outboxes:
-            del self._cohorts[cohort.key]
-            for index in cohort.key:
+    def leave(self, subscriber: Subscriber) -> Iterable[Channel]:
+        """Take *subscriber* out of its cohort, and the cohort out of the group when it was the last.
+
+        Returns the channels that the cohort has served; none where there was no cohort.
+        """
+        key, subscriber.cohort = subscriber.cohort, None
+        if key is None:
+            return ()
+        cohort = self._cohorts[key]
+        del cohort.members[subscriber.outbox]
+        if not cohort.members:
+            del self._cohorts[key]
+            for index in key:
                 del self._of_channel[index][cohort]
+        return cohort.channels
 
-    def send(self, dirty: Iterable[Channel]) -> "list[tuple[Outbox, bytes, int]]":
+    def send(self, dirty: Iterable[Channel]) -> list[tuple[Outbox, bytes, int]]:
         """Send what the turn brought in *dirty* channels to every cohort that has one of them.
 
         Returns the clients whose socket did not take everything: (outbox, data, bytes taken).
@@ -108,18 +111,18 @@ class EncodingGroup:
             touched.update(of_channel[channel.index])
         return touched
 
-    def _deliver(self, cohorts: Iterable[Cohort], data: bytes, stalled: "list[tuple[Outbox, bytes, int]]") -> None:
+    def _deliver(self, cohorts: Iterable[Cohort], data: bytes, stalled: list[tuple[Outbox, bytes, int]]) -> None:
         size = len(data)
         for cohort in cohorts:
-            outboxes = cohort.outboxes
-            self.sends += len(outboxes)
-            self.bytes += len(outboxes) * size
-            for outbox in outboxes:
+            members = cohort.members
+            self.sends += len(members)
+            self.bytes += len(members) * size
+            for outbox in members:
                 try:
                     taken = outbox.send(data)
                 except OSError:
                     # Full (EAGAIN), or broken: then the transport finds out by itself when it is given the bytes.
                     taken = 0
                 if taken != size:
-                    # The cohort must not change under this loop: the hub takes the client out afterwards.
+                    # The cohort must not change under this loop: the fan-out takes the client out afterwards.
                     stalled.append((outbox, data, taken))

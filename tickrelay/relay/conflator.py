@@ -1,41 +1,38 @@
-"""Clients that asked for a lower rate: one timer a rate, however many clients share it."""
+"""Conflation for clients that asked for a lower rate: one timer a rate, however many clients share it."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from tickrelay.relay.fanout import Fanout
-    from tickrelay.relay.outbox import Outbox
+from tickrelay.model.clock import Clock
+from tickrelay.relay.subscriber import Subscriber
 
 
 class Conflator:
-    """Sends the newest tick of each paced channel to its clients *rate* times a second; stops when it has none."""
+    """Sends the newest tick of each channel of this rate to its clients *rate* times a second; stops with the last."""
 
-    def __init__(
-        self, fanout: "Fanout", rate: float, call_later: Callable[[float, Callable[[], None]], object]
-    ) -> None:
-        self.outboxes: dict[Outbox, None] = {}
-        self._fanout = fanout
+    def __init__(self, rate: float, clock: Clock) -> None:
+        self._subscribers: dict[Subscriber, None] = {}
         self._rate = rate
-        self._call_later = call_later
+        self._clock = clock
         self._running = False
 
-    def add(self, outbox: "Outbox") -> None:
+    def add(self, subscriber: Subscriber) -> None:
         """Serve this client too."""
-        self.outboxes[outbox] = None
+        self._subscribers[subscriber] = None
         if not self._running:
             self._running = True
-            self._call_later(1.0 / self._rate, self._beat)
+            self._clock.call_later(1.0 / self._rate, self._beat)
+
+    def discard(self, subscriber: Subscriber) -> None:
+        """The client is gone."""
+        self._subscribers.pop(subscriber, None)
 
     def _beat(self) -> None:
-        for outbox in list(self.outboxes):
-            mine = [channel for channel, rate in outbox.channels.items() if rate == self._rate]
-            if not mine:
-                del self.outboxes[outbox]
-            elif not (outbox.blocked or outbox.paused):
-                frames = self._fanout.newest(outbox, mine)
+        for subscriber in list(self._subscribers):
+            channels = [channel for channel, rate in subscriber.channels.items() if rate == self._rate]
+            if not channels:
+                del self._subscribers[subscriber]
+            elif not subscriber.is_waiting:
+                frames = subscriber.newest(channels)
                 if frames:
-                    outbox.write(frames)
-        self._running = bool(self.outboxes)
+                    subscriber.outbox.write(frames)
+        self._running = bool(self._subscribers)
         if self._running:
-            self._call_later(1.0 / self._rate, self._beat)
+            self._clock.call_later(1.0 / self._rate, self._beat)

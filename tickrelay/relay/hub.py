@@ -1,17 +1,19 @@
 """Who wants what: symbols to channels, channels to clients, and what is told when ticks may have been missed."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from zope.interface import implementer
 
 from tickrelay.config.settings import RelaySettings
+from tickrelay.model.clock import Clock
 from tickrelay.model.feed import IFeed, IFeedListener, SymbolFeed
 from tickrelay.model.status import FeedState, FeedStatus, Status
 from tickrelay.model.ticks import Symbol, Tick
 from tickrelay.relay.channel import NO_SUBSCRIBERS, Channel
-from tickrelay.relay.fanout import Fanout, Time
+from tickrelay.relay.fanout import Fanout
 from tickrelay.relay.outbox import Outbox
+from tickrelay.relay.subscriber import Subscriber
 from tickrelay.wire.encodings import Encoding
 from tickrelay.wire.messages import Gap
 
@@ -33,20 +35,21 @@ class Observer(Protocol):
 class Hub:
     """The one meeting place of the feed and the clients."""
 
-    def __init__(self, time: Time, encodings: Iterable[Encoding], settings: RelaySettings, epoch: str) -> None:
+    def __init__(self, clock: Clock, encodings: Iterable[Encoding], settings: RelaySettings, epoch: str) -> None:
         self.feed: IFeed | None = None
         self.observer: Observer | None = None
         self.status = FeedStatus(Status.WS_CONNECTING, FeedState.IDLE)
         self.symbols: Mapping[str, Symbol] = {}
         self.settings = settings
-        self.fanout = Fanout(time, encodings, settings)
+        self.fanout = Fanout(clock, encodings, settings)
         self.epoch = epoch
         self.channels: dict[str, Channel] = {}
         self.spots = 0
         self.spots_unwanted = 0
         self.gaps = 0
-        self._time = time
+        self._clock = clock
         self._by_id: dict[int, Channel] = {}
+        self._subscribers: list[dict[Subscriber, None]] = []
         self._due_since_s: float | None = None
         """Since when ticks are due without a break (monotonic seconds); None: none is."""
         self._publish = self.fanout.publish
@@ -73,7 +76,7 @@ class Hub:
         if channel.lost:
             self._declare_gap(channel)
         channel.seq = seq = channel.seq + 1
-        channel.last = tick = Tick(channel.symbol, bid, ask, self._time.now_ms(), source_ms, seq)
+        channel.last = tick = Tick(channel.symbol, bid, ask, self._clock.wall_ms(), source_ms, seq)
         if channel.history is not None:
             channel.history.append(tick)
         self._publish(channel, tick)
@@ -104,7 +107,7 @@ class Hub:
         for name in self.channels if names is None else names:
             channel = self.channels.get(name)
             if channel is not None:
-                channel.lose(cause)
+                channel.lose(cause if self._subscribers[channel.index] else NO_SUBSCRIBERS)
 
     def symbol_confirmed(self, name: str) -> None:
         """Nothing to do: a client that asks is answered by `IFeed.explain`."""
@@ -116,61 +119,69 @@ class Hub:
 
     # The clients' side.
 
-    def subscribe(self, outbox: Outbox, symbols: Iterable[Symbol], max_rate: float = 0.0) -> list[Channel]:
-        """Subscribe *outbox* to *symbols*; an existing subscription only changes its rate (ticks/s, 0: every tick).
+    def attach(self, outbox: Outbox, encoding: Encoding) -> Subscriber:
+        """A client has come: what it subscribes leaves by *outbox* in this *encoding*."""
+        return Subscriber(outbox, encoding, self.fanout)
+
+    def subscribers(self, channel: Channel) -> Collection[Subscriber]:
+        """The clients that subscribe *channel* now, by age of the subscription. A view: copy it before changing any."""
+        return self._subscribers[channel.index].keys()
+
+    def subscribe(self, subscriber: Subscriber, symbols: Iterable[Symbol], max_rate: float = 0.0) -> list[Channel]:
+        """Subscribe *subscriber* to *symbols*; an existing subscription only changes its rate (ticks/s, 0: every tick).
 
         The first interest in a symbol subscribes it upstream. The client's first tick follows the newest one that
         was handed out before (`Channel.sent`); returns the channels, in order.
         """
         channels = [self._channel(symbol) for symbol in symbols]
-        self.fanout.leave_cohort(outbox)
+        self.fanout.leave_cohort(subscriber)
         for channel in channels:
-            if channel not in outbox.channels:
+            if channel not in subscriber.channels:
                 self._interest(channel)
-                channel.subscribers[outbox] = None
-                outbox.positions[channel] = channel.sent_seq
-            outbox.channels[channel] = max_rate
-            self.fanout.pace(outbox, max_rate)
-        self.fanout.rejoin(outbox)
+                self._subscribers[channel.index][subscriber] = None
+                subscriber.positions[channel] = channel.sent_seq
+            subscriber.channels[channel] = max_rate
+            self.fanout.limit_rate(subscriber, max_rate)
+        self.fanout.rejoin(subscriber)
         return channels
 
-    def unsubscribe(self, outbox: Outbox, names: Iterable[str]) -> None:
+    def unsubscribe(self, subscriber: Subscriber, names: Iterable[str]) -> None:
         """End subscriptions; names that are not subscribed are passed over."""
-        self.fanout.leave_cohort(outbox)
+        self.fanout.leave_cohort(subscriber)
         for name in names:
             channel = self.channels.get(name)
-            if channel is not None and channel in outbox.channels:
-                del outbox.channels[channel]
-                outbox.positions.pop(channel, None)
-                self._disinterest(channel, outbox)
-        self.fanout.rejoin(outbox)
+            if channel is not None and channel in subscriber.channels:
+                del subscriber.channels[channel]
+                subscriber.positions.pop(channel, None)
+                self._disinterest(channel, subscriber)
+        self.fanout.rejoin(subscriber)
 
-    def detach(self, outbox: Outbox) -> None:
+    def detach(self, subscriber: Subscriber) -> None:
         """The client is gone: give back all it held. Calling it again does nothing."""
-        self.fanout.forget(outbox)
-        for channel in outbox.channels:
-            self._disinterest(channel, outbox)
-        outbox.channels = {}
+        self.fanout.forget(subscriber)
+        for channel in subscriber.channels:
+            self._disinterest(channel, subscriber)
+        subscriber.channels = {}
 
-    def set_paused(self, outbox: Outbox, paused: bool) -> None:
+    def set_paused(self, subscriber: Subscriber, paused: bool) -> None:
         """Stop or resume a client's ticks; on resuming it gets the newest of every symbol that moved."""
-        self.fanout.leave_cohort(outbox)
-        outbox.paused = paused
-        self.fanout.rejoin(outbox)
+        self.fanout.leave_cohort(subscriber)
+        subscriber.paused = paused
+        self.fanout.rejoin(subscriber)
 
-    def set_rate(self, outbox: Outbox, max_rate: float) -> None:
+    def set_rate(self, subscriber: Subscriber, max_rate: float) -> None:
         """Change the rate of all of a client's subscriptions (ticks/s of each symbol, 0: every tick)."""
-        self.fanout.leave_cohort(outbox)
-        for channel in outbox.channels:
-            outbox.channels[channel] = max_rate
-        self.fanout.pace(outbox, max_rate)
-        self.fanout.rejoin(outbox)
+        self.fanout.leave_cohort(subscriber)
+        for channel in subscriber.channels:
+            subscriber.channels[channel] = max_rate
+        self.fanout.limit_rate(subscriber, max_rate)
+        self.fanout.rejoin(subscriber)
 
-    def set_encoding(self, outbox: Outbox, encoding: Encoding) -> None:
+    def set_encoding(self, subscriber: Subscriber, encoding: Encoding) -> None:
         """The client speaks another encoding from here on."""
-        self.fanout.leave_cohort(outbox)
-        outbox.encoding = encoding
-        self.fanout.rejoin(outbox)
+        self.fanout.leave_cohort(subscriber)
+        subscriber.encoding = encoding
+        self.fanout.rejoin(subscriber)
 
     def feed_of(self, name: str) -> SymbolFeed:
         """What the feed knows of a symbol's subscription."""
@@ -181,14 +192,14 @@ class Hub:
         if not due:
             self._due_since_s = None
         elif self._due_since_s is None:
-            self._due_since_s = self._time.monotonic()
+            self._due_since_s = self._clock.monotonic_s()
 
     @property
     def spot_age_s(self) -> float | None:
         """Seconds since the newest tick of any symbol, or since ticks began to be due; None while none is due."""
         if self._due_since_s is None:
             return None
-        return self._time.monotonic() - max(self._due_since_s, self.fanout.last_flush_s)
+        return self._clock.monotonic_s() - max(self._due_since_s, self.fanout.last_flush_s)
 
     def keep_history(self, channel: Channel) -> None:
         """A client that can resume has subscribed: remember the symbol's ticks from now on."""
@@ -198,7 +209,7 @@ class Hub:
         """What a client missed that stands at *(epoch, seq)*: all of it (*limit* ticks at the most), or None."""
         if epoch != self.epoch or channel.lost:
             return None
-        oldest_ms = self._time.now_ms() - int(self.settings.history_s * 1000)
+        oldest_ms = self._clock.wall_ms() - int(self.settings.history_s * 1000)
         most = self.settings.replay_ticks if limit is None else min(limit, self.settings.replay_ticks)
         return channel.since(seq, oldest_ms, most)
 
@@ -209,23 +220,24 @@ class Hub:
         if channel is None:
             channel = self.channels[symbol.name] = Channel(symbol, len(self.channels))
             self._by_id[symbol.symbol_id] = channel
+            self._subscribers.append({})
             self.fanout.add_channel()
         return channel
 
     def _interest(self, channel: Channel) -> None:
-        if not channel.subscribers and self.feed is not None:
+        if not self._subscribers[channel.index] and self.feed is not None:
             name = channel.symbol.name
             known = self.feed.explain(name)
             if not known.confirmed_at_ms and channel.seq:
                 # Upstream had unsubscribed it: nobody was away because of an outage, but nobody listened either.
                 channel.lose(NO_SUBSCRIBERS)
             self.feed.want(name)
-            if not known.refused and channel.symbol.schedule.is_open(self._time.now_ms() / 1000):
+            if not known.refused and channel.symbol.schedule.is_open(self._clock.wall_ms() / 1000):
                 self.expect_ticks(True)
 
-    def _disinterest(self, channel: Channel, outbox: Outbox) -> None:
-        del channel.subscribers[outbox]
-        if not channel.subscribers and self.feed is not None:
+    def _disinterest(self, channel: Channel, subscriber: Subscriber) -> None:
+        del self._subscribers[channel.index][subscriber]
+        if not self._subscribers[channel.index] and self.feed is not None:
             self.feed.unwant(channel.symbol.name)
 
     def _declare_gap(self, channel: Channel) -> None:
@@ -240,13 +252,13 @@ class Hub:
             epoch=self.epoch,
             after_seq=channel.seq,
             from_ms=channel.last.timestamp_ms,
-            to_ms=self._time.now_ms(),
+            to_ms=self._clock.wall_ms(),
             cause=cause,
         )
         frames: dict[Encoding, bytes] = {}
-        for outbox in list(channel.subscribers):
-            if "gap" in outbox.features:
-                encoding = outbox.encoding
+        for subscriber in list(self._subscribers[channel.index]):
+            if "gap" in subscriber.features:
+                encoding = subscriber.encoding
                 if encoding not in frames:
                     frames[encoding] = encoding.message(gap)
-                outbox.write(frames[encoding])
+                subscriber.outbox.write(frames[encoding])

@@ -110,13 +110,13 @@ def test_one_of_two_faults_ends(broker: Any, faults: Faults, trader: Any) -> Non
         "markets-closed for 5s; markets-closed for 10s"
     )
     broker.run(5.1)
-    conditions, broker = broker.broker.conditions, broker.broker
+    conditions, simulated = broker.broker.conditions, broker.broker
     assert conditions.silent_ticks and conditions.delay_s == 1 and conditions.hung == {2114, 2173}
     assert conditions.refusal(2100).code == "UNKNOWN_ERROR"
-    assert (broker.source.rate, broker.source.shut, broker.closure_told) == (3, True, True)
+    assert (simulated.source.rate, simulated.source.shut, simulated.closure_told) == (3, True, True)
     broker.run(5.1)
     assert conditions == ActiveFaults()
-    assert (broker.source.rate, broker.source.shut, broker.closure_told) == (1, False, False)
+    assert (simulated.source.rate, simulated.source.shut, simulated.closure_told) == (1, False, False)
 
 
 def test_a_rate_limit_of_less_than_a_second_has_a_time_to_wait(faults: Faults, trader: Any) -> None:
