@@ -119,6 +119,49 @@ def test_symbol_changed(rig: Any) -> None:
     assert rig.upstream_set() == {"EURUSD"} and rig.state == "live"
 
 
+def test_symbol_changed_while_the_symbols_load(rig: Any) -> None:
+    """An event that overtakes the answer with the symbol's old data is applied once the table is loaded."""
+    rig.service.startService()
+    rig.service.want("EURUSD")
+    rig.until(lambda: rig.sent("ProtoOASymbolByIdReq"), step_s=0.0005)  # the answer is on its way, with the old digits
+    assert rig.state == "symbols"
+    euro = next(light for light in rig.dependencies.catalogue.light_symbols if light.symbolName == "EURUSD").symbolId
+    rig.dependencies.catalogue.full_symbols[euro].digits = 3
+    inject(rig, ProtoOASymbolChangedEvent(ctidTraderAccountId=1001, symbolId=[euro]))
+    rig.until(lambda: rig.state == "live")
+    rig.run(1)
+    assert next(s for s in rig.listener.symbols if s.name == "EURUSD").digits == 3
+    assert rig.upstream_set() == {"EURUSD"}
+
+
+def test_symbol_changed_while_the_account_is_authorised_again(rig: Any) -> None:
+    """The symbols are not asked for before the account is authorised, and then they are."""
+    rig.go_live("EURUSD")
+    euro = rig.symbol_id("EURUSD")
+    log_out(rig)
+    rig.until(lambda: rig.state == "account-auth", step_s=0.0005)
+    rig.dependencies.catalogue.full_symbols[euro].digits = 3
+    inject(rig, ProtoOASymbolChangedEvent(ctidTraderAccountId=1001, symbolId=[euro]))
+    rig.until(lambda: rig.state == "live")
+    rig.run(1)
+    assert next(s for s in rig.listener.symbols if s.name == "EURUSD").digits == 3
+    assert len(rig.net.connections) == 1 and rig.counters.account_losses == 1
+
+
+def test_symbol_changed_whose_refresh_finds_the_account_logged_out(rig: Any) -> None:
+    """The refresh is made again after the account is authorised anew."""
+    rig.go_live("EURUSD")
+    euro = rig.symbol_id("EURUSD")
+    rig.dependencies.catalogue.full_symbols[euro].digits = 3
+    for session in rig.dependencies.sessions.values():
+        session.log_out(1001)
+    inject(rig, ProtoOASymbolChangedEvent(ctidTraderAccountId=1001, symbolId=[euro]))
+    rig.until(lambda: rig.counters.account_losses)
+    rig.until(lambda: rig.state == "live")
+    rig.run(1)
+    assert next(s for s in rig.listener.symbols if s.name == "EURUSD").digits == 3
+
+
 def test_a_new_symbol(make_rig: Callable[..., Any]) -> None:
     """A symbol that was missing appears: whoever wants it gets it."""
     rig = make_rig()

@@ -70,6 +70,8 @@ class CTraderSession:
         self._machine = make_machine(self)
         self._connection = Connection(settings, dependencies, counters, listener.spot, self._redact, self)
         self._table_is_of: OpenApiProtocol | None = None
+        self._outdated: set[int] = set()
+        """Ids of symbols that changed while they could not be asked for."""
         self._step: Deferred[None] | None = None
         self._cause: Cause | None = None
         self._account_losses = 0
@@ -132,17 +134,25 @@ class CTraderSession:
         self._machine.account_lost()
 
     def symbols_changed(self, ids: list[int]) -> None:
-        """What is known of these symbols is out of date."""
-        if self._table_is_of is self._connection.link is not None:
+        """These symbols are out of date: ask again, once the account is authorised and the table is loaded."""
+        self._outdated.update(ids)
+        if self.state in FLOWING:
+            self._refresh_outdated()
+
+    def _refresh_outdated(self) -> None:
+        ids, self._outdated = self._outdated, set()
+        if ids and self._connection.link is not None:
             refresh = Deferred.fromCoroutine(self._refresh_symbols(self._connection.link, ids))
             refresh.addErrback(lambda f: self._log.failure("refreshing symbols failed", f))
 
-    async def _refresh_symbols(self, link: OpenApiProtocol, ids: list[int]) -> None:
+    async def _refresh_symbols(self, link: OpenApiProtocol, ids: set[int]) -> None:
         try:
             changed = await self.table.refresh(link, self._settings.account_id, ids)
         except UpstreamError as e:
             if link is self._connection.link:
                 self.request_failed(e)
+                if self.state not in FLOWING:  # where the account is authorised again, they are asked for again
+                    self._outdated |= ids
             return
         if changed and link is self._connection.link:
             self._log.info("{count} symbols changed", count=len(ids))
@@ -267,6 +277,7 @@ class CTraderSession:
         if self._table_is_of is link:
             return  # the account was authorised again on the same connection: the ids hold
         table = SymbolTable()
+        self._outdated.clear()
         await table.load(link, self._settings.account_id)
         self.table, self._table_is_of = table, link
         self._log.info("{count} symbols", count=len(table.by_name))
@@ -276,6 +287,7 @@ class CTraderSession:
         assert self._connection.link is not None
         self.subscriptions.attach(self._connection.link, self.table, self._settings.account_id)
         self.watchdog.judge(self.table)
+        self._refresh_outdated()
 
     def _enter_live(self, _: Cause | None) -> None:
         if self._timers.running("stable"):
