@@ -18,7 +18,7 @@ from tickrelay.config.settings import CTraderSettings
 from tickrelay.model.errors import SettingError
 from tickrelay.openapi.messages_pb2 import ProtoOAApplicationAuthReq
 from tickrelay.simulator.certificates import ServerCertificate, make_certificate
-from tickrelay.upstream.authorization import cause_of_loss
+from tickrelay.upstream.causes import cause_of_loss
 from tickrelay.upstream.counters import Counters
 from tickrelay.upstream.errors import Kind, LinkLost
 from tickrelay.upstream.protocol import LinkSettings, OpenApiProtocol

@@ -31,7 +31,8 @@ from tickrelay.openapi.messages_pb2 import (
     ProtoOASubscribeSpotsRes,
 )
 from tickrelay.openapi.model_pb2 import ProtoOAClientPermissionScope
-from tickrelay.upstream.authorization import AccountAuthorizer, authorise_application, cause_of, cause_of_loss
+from tickrelay.upstream.authorization import AccountAuthorizer, authorise_application
+from tickrelay.upstream.causes import cause_of, cause_of_loss
 from tickrelay.upstream.counters import Counters
 from tickrelay.upstream.errors import SessionFailed, UpstreamError
 from tickrelay.upstream.protocol import LinkSettings, OpenApiProtocol

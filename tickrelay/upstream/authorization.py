@@ -7,12 +7,7 @@ account or token is to be mended.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from OpenSSL import SSL
-from service_identity import VerificationError
-
-from twisted.internet.error import ConnectError
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from tickrelay.config.settings import CTraderSettings
 from tickrelay.openapi.frames import text
@@ -25,85 +20,12 @@ from tickrelay.openapi.messages_pb2 import (
     ProtoOARefreshTokenRes,
 )
 from tickrelay.openapi.model_pb2 import ProtoOAClientPermissionScope
-from tickrelay.upstream.accounts import CANT_ROUTE, explain_refusal, needs_account_list
+from tickrelay.upstream.causes import CANT_ROUTE, cause_of, explain_refusal, needs_account_list
 from tickrelay.upstream.counters import Counters
 from tickrelay.upstream.errors import Cause, ErrorClass, Kind, OpenApiError, SessionFailed, UpstreamError
 from tickrelay.upstream.protocol import OpenApiProtocol
+from tickrelay.upstream.reactions import Reaction, reaction
 from tickrelay.upstream.tokens import TokenFileError, Tokens, TokenStore
-
-_NO_TLS = ("version", "unsupported protocol", "handshake failure", "no shared", "http request", "unknown protocol")
-"""Words of OpenSSL's for a peer that speaks no TLS, or none that is good enough: no retry mends that."""
-
-BLOCKED_LEAST_S = 300.0
-"""A blocked channel is not tried again sooner."""
-
-
-def cause_of(error: Exception, settings: CTraderSettings) -> Cause:
-    """What a failed request means for the session."""
-    if not isinstance(error, OpenApiError):
-        return Cause(Kind.NETWORK, str(error))
-    said = f"{error.code}: {error.description}" if error.description else error.code
-    kind = error.error_class
-    if error.code == "SERVER_IS_UNDER_MAINTENANCE":
-        return Cause(Kind.MAINTENANCE, f"cTrader is under maintenance ({said})", error.code, error.maintenance_end_s)
-    if error.code == "CONNECTIONS_LIMIT_EXCEEDED":
-        return Cause(
-            Kind.CONNECTION_LIMIT,
-            f"the application has too many connections open ({said}); close other programs that use its client id",
-            error.code,
-        )
-    if kind is ErrorClass.FATAL_APPLICATION:
-        return Cause(
-            Kind.CREDENTIALS,
-            f"cTrader refuses the application ({said}); check CTRADER_CLIENT_ID and CTRADER_CLIENT_SECRET, and that "
-            "the application is activated",
-            error.code,
-        )
-    if kind is ErrorClass.FATAL_ACCOUNT:
-        return Cause(
-            Kind.CREDENTIALS,
-            f"cTrader refuses the account {settings.account_id} ({said}); check CTRADER_ACCOUNT_ID (the "
-            f"ctidTraderAccountId, not the login number) and that the host {settings.host} serves its kind, demo or "
-            "live",
-            error.code,
-            least_s=BLOCKED_LEAST_S if error.code == "CHANNEL_IS_BLOCKED" else 0.0,
-        )
-    if kind is ErrorClass.TOKEN:
-        return Cause(
-            Kind.CREDENTIALS,
-            f"cTrader refuses the access token ({said}); grant the application access anew and set "
-            "CTRADER_ACCESS_TOKEN",
-            error.code,
-        )
-    if kind in (ErrorClass.RETRY, ErrorClass.REAUTH_ACCOUNT, ErrorClass.REAUTH_APPLICATION, ErrorClass.RATE):
-        return Cause(Kind.NETWORK, str(error), error.code)
-    return Cause(Kind.REFUSED, f"cTrader refused {error.request or 'the connection'} ({said})", error.code)
-
-
-def cause_of_loss(reason: Failure, settings: CTraderSettings) -> Cause:
-    """What the end of a connection means, or that there was none."""
-    where = f"{settings.host}:{settings.port}"
-    error = reason.value
-    if isinstance(error, VerificationError):
-        return Cause(
-            Kind.CERTIFICATE,
-            f"the certificate of {where} is not for this host name; check CTRADER_HOST",
-        )
-    if isinstance(error, SSL.Error):
-        details = "; ".join(str(part[-1]) for part in error.args[0]) if error.args and error.args[0] else str(error)
-        if "certificate" in details:
-            return Cause(
-                Kind.CERTIFICATE,
-                f"the certificate of {where} is not trusted, or has expired ({details}); check CTRADER_HOST, "
-                "and CTRADER_CA_FILE for a private certificate authority",
-            )
-        if any(word in details for word in _NO_TLS):
-            return Cause(Kind.CERTIFICATE, f"TLS with {where} is not possible ({details}); check host and port")
-        return Cause(Kind.NETWORK, f"TLS with {where} failed: {details}")
-    why = str(error) or type(error).__name__
-    if isinstance(error, ConnectError):
-        return Cause(Kind.NETWORK, f"cannot connect to {where}: {why}")
-    return Cause(Kind.NETWORK, f"connection to {where} lost: {why}")
 
 
 @dataclass(frozen=True)
@@ -127,7 +49,7 @@ async def authorise_application(link: OpenApiProtocol, settings: CTraderSettings
     try:
         await link.request(request)
     except OpenApiError as e:
-        if e.error_class is not ErrorClass.SUCCESS:
+        if reaction(e) is not Reaction.ACCEPT:
             raise SessionFailed(cause_of(e, settings)) from None
     except UpstreamError as e:
         raise SessionFailed(cause_of(e, settings)) from None
@@ -179,7 +101,7 @@ class AccountAuthorizer:
         try:
             await link.request(request)
         except OpenApiError as e:
-            if e.error_class is not ErrorClass.SUCCESS:
+            if reaction(e) is not Reaction.ACCEPT:
                 raise
 
     async def _renew(self, link: OpenApiProtocol, tokens: Tokens) -> Tokens:

@@ -11,7 +11,7 @@ class ErrorClass(StrEnum):
     """What an error code asks for."""
 
     SUCCESS = auto()
-    """Success in disguise: what was asked for holds already."""
+    """The requested state already holds: treat as success."""
     TOKEN = auto()
     """The access token is refused: renew it once."""
     REAUTH_ACCOUNT = auto()
@@ -24,6 +24,8 @@ class ErrorClass(StrEnum):
     """Too fast: pause, then send again."""
     SYMBOL = auto()
     """One symbol of the request is refused."""
+    UNAVAILABLE = auto()
+    """The server is away, or has no connection left for the application: a new connection, later."""
     RETRY = auto()
     """Passing trouble at the other end."""
     CLIENT_BUG = auto()
@@ -68,8 +70,8 @@ ERROR_CLASSES: dict[str, ErrorClass] = {
     "CANT_ROUTE_REQUEST": ErrorClass.RETRY,
     "CONCURRENT_MODIFICATION": ErrorClass.RETRY,
     "CH_SERVER_NOT_REACHABLE": ErrorClass.RETRY,
-    "SERVER_IS_UNDER_MAINTENANCE": ErrorClass.RETRY,
-    "CONNECTIONS_LIMIT_EXCEEDED": ErrorClass.RETRY,
+    "SERVER_IS_UNDER_MAINTENANCE": ErrorClass.UNAVAILABLE,
+    "CONNECTIONS_LIMIT_EXCEEDED": ErrorClass.UNAVAILABLE,
     "UNSUPPORTED_MESSAGE": ErrorClass.CLIENT_BUG,
     "INVALID_REQUEST": ErrorClass.CLIENT_BUG,
     "ENTITY_NOT_FOUND": ErrorClass.CLIENT_BUG,
@@ -84,16 +86,6 @@ def classify(code: str, description: str = "") -> ErrorClass:
     if code in ("INVALID_REQUEST", "UNSUPPORTED_MESSAGE") and "not authorized" in description.lower():
         return ErrorClass.REAUTH_ACCOUNT
     return ERROR_CLASSES.get(code, ErrorClass.UNKNOWN)
-
-
-_ENDING = frozenset(
-    {
-        ErrorClass.REAUTH_APPLICATION,
-        ErrorClass.FATAL_APPLICATION,
-        ErrorClass.FATAL_ACCOUNT,
-        ErrorClass.TOKEN,
-    }
-)
 
 
 class UpstreamError(Exception):
@@ -122,14 +114,6 @@ class OpenApiError(UpstreamError):
     def error_class(self) -> ErrorClass:
         """What the error asks for."""
         return classify(self.code, self.description)
-
-    @property
-    def ends_the_session(self) -> bool:
-        """Is the whole connection refused, not only a request?"""
-        return self.error_class in _ENDING or self.code in (
-            "SERVER_IS_UNDER_MAINTENANCE",
-            "CONNECTIONS_LIMIT_EXCEEDED",
-        )
 
     def __str__(self) -> str:
         said = f": {self.description}" if self.description else ""

@@ -17,7 +17,8 @@ from twisted.python.failure import Failure
 from tickrelay.openapi import registry
 from tickrelay.openapi.registry import PayloadType
 from tickrelay.upstream.counters import Counters
-from tickrelay.upstream.errors import ErrorClass, LinkLost, OpenApiError, RequestTimeout
+from tickrelay.upstream.errors import LinkLost, OpenApiError, RequestTimeout
+from tickrelay.upstream.reactions import Reaction, reaction
 from tickrelay.upstream.request_limiter import MAX_PAUSE_S, RequestLimiter, Ticket
 
 RATE_RETRIES = 8
@@ -83,7 +84,7 @@ class Requests:
         self._settle(pending)
         if error is not None:
             error.request = pending.row.name
-            if error.error_class is ErrorClass.RATE and pending.rate_answers < RATE_RETRIES:
+            if reaction(error) is Reaction.PAUSE and pending.rate_answers < RATE_RETRIES:
                 self._wait_and_repeat(pending, error)
             else:
                 self._fail(pending, error)

@@ -16,9 +16,8 @@ from tickrelay.config.settings import CTraderSettings
 from tickrelay.model.errors import SettingError
 from tickrelay.model.feed import IFeed, IFeedListener, SymbolFeed
 from tickrelay.model.status import FeedState
-from tickrelay.upstream.connection import SessionDependencies
+from tickrelay.upstream.connection import SessionDependencies, SessionFactory
 from tickrelay.upstream.counters import Counters
-from tickrelay.upstream.factory import SessionFactory
 from tickrelay.upstream.session import CTraderSession
 from tickrelay.upstream.tls import ClientOptions
 from tickrelay.upstream.tokens import TokenFileError, TokenStore

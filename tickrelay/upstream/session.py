@@ -14,13 +14,15 @@ from twisted.python.failure import Failure
 
 from tickrelay.config.settings import CTraderSettings
 from tickrelay.model.feed import IFeedListener
-from tickrelay.upstream.authorization import AccountAuthorizer, Redactor, authorise_application, cause_of
+from tickrelay.upstream.authorization import AccountAuthorizer, Redactor, authorise_application
 from tickrelay.upstream.backoff import Backoff
+from tickrelay.upstream.causes import cause_of
 from tickrelay.upstream.connection import Connection, SessionDependencies
 from tickrelay.upstream.counters import Counters
-from tickrelay.upstream.errors import Cause, ErrorClass, Kind, LinkLost, OpenApiError, SessionFailed, UpstreamError
+from tickrelay.upstream.errors import Cause, Kind, UpstreamError
 from tickrelay.upstream.machine import FEED_STATES, FLOWING, State, make_machine
 from tickrelay.upstream.protocol import OpenApiProtocol
+from tickrelay.upstream.reactions import Reaction, reaction
 from tickrelay.upstream.server_events import ServerEvents
 from tickrelay.upstream.status_reporter import StatusReporter
 from tickrelay.upstream.subscriptions import Subscriptions
@@ -161,17 +163,14 @@ class CTraderSession:
 
     def request_failed(self, error: Exception) -> None:
         """An error outside of a step: what it means for the session."""
-        if isinstance(error, LinkLost):
-            return
-        if not isinstance(error, OpenApiError):
-            self.drop(cause_of(error, self._settings))
-        elif error.error_class is ErrorClass.REAUTH_ACCOUNT or (
-            error.error_class is ErrorClass.TOKEN and self.state in FLOWING
-        ):
+        self._react(error, reaction(error, self.state))
+
+    def _react(self, error: BaseException, chosen: Reaction) -> None:
+        if chosen is Reaction.REAUTHORISE:
             self.account_lost(str(error))
-        elif error.ends_the_session:
+        elif chosen is Reaction.DROP:
             self.drop(cause_of(error, self._settings))
-        else:
+        elif chosen is not Reaction.IGNORE:
             self._log.warn("cTrader answered {error}", error=str(error))
 
     subscriptions_failed = request_failed
@@ -357,17 +356,10 @@ class CTraderSession:
 
     def _step_failed(self, failure: Failure) -> None:
         error = failure.value
-        if isinstance(error, SessionFailed):
-            self.drop(error.cause)
-        elif isinstance(error, OpenApiError) and error.error_class is ErrorClass.REAUTH_ACCOUNT:
-            self.account_lost(str(error))
-        elif isinstance(error, LinkLost):
-            pass  # the loss itself is told by the link
-        elif isinstance(error, UpstreamError):
-            self.drop(cause_of(error, self._settings))
-        else:
+        assert error is not None
+        if not isinstance(error, UpstreamError):
             self._log.failure("a step of the session failed", failure)
-            self.drop(Cause(Kind.NETWORK, f"internal error: {type(error).__name__}"))
+        self._react(error, reaction(error, self.state, needed=True))
 
     def _end_step(self) -> None:
         step, self._step = self._step, None

@@ -18,6 +18,7 @@ from tickrelay.model.feed import SymbolFeed
 from tickrelay.openapi.messages_pb2 import ProtoOASubscribeSpotsReq, ProtoOAUnsubscribeSpotsReq
 from tickrelay.upstream.errors import ErrorClass, LinkLost, OpenApiError, RequestTimeout
 from tickrelay.upstream.protocol import OpenApiProtocol
+from tickrelay.upstream.reactions import SESSION_WIDE, Reaction, reaction
 from tickrelay.upstream.symbol_table import SymbolTable, batches
 
 SPACING_S = 0.25
@@ -308,24 +309,24 @@ class Subscriptions:
         self._look_again(0)
 
     def _refused(self, session: _Session, ids: list[int], subscribe: bool, tries: int, error: Exception) -> None:
-        kind = error.error_class if isinstance(error, OpenApiError) else None
-        if not isinstance(error, OpenApiError) or kind is ErrorClass.REAUTH_ACCOUNT or error.ends_the_session:
+        chosen = reaction(error)
+        if not isinstance(error, OpenApiError) or chosen in SESSION_WIDE:
             session.busy.difference_update(ids)
-            if not isinstance(error, (LinkLost, CancelledError)):
+            if chosen is not Reaction.IGNORE:
                 self._owner.subscriptions_failed(error)
-        elif kind in (ErrorClass.RETRY, ErrorClass.RATE) and tries < MAX_RETRIES.get(error.code, sys.maxsize):
+        elif chosen in (Reaction.RETRY, Reaction.PAUSE) and tries < MAX_RETRIES.get(error.code, sys.maxsize):
             again = self._clock.callLater(
                 min(RETRY_MOST_S, 2.0 ** min(tries, 6)),
                 lambda: self._ask(session, ids, subscribe=subscribe, tries=tries + 1),
             )
             session.retrying.update(dict.fromkeys(ids, again))
             self._look_again(0)
-        elif len(ids) > 1 and kind in _DIVISIBLE:
+        elif len(ids) > 1 and chosen in (Reaction.ACCEPT, Reaction.DIVIDE):
             # Which one is it? One by one where most are fine already, else by halves.
-            step = 1 if kind is ErrorClass.SUCCESS else (len(ids) + 1) // 2
+            step = 1 if chosen is Reaction.ACCEPT else (len(ids) + 1) // 2
             for part in batches(ids, step):
                 self._ask(session, part, subscribe=subscribe)
-        elif kind is ErrorClass.SUCCESS or error.code == "NO_QUOTES" or not subscribe:
+        elif chosen is Reaction.ACCEPT or error.code == "NO_QUOTES" or not subscribe:
             # Nothing to unsubscribe, nothing more to subscribe, or no price yet: as good as done.
             self._answered(session, ids, subscribe)
         else:
@@ -350,6 +351,3 @@ class Subscriptions:
             if symbol is not None:
                 session.refused.pop(symbol.name, None)
         self._look_again(0)
-
-
-_DIVISIBLE = frozenset({ErrorClass.SUCCESS, ErrorClass.SYMBOL, ErrorClass.CLIENT_BUG, ErrorClass.TRADING})

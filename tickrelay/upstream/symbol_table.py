@@ -29,8 +29,9 @@ from tickrelay.openapi.messages_pb2 import (
     ProtoOASymbolsListRes,
 )
 from tickrelay.openapi.model_pb2 import ProtoOAHoliday, ProtoOALightSymbol, ProtoOASymbol, ProtoOATradingMode
-from tickrelay.upstream.errors import ErrorClass, OpenApiError, RequestTimeout
+from tickrelay.upstream.errors import OpenApiError, RequestTimeout
 from tickrelay.upstream.protocol import OpenApiProtocol
+from tickrelay.upstream.reactions import SESSION_WIDE, reaction
 
 M = TypeVar("M", bound=Message)
 
@@ -151,9 +152,7 @@ def _optional(answer: "Deferred[M]") -> "Deferred[M | None]":
     def forgive(failure: Failure) -> None:
         failure.trap(OpenApiError, RequestTimeout)
         error = failure.value
-        if isinstance(error, OpenApiError) and (
-            error.error_class is ErrorClass.REAUTH_ACCOUNT or error.ends_the_session
-        ):
+        if isinstance(error, OpenApiError) and reaction(error) in SESSION_WIDE:
             raise error
         _log.info("going on without: {error}", error=str(error))
 

@@ -8,8 +8,8 @@ import pytest
 from tickrelay.config.schema import Secret
 from tickrelay.config.settings import CTraderSettings
 from tickrelay.openapi.messages_pb2 import ProtoOAGetAccountListByAccessTokenRes
-from tickrelay.upstream.accounts import explain_refusal
-from tickrelay.upstream.errors import Cause, Kind
+from tickrelay.upstream.causes import cause_of, explain_refusal
+from tickrelay.upstream.errors import Cause, Kind, SessionFailed
 
 
 @pytest.mark.parametrize(
@@ -99,3 +99,11 @@ def test_cant_route_counts_tries_in_a_row(make_rig: Callable[..., Any]) -> None:
         rig.refuse("ProtoOAAccountAuthReq", "")
         rig.until(lambda: rig.state == "live", 120, 0.1)
     assert "error" not in {status.status.value for status in rig.listener.statuses}
+
+
+def test_a_failed_step_has_its_cause_already() -> None:
+    """The cause of SessionFailed is the one it carries; a defect is named by its type, without its text."""
+    settings = CTraderSettings(client_id="c", client_secret=Secret("s"), access_token=Secret("t"), account_id=1)
+    cause = Cause(Kind.CREDENTIALS, "mend this")
+    assert cause_of(SessionFailed(cause), settings) is cause
+    assert cause_of(ZeroDivisionError("text"), settings) == Cause(Kind.NETWORK, "internal error: ZeroDivisionError")
