@@ -14,7 +14,6 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
 from benchmarks import report
@@ -88,10 +87,7 @@ def spot(symbol_id: int, bid: int) -> bytes:
 
 def decode() -> dict[str, float]:
     """Bytes from upstream to the call of the hub."""
-    clock = Clock()
-    taken = OpenApiProtocol(
-        clock, time.monotonic, Owner(), lambda *spot: None, Counters(), LinkSettings(account_id=ACCOUNT)
-    )
+    taken = OpenApiProtocol(Time(), Owner(), lambda *spot: None, Counters(), LinkSettings(account_id=ACCOUNT))
     taken.makeConnection(StringTransport())
     one = spot(1, 108_567)
     hundred = b"".join(spot(1 + i % len(SYMBOLS), 108_567 + i) for i in range(100))

@@ -83,7 +83,7 @@ class RelayService(MultiService):
         self._simulator = simulator
         epoch = secrets.token_hex(3)
         encodings = make_encodings(epoch)
-        clock = ReactorClock(reactor)
+        clock = self._clock = ReactorClock(reactor)
         self.hub = Hub(clock, encodings, config.relay, epoch)
         self._factory = ClientFactory(self.hub, encodings, config.clients, clock)
         self.clients = ClientService(self._factory, reactor)
@@ -147,7 +147,7 @@ class RelayService(MultiService):
                 self._simulator.listen()
                 self.settings = self._simulator.join(self.settings)
             record = self._recorder.frame if self._recorder is not None else None
-            self.upstream = UpstreamService(self.settings, self.hub, self._reactor, record=record)
+            self.upstream = UpstreamService(self.settings, self.hub, self._reactor, self._clock, record=record)
             self.hub.feed = self.upstream
 
     def _listen(self, forking: bool) -> None:

@@ -6,6 +6,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
+from tests.support.relay import TestClock
 from tickrelay.openapi.frames import text
 from tickrelay.openapi.model_pb2 import ProtoOALightSymbol, ProtoOASymbol
 from tickrelay.upstream.counters import Counters
@@ -40,7 +41,7 @@ FINDINGS = [
 def test_findings(data: str) -> None:
     """No exception, no logged failure."""
     clock = Clock()
-    link = OpenApiProtocol(clock, clock.seconds, Owner(), lambda *_: None, Counters(), LinkSettings(account_id=1))
+    link = OpenApiProtocol(TestClock(clock), Owner(), lambda *_: None, Counters(), LinkSettings(account_id=1))
     link.makeConnection(StringTransport())
     link.request_named("ProtoOAVersionReq").addErrback(lambda f: f.trap(OpenApiError, Exception))
     frame = bytes.fromhex(data)

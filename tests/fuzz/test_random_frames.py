@@ -17,6 +17,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
+from tests.support.relay import TestClock
 from tickrelay.openapi import registry
 from tickrelay.openapi.frames import encode
 from tickrelay.openapi.messages_pb2 import (
@@ -68,9 +69,7 @@ class Target:
 
     def connect(self) -> OpenApiProtocol:
         """A new connection."""
-        link = OpenApiProtocol(
-            self.clock, self.clock.seconds, self.owner, self.spot, self.counters, LinkSettings(account_id=1)
-        )
+        link = OpenApiProtocol(TestClock(self.clock), self.owner, self.spot, self.counters, LinkSettings(account_id=1))
         link.makeConnection(StringTransport())
         link.handshakeCompleted()
         link.listen(ProtoOASymbolChangedEvent, lambda message: message.symbolId)

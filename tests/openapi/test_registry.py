@@ -74,3 +74,16 @@ def test_numbers_are_those_of_the_enums() -> None:
         if row.number >= 100:
             assert values[row.number].name == row.enum_name
             assert hasattr(messages_pb2, row.name)
+
+
+def test_historical_requests() -> None:
+    """The requests that cTrader limits to 5 a second: those for past bars, ticks, deals, orders and cash flows."""
+    assert {row.name for row in registry.all_types() if row.historical} == {
+        "ProtoOAGetTrendbarsReq",
+        "ProtoOAGetTickDataReq",
+        "ProtoOADealListReq",
+        "ProtoOADealListByPositionIdReq",
+        "ProtoOAOrderListReq",
+        "ProtoOAOrderListByPositionIdReq",
+        "ProtoOACashFlowHistoryListReq",
+    }

@@ -25,8 +25,9 @@ class TestClock:
 
     __test__ = False
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, wall_s: Callable[[], float] | None = None) -> None:
         self._clock = clock
+        self._wall_s = wall_s or (lambda: 1_767_225_600 + clock.seconds())
 
     def call_later(self, delay_s: float, call: Callable[[], object]) -> IDelayedCall:
         """As the reactor's."""
@@ -37,8 +38,8 @@ class TestClock:
         return float(self._clock.seconds())
 
     def wall_ms(self) -> int:
-        """The clock's milliseconds, since the start of 2026."""
-        return 1_767_225_600_000 + int(self._clock.seconds() * 1000)
+        """What *wall_s* (Unix seconds) says; by default the clock's time since the start of 2026."""
+        return int(self._wall_s() * 1000)
 
 
 @implementer(IFeed)

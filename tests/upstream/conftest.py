@@ -20,6 +20,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from tests.support.relay import TestClock
 from tickrelay.config.schema import Secret
 from tickrelay.config.settings import CTraderSettings
 from tickrelay.model.feed import IFeedListener
@@ -331,6 +332,7 @@ class Rig:
     ) -> None:
         self.clock = clock
         self.wall_offset_s = start_s
+        self.time = TestClock(clock, self.wall)
         rules = {"unknown_field_every": 0, **(rules or {})}
         self.dependencies = SimulatedBroker(
             SimulatorSettings(rules=Rules(**rules), **(simulator or {})), lambda: start_s + clock.seconds()
@@ -349,9 +351,8 @@ class Rig:
             self.settings,
             self.listener,
             clock,
+            self.time,
             connect=self.net.connect,
-            monotonic=clock.seconds,
-            wall=self.wall,
             rng=random.Random(1),
         )
         self.session = self.service.session

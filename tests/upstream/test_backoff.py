@@ -4,6 +4,9 @@ import random
 
 import pytest
 
+from twisted.internet.task import Clock
+
+from tests.support.relay import TestClock
 from tickrelay.upstream.backoff import Backoff
 from tickrelay.upstream.errors import Cause, Kind
 
@@ -12,7 +15,7 @@ NOW_S = 1_764_000_000.0
 
 def backoff(seed: int = 1) -> Backoff:
     """A backoff with a wall clock that stands."""
-    return Backoff(lambda: NOW_S, rng=random.Random(seed))
+    return Backoff(TestClock(Clock(), lambda: NOW_S), rng=random.Random(seed))
 
 
 def delays(kind: Kind, count: int, seed: int = 1) -> list[float]:

@@ -33,11 +33,10 @@ def check(make_rig: Callable[..., Any]) -> Callable[..., tuple[int, list[str]]]:
         one = Check(
             CTraderSettings(**values),
             rig.clock,
+            rig.time,
             say=lines.append,
             resolve=resolve,
             connect=rig.net.connect,
-            wall=rig.wall,
-            monotonic=rig.clock.seconds,
         )
         Deferred.fromCoroutine(one.run()).addCallback(done.append)
         rig.until(lambda: done, 60, 0.05)

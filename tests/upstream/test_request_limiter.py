@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from twisted.internet.task import Clock
 
+from tests.support.relay import TestClock
 from tickrelay.openapi import registry
 from tickrelay.simulator.settings import Rules
 from tickrelay.upstream.request_limiter import MAX_PAUSE_S, RequestLimiter
@@ -28,7 +29,7 @@ def most_in_a_second(times: list[float]) -> int:
 
 def pacer_on(clock: Clock) -> RequestLimiter:
     """A limiter with the usual budget."""
-    return RequestLimiter(clock, clock.seconds)
+    return RequestLimiter(TestClock(clock))
 
 
 def run(clock: Clock, seconds: float) -> None:
@@ -171,7 +172,7 @@ def test_never_more_than_the_budget_in_any_second(
 ) -> None:
     """Whatever is asked and when: the budget holds in every window of one second, and everything leaves."""
     clock = Clock()
-    limiter = RequestLimiter(clock, clock.seconds, per_second, historical)
+    limiter = RequestLimiter(TestClock(clock), per_second, historical)
     sent: list[tuple[float, int]] = []
     asked = 0
     for pause, kind, count in bursts:

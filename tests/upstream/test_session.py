@@ -247,10 +247,9 @@ def test_incoming_frames_can_be_recorded(make_rig: Callable[..., Any], clock: An
         rig.settings,
         rig.listener,
         clock,
+        rig.time,
         record=frames.append,
         connect=rig.net.connect,
-        monotonic=clock.seconds,
-        wall=rig.wall,
     )
     service.startService()
     service.want("EURUSD")

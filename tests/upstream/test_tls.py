@@ -13,6 +13,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from twisted.test import iosim
 
+from tests.support.relay import TestClock
 from tickrelay.config.schema import Secret
 from tickrelay.config.settings import CTraderSettings
 from tickrelay.model.errors import SettingError
@@ -64,7 +65,7 @@ class Owner:
 def meet(certificate: ServerCertificate, options: ClientOptions) -> tuple[Owner, Server]:
     """A handshake, and all that follows from it."""
     clock, owner, server = Clock(), Owner(), Server()
-    link = OpenApiProtocol(clock, clock.seconds, owner, lambda *_: None, Counters(), LinkSettings(account_id=1))
+    link = OpenApiProtocol(TestClock(clock), owner, lambda *_: None, Counters(), LinkSettings(account_id=1))
 
     def tls(context: Any, is_client: bool, protocol: Any) -> Any:
         return TLSMemoryBIOFactory(context, is_client, Factory.forProtocol(lambda: protocol), clock).buildProtocol(None)

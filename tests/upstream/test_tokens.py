@@ -5,13 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from twisted.internet.task import Clock
+
+from tests.support.relay import TestClock
 from tickrelay.config.schema import Secret
 from tickrelay.upstream.tokens import TokenFileError, Tokens, TokenStore
 
 
 def store(path: Path, access: str = "a", refresh: str = "r") -> TokenStore:
     """A store with configured tokens."""
-    return TokenStore(Secret(access), Secret(refresh), str(path), lambda: 1000.0)
+    return TokenStore(Secret(access), Secret(refresh), str(path), TestClock(Clock(), lambda: 1000.0))
 
 
 def test_without_a_file_the_configured_tokens_are_used(tmp_path: Path) -> None:
@@ -77,7 +80,7 @@ def test_a_failed_write_leaves_the_old_file_whole(tmp_path: Path, monkeypatch: p
 
 def test_without_a_path_tokens_live_in_memory() -> None:
     """No file configured: the renewed pair is used until the process ends."""
-    kept = TokenStore(Secret("a"), Secret("r"), "", lambda: 1000.0)
+    kept = TokenStore(Secret("a"), Secret("r"), "", TestClock(Clock(), lambda: 1000.0))
     kept.prepare()
     kept.renewed("a2", "r2", 5)
     assert kept.load().access.reveal() == "a2"

@@ -12,7 +12,6 @@ relay that is running is not disturbed, and its ports being in use is only a war
 step is well, 1 otherwise.
 """
 
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -22,6 +21,7 @@ from twisted.internet.protocol import ClientFactory
 from twisted.python.failure import Failure
 
 from tickrelay.config.settings import CTraderSettings
+from tickrelay.model.clock import Clock
 from tickrelay.model.errors import SettingError
 from tickrelay.model.ticks import PRICE_SCALE, Symbol
 from tickrelay.openapi.messages_pb2 import (
@@ -31,6 +31,7 @@ from tickrelay.openapi.messages_pb2 import (
     ProtoOASubscribeSpotsRes,
 )
 from tickrelay.openapi.model_pb2 import ProtoOAClientPermissionScope
+from tickrelay.startup import ReactorClock
 from tickrelay.upstream.authorization import AccountAuthorizer, authorise_application
 from tickrelay.upstream.causes import cause_of, cause_of_loss
 from tickrelay.upstream.counters import Counters
@@ -50,10 +51,9 @@ class CheckFactory(ClientFactory):
 
     noisy = False
 
-    def __init__(self, reactor: Any, settings: CTraderSettings, monotonic: Callable[[], float]) -> None:
-        self._reactor = reactor
+    def __init__(self, clock: Clock, settings: CTraderSettings) -> None:
         self._settings = settings
-        self._monotonic = monotonic
+        self._clock = clock
         self.secured: Deferred[OpenApiProtocol] = Deferred()
         self.lost: Deferred[None] = Deferred()
         self.spot: Callable[[int, int, int, int], None] = lambda *_: None
@@ -63,9 +63,7 @@ class CheckFactory(ClientFactory):
         settings = LinkSettings(
             account_id=self._settings.account_id, request_timeout_s=self._settings.request_timeout_s
         )
-        link = OpenApiProtocol(
-            self._reactor, self._monotonic, self, lambda *spot: self.spot(*spot), Counters(), settings
-        )
+        link = OpenApiProtocol(self._clock, self, lambda *spot: self.spot(*spot), Counters(), settings)
         link.factory = self
         return link
 
@@ -93,28 +91,26 @@ class CheckFactory(ClientFactory):
 
 
 class Check:
-    """One run. *say* prints a line; *resolve*, *connect*, *wall* and *monotonic* are for tests."""
+    """One run. *say* prints a line; *resolve* and *connect* are for tests."""
 
     def __init__(
         self,
         settings: CTraderSettings,
         reactor: Any,
+        clock: Clock,
         *,
         say: Callable[[str], object] = print,
         resolve: Callable[[str], "Deferred[str]"] | None = None,
         connect: Callable[[Any], Any] | None = None,
-        wall: Callable[[], float] = time.time,
-        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self._reactor = reactor
         self._say = say
         self._resolve = resolve or reactor.resolve
         self._connect = connect
-        self._wall = wall
-        self._monotonic = monotonic
-        self._tokens = TokenStore(settings.access_token, settings.refresh_token, settings.token_file, wall)
-        self._factory = CheckFactory(reactor, settings, monotonic)
+        self._clock = clock
+        self._tokens = TokenStore(settings.access_token, settings.refresh_token, settings.token_file, clock)
+        self._factory = CheckFactory(clock, settings)
         self._link: OpenApiProtocol
         self._table = SymbolTable()
 
@@ -162,7 +158,7 @@ class Check:
         settings = self._settings
         connect = self._connect or connect_over_tls(self._reactor, settings)
         connector = connect(self._factory)
-        late = self._reactor.callLater(settings.connect_timeout_s, connector.disconnect)
+        late = self._clock.call_later(settings.connect_timeout_s, connector.disconnect)
         try:
             self._link = await self._factory.secured
         finally:
@@ -175,7 +171,7 @@ class Check:
         return f"client {self._settings.client_id} accepted"
 
     async def _account(self) -> str:
-        step = AccountAuthorizer(self._settings, self._tokens, Counters(), self._wall)
+        step = AccountAuthorizer(self._settings, self._tokens, Counters(), self._clock)
         await step.run(self._link)
         return f"account {self._settings.account_id} opened"
 
@@ -194,7 +190,7 @@ class Check:
         return f"{len(names)} symbols, such as {', '.join(list(names)[:3])}"
 
     def _candidate(self) -> Symbol | None:
-        now_s = self._wall()
+        now_s = self._clock.wall_ms() / 1000
         known = [self._table.by_name[name] for name in FAVOURITES if name in self._table.by_name]
         for symbol in (*known, *self._table.symbols()):
             if symbol.enabled and symbol.schedule.is_open(now_s):
@@ -221,7 +217,7 @@ class Check:
             bid, ask = await came.addTimeout(FIRST_SPOT_S, self._reactor)
         except Exception:
             raise UpstreamError(f"no spot of {symbol.name} within {FIRST_SPOT_S:g} s; is its market open?") from None
-        shut = "" if symbol.schedule.is_open(self._wall()) else " (its market is shut: the last price)"
+        shut = "" if symbol.schedule.is_open(self._clock.wall_ms() / 1000) else " (its market is shut: the last price)"
         digits = symbol.digits
         return f"{symbol.name} {bid / PRICE_SCALE:.{digits}f} / {ask / PRICE_SCALE:.{digits}f}{shut}"
 
@@ -229,7 +225,7 @@ class Check:
         link = getattr(self, "_link", None)
         if link is not None:
             link.close()
-            late = self._reactor.callLater(self._settings.stop_timeout_s, link.abort)
+            late = self._clock.call_later(self._settings.stop_timeout_s, link.abort)
             await self._factory.lost
             if late.active():
                 late.cancel()
@@ -255,4 +251,4 @@ def main(reactor: Any, settings: CTraderSettings) -> "Deferred[None]":
     def finish(status: int) -> None:
         raise SystemExit(status)
 
-    return Deferred.fromCoroutine(Check(settings, reactor).run()).addCallback(finish)
+    return Deferred.fromCoroutine(Check(settings, reactor, ReactorClock(reactor)).run()).addCallback(finish)

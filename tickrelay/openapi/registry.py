@@ -15,6 +15,18 @@ from tickrelay.openapi import common_model_pb2, common_pb2, messages_pb2, model_
 # SubscribeLiveTrendbar and its opposite are the two requests whose answer is not the next number.
 _ANSWERS_ELSEWHERE = {2135: 2165, 2136: 2166}
 
+_HISTORICAL = frozenset(
+    {
+        "ProtoOAGetTrendbarsReq",
+        "ProtoOAGetTickDataReq",
+        "ProtoOADealListReq",
+        "ProtoOADealListByPositionIdReq",
+        "ProtoOAOrderListReq",
+        "ProtoOAOrderListByPositionIdReq",
+        "ProtoOACashFlowHistoryListReq",
+    }
+)
+
 
 class UnknownPayloadType(LookupError):
     """No payload type of the schema has this number, name or class."""
@@ -28,6 +40,8 @@ class PayloadType:
     name: str
     enum_name: str
     message: type[Message]
+    historical: bool
+    """A request for history, of which cTrader allows a connection 5 a second (Open API documentation), not 50."""
 
     @property
     def answer(self) -> "PayloadType | None":
@@ -84,7 +98,7 @@ def _collect() -> tuple[dict[int, PayloadType], dict[str, PayloadType]]:
             if field is None or field.enum_type is None:
                 continue  # the envelope, whose payloadType is a plain number
             number = field.default_value
-            row = PayloadType(number, name, enum_names[number], getattr(module, name))
+            row = PayloadType(number, name, enum_names[number], getattr(module, name), name in _HISTORICAL)
             by_number[number] = row
             for spelling in (name, row.enum_name, _screaming(name)):
                 by_name[spelling] = row

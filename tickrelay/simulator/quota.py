@@ -3,26 +3,9 @@
 from collections import deque
 
 from tickrelay.openapi import registry
-from tickrelay.openapi.messages_pb2 import (
-    ProtoOACashFlowHistoryListReq,
-    ProtoOADealListReq,
-    ProtoOAGetTickDataReq,
-    ProtoOAGetTrendbarsReq,
-    ProtoOAOrderListReq,
-)
 from tickrelay.simulator.refusal import RequestRefused
 from tickrelay.simulator.settings import Rules
 
-HISTORICAL = frozenset(
-    registry.lookup(message).number
-    for message in (
-        ProtoOAGetTrendbarsReq,
-        ProtoOAGetTickDataReq,
-        ProtoOADealListReq,
-        ProtoOAOrderListReq,
-        ProtoOACashFlowHistoryListReq,
-    )
-)
 WINDOW_S = 1.0
 
 
@@ -36,7 +19,8 @@ class Quota:
 
     def spend(self, payload_type: int, now_s: float) -> None:
         """Count a request. Raises RequestRefused with the time to wait; only that payload type is blocked then."""
-        historical = payload_type in HISTORICAL
+        row = registry.find(payload_type)
+        historical = row is not None and row.historical
         limit = self._rules.historical_per_s if historical else self._rules.requests_per_s
         recent = self._recent[historical]
         while recent and recent[0] <= now_s - WINDOW_S:

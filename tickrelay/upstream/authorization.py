@@ -4,12 +4,12 @@ Each step is a coroutine that raises `SessionFailed` with a cause that says, for
 account or token is to be mended.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from twisted.logger import Logger
 
 from tickrelay.config.settings import CTraderSettings
+from tickrelay.model.clock import Clock
 from tickrelay.openapi.frames import text
 from tickrelay.openapi.messages_pb2 import (
     ProtoOAAccountAuthReq,
@@ -57,12 +57,12 @@ async def authorise_application(link: OpenApiProtocol, settings: CTraderSettings
 
 @dataclass
 class AccountAuthorizer:
-    """Opens the account's session; made once a service, run once a session. *wall*: Unix seconds."""
+    """Opens the account's session; made once a service, run once a session."""
 
     settings: CTraderSettings
     tokens: TokenStore
     counters: Counters
-    wall: Callable[[], float]
+    clock: Clock
     _warned_scope: bool = False
     _cant_route: int = 0
     """How often in a row the account could not be routed."""
@@ -72,7 +72,7 @@ class AccountAuthorizer:
         """Authorise the account, renewing the token where it ends soon or is refused: once."""
         tokens = self.tokens.load()
         fresh = False
-        if tokens.ends_soon(self.wall()) and tokens.refresh:
+        if tokens.ends_soon(self.clock.wall_ms() / 1000) and tokens.refresh:
             try:
                 tokens, fresh = await self._renew(link, tokens), True
             except (UpstreamError, TokenFileError) as e:

@@ -5,9 +5,9 @@ a person must mend is tried slowly; a maintenance is waited for. Nothing is ever
 """
 
 import random
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from tickrelay.model.clock import Clock
 from tickrelay.upstream.errors import Cause, Kind
 
 MAINTENANCE_LEAST_S, MAINTENANCE_MOST_S = 5.0, 900.0
@@ -17,7 +17,7 @@ MAINTENANCE_LEAST_S, MAINTENANCE_MOST_S = 5.0, 900.0
 class Backoff:
     """The delays of one service; each kind of cause counts its own failures in a row. Times in seconds."""
 
-    wall: Callable[[], float]
+    clock: Clock
     network_s: tuple[float, float] = (0.5, 60.0)
     credentials_s: tuple[float, float] = (60.0, 900.0)
     certificate_s: tuple[float, float] = (30.0, 900.0)
@@ -36,7 +36,7 @@ class Backoff:
         if cause.kind in (Kind.NETWORK, Kind.STALE):
             return self.rng.uniform(0, ceiling)
         if cause.kind is Kind.MAINTENANCE and cause.until_s:
-            wait = min(max(cause.until_s - self.wall(), MAINTENANCE_LEAST_S), MAINTENANCE_MOST_S)
+            wait = min(max(cause.until_s - self.clock.wall_ms() / 1000, MAINTENANCE_LEAST_S), MAINTENANCE_MOST_S)
             return wait + self.rng.uniform(0, 2)
         # What must not be hurried waits its whole time; jitter only adds.
         return min(most, max(ceiling, cause.least_s) * self.rng.uniform(1, 1.1))

@@ -14,6 +14,7 @@ from twisted.internet.protocol import ReconnectingClientFactory
 from twisted.python.failure import Failure
 
 from tickrelay.config.settings import CTraderSettings
+from tickrelay.model.clock import Clock
 from tickrelay.upstream.causes import cause_of_loss
 from tickrelay.upstream.counters import Counters
 from tickrelay.upstream.errors import Cause, Kind
@@ -45,12 +46,12 @@ class SessionFactory(ReconnectingClientFactory):
 
     def __init__(
         self,
-        clock: IReactorTime,
+        reactor: IReactorTime,
         owner: FactoryOwner,
         build: Callable[[], OpenApiProtocol],
         connect: Callable[["SessionFactory"], IConnector],
     ) -> None:
-        self.clock = clock  # type: ignore[assignment]
+        self.clock = reactor  # type: ignore[assignment]  # Twisted 25.5 declares it None
         self._owner = owner
         self._build = build
         self._connect = connect
@@ -96,16 +97,15 @@ class SessionFactory(ReconnectingClientFactory):
 
 @dataclass(slots=True, kw_only=True)
 class SessionDependencies:
-    """What a session needs of the dependencies. *clock* schedules; *monotonic* and *wall* (Unix) are read, in seconds.
+    """What a session needs of its surroundings."""
 
-    *connect* starts a connection for the factory and returns its connector.
-    """
-
-    clock: IReactorTime
-    monotonic: Callable[[], float]
-    wall: Callable[[], float]
+    clock: Clock
+    reactor: IReactorTime
+    """For Twisted's ReconnectingClientFactory alone, which schedules its retries on a reactor."""
     connect: Callable[[SessionFactory], IConnector]
+    """Starts the first connection for the factory and returns its connector."""
     record: Callable[[bytes], None] | None = None
+    """Gets every incoming frame before it is read."""
     rng: random.Random = field(default_factory=random.Random)
 
 
@@ -152,7 +152,7 @@ class Connection:
             historical_per_s=settings.historical_per_s,
             redact=redact,
         )
-        self._factory = SessionFactory(dependencies.clock, self, self._build, dependencies.connect)
+        self._factory = SessionFactory(dependencies.reactor, self, self._build, dependencies.connect)
         self._loss = Cause(Kind.NETWORK, "connection lost")
         self.link: OpenApiProtocol | None = None
         """TCP is up, at least."""
@@ -191,7 +191,6 @@ class Connection:
         dependencies = self._dependencies
         return OpenApiProtocol(
             dependencies.clock,
-            dependencies.monotonic,
             self,
             self._spot,
             self._counters,
@@ -208,7 +207,7 @@ class Connection:
         """TCP is up."""
         self.link = link
         if not self._owner.expects_link():
-            self._dependencies.clock.callLater(0, link.abort)
+            self._dependencies.clock.call_later(0, link.abort)
 
     def link_secured(self, link: OpenApiProtocol) -> None:
         """TLS is up."""

@@ -40,5 +40,4 @@ class Counters:
     stale_symbols: int = 0
     token_renewals: int = 0
     last_frame_s: float = 0.0
-    last_spot_s: float = 0.0
     live_since_s: float = 0.0

@@ -14,12 +14,13 @@ from typing import Any, Protocol, TypeVar, overload
 from google.protobuf.message import DecodeError, Message
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IHandshakeListener, IReactorTime
+from twisted.internet.interfaces import IHandshakeListener
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from tickrelay.model.clock import Clock
 from tickrelay.openapi import registry
 from tickrelay.openapi.common_pb2 import ProtoErrorRes, ProtoHeartbeatEvent, ProtoMessage
 from tickrelay.openapi.frames import HEARTBEAT, SPOT, FrameError, FrameReceiver, encode, open_payload, text
@@ -94,29 +95,27 @@ class OpenApiProtocol(FrameReceiver):
 
     def __init__(
         self,
-        clock: IReactorTime,
-        monotonic: Callable[[], float],
+        clock: Clock,
         owner: LinkOwner,
         spot: Callable[[int, int, int, int], None],
         counters: Counters,
         settings: LinkSettings,
         record: Callable[[bytes], None] | None = None,
     ) -> None:
-        self._clock = clock
-        self._monotonic = monotonic
+        self._monotonic_s = clock.monotonic_s
         self._owner = owner
         self._spot = spot
         self._counters = counters
         self._settings = settings
         self._account_id = settings.account_id
         self._record = record
-        self._limiter = RequestLimiter(clock, monotonic, settings.requests_per_s, settings.historical_per_s)
+        self._limiter = RequestLimiter(clock, settings.requests_per_s, settings.historical_per_s)
         self._requests = Requests(clock, self._limiter, counters, self._transmit)
         self._spot_listeners: list[Callable[[Any], None]] = []
         self._listeners: dict[int, list[Callable[[Any], None]]] = {SPOT: self._spot_listeners}
         self._over = False
         self.secured = False
-        self.last_frame_s = monotonic()
+        self.last_frame_s = clock.monotonic_s()
         """When bytes last came (monotonic seconds)."""
         self.spot_times: dict[int, float] = {}
         """When each symbol's last spot came (monotonic seconds), by symbol id."""
@@ -125,7 +124,7 @@ class OpenApiProtocol(FrameReceiver):
 
     def dataReceived(self, data: bytes) -> None:
         """Bytes came: any number of frames, and a part of one."""
-        self.last_frame_s = self._counters.last_frame_s = self._monotonic()
+        self.last_frame_s = self._counters.last_frame_s = self._monotonic_s()
         super().dataReceived(data)
 
     def stringReceived(self, frame: bytes) -> None:
@@ -141,7 +140,7 @@ class OpenApiProtocol(FrameReceiver):
                 if event.ctidTraderAccountId == self._account_id:
                     counters.spots += 1
                     symbol_id = event.symbolId
-                    self.spot_times[symbol_id] = counters.last_spot_s = self.last_frame_s
+                    self.spot_times[symbol_id] = self.last_frame_s
                     self._spot(symbol_id, event.bid, event.ask, event.timestamp)
                 else:
                     counters.foreign_spots += 1

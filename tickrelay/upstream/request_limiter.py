@@ -10,25 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
-
+from tickrelay.model.clock import Clock, Timer
 from tickrelay.openapi import registry
 
 MAX_PAUSE_S = 120.0
 """The longest pause after an answer that asks for one; longer ones are probed again."""
 
-HISTORICAL = frozenset(
-    registry.lookup(name).number
-    for name in (
-        "ProtoOAGetTrendbarsReq",
-        "ProtoOAGetTickDataReq",
-        "ProtoOADealListReq",
-        "ProtoOAOrderListReq",
-        "ProtoOADealListByPositionIdReq",
-        "ProtoOAOrderListByPositionIdReq",
-        "ProtoOACashFlowHistoryListReq",
-    )
-)
+_HISTORICAL = frozenset(row.number for row in registry.all_types() if row.historical)
 
 
 class Priority(IntEnum):
@@ -95,18 +83,14 @@ class Ticket:
 
 @dataclass
 class RequestLimiter:
-    """Sends requests as the budget allows: by priority, in order within one, each payload type pausable.
+    """Sends requests as the budget allows: by priority, in order within one, each payload type pausable."""
 
-    *clock* schedules; *monotonic* measures (seconds).
-    """
-
-    clock: IReactorTime
-    monotonic: Callable[[], float]
+    clock: Clock
     per_second: int = 45
     historical_per_second: int = 4
     _queues: dict[Priority, deque[_Queued]] = field(default_factory=dict)
     _paused_until_s: dict[int, float] = field(default_factory=dict)
-    _timer: IDelayedCall | None = None
+    _timer: Timer | None = None
     _stopped: bool = False
     _draining: bool = False
 
@@ -131,12 +115,12 @@ class RequestLimiter:
 
     def spend(self) -> None:
         """Count one message that does not wait: a heartbeat."""
-        self._general.refill(self.monotonic())
+        self._general.refill(self.clock.monotonic_s())
         self._general.tokens -= 1
 
     def pause(self, payload_type: int, seconds: float) -> None:
         """Send nothing of *payload_type* (0: nothing at all, but heartbeats) for that long, `MAX_PAUSE_S` at most."""
-        until = self.monotonic() + min(max(seconds, 0.0), MAX_PAUSE_S)
+        until = self.clock.monotonic_s() + min(max(seconds, 0.0), MAX_PAUSE_S)
         self._paused_until_s[payload_type] = max(until, self._paused_until_s.get(payload_type, 0.0))
         if not self._stopped:
             self._drain()
@@ -152,7 +136,7 @@ class RequestLimiter:
     @property
     def paused(self) -> bool:
         """Does something wait because the server asked for a pause?"""
-        now = self.monotonic()
+        now = self.clock.monotonic_s()
         return self.waiting > 0 and any(until > now for until in self._paused_until_s.values())
 
     @property
@@ -173,7 +157,7 @@ class RequestLimiter:
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._timer = None
-        now = self.monotonic()
+        now = self.clock.monotonic_s()
         self._general.refill(now)
         self._historical.refill(now)
         wait: float | None = None
@@ -191,18 +175,18 @@ class RequestLimiter:
                         break  # nobody behind it may go either
                     continue
                 self._general.tokens -= 1
-                if entry.payload_type in HISTORICAL:
+                if entry.payload_type in _HISTORICAL:
                     self._historical.tokens -= 1
                 entry.send()
                 if self._stopped:
                     return
             queue.extendleft(reversed(kept))
         if wait is not None:
-            self._timer = self.clock.callLater(wait, self._drain)
+            self._timer = self.clock.call_later(wait, self._drain)
 
     def _delay(self, payload_type: int, now: float) -> float:
         pause = max(self._paused_until_s.get(payload_type, 0.0), self._paused_until_s.get(0, 0.0)) - now
         wait = self._general.wait_s()
-        if payload_type in HISTORICAL:
+        if payload_type in _HISTORICAL:
             wait = max(wait, self._historical.wait_s())
         return max(pause, wait, 0.0)

@@ -10,10 +10,10 @@ from typing import Any
 from google.protobuf.message import Message
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from tickrelay.model.clock import Clock, Timer
 from tickrelay.openapi import registry
 from tickrelay.openapi.registry import PayloadType
 from tickrelay.upstream.counters import Counters
@@ -38,7 +38,7 @@ class _Pending:
     deferred: "Deferred[Any]"
     timeout_s: float
     ticket: Ticket | None = None
-    deadline: IDelayedCall | None = None
+    deadline: Timer | None = None
     rate_answers: int = 0
 
 
@@ -48,7 +48,7 @@ class Requests:
     _log = Logger()
 
     def __init__(
-        self, clock: IReactorTime, limiter: RequestLimiter, counters: Counters, transmit: Callable[[Message, str], None]
+        self, clock: Clock, limiter: RequestLimiter, counters: Counters, transmit: Callable[[Message, str], None]
     ) -> None:
         self._clock = clock
         self._limiter = limiter
@@ -115,7 +115,7 @@ class Requests:
         if self._over:
             return
         self._counters.requests += 1
-        pending.deadline = self._clock.callLater(pending.timeout_s, self._timed_out, pending)
+        pending.deadline = self._clock.call_later(pending.timeout_s, lambda: self._timed_out(pending))
         self._transmit(pending.message, pending.msg_id)
 
     def _settle(self, pending: _Pending) -> None:

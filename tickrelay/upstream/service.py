@@ -1,7 +1,6 @@
 """UpstreamService: the cTrader side as the composition sees it, a service that provides IFeed."""
 
 import random
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -13,6 +12,7 @@ from twisted.internet.protocol import ClientFactory
 from zope.interface import implementer
 
 from tickrelay.config.settings import CTraderSettings
+from tickrelay.model.clock import Clock
 from tickrelay.model.errors import SettingError
 from tickrelay.model.feed import IFeed, IFeedListener, SymbolFeed
 from tickrelay.model.status import FeedState
@@ -39,10 +39,10 @@ def connect_over_tls(reactor: Any, settings: CTraderSettings) -> Callable[[Clien
 
 @implementer(IFeed)
 class UpstreamService(Service):
-    """Holds the one session. *reactor* schedules and connects; *listener* is told what the feed brings.
+    """Holds the one session. *reactor* connects, *clock* is its time; *listener* is told what the feed brings.
 
     *record* gets every incoming frame (the bytes of its ProtoMessage) before it is read. For tests: *connect* replaces
-    the way to connect, *monotonic* and *wall* the clocks that are read (seconds).
+    the way to connect.
     Raises SettingError for settings that cannot work.
     """
 
@@ -53,11 +53,10 @@ class UpstreamService(Service):
         settings: CTraderSettings,
         listener: IFeedListener,
         reactor: Any,
+        clock: Clock,
         *,
         record: Callable[[bytes], None] | None = None,
         connect: Callable[[SessionFactory], IConnector] | None = None,
-        monotonic: Callable[[], float] = time.monotonic,
-        wall: Callable[[], float] = time.time,
         rng: random.Random | None = None,
     ) -> None:
         if settings.refresh_token and not settings.token_file:
@@ -65,7 +64,7 @@ class UpstreamService(Service):
                 "CTRADER_REFRESH_TOKEN needs CTRADER_TOKEN_FILE: a refresh token is good for one renewal, and the new "
                 "tokens must be kept; name a file that the relay may write"
             )
-        store = TokenStore(settings.access_token, settings.refresh_token, settings.token_file, wall)
+        store = TokenStore(settings.access_token, settings.refresh_token, settings.token_file, clock)
         if store.load().refresh:
             try:
                 store.prepare()
@@ -76,9 +75,8 @@ class UpstreamService(Service):
             settings,
             listener,
             SessionDependencies(
-                clock=reactor,
-                monotonic=monotonic,
-                wall=wall,
+                clock=clock,
+                reactor=reactor,
                 connect=connect or connect_over_tls(reactor, settings),
                 record=record,
                 rng=rng or random.Random(),

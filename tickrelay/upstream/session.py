@@ -51,21 +51,17 @@ class CTraderSession:
         self.counters = counters
         self.state = State.IDLE
         self.table = SymbolTable()
-        self.subscriptions = Subscriptions(
-            dependencies.clock, dependencies.monotonic, dependencies.wall, self, settings.unsubscribe_linger_s
-        )
-        self.watchdog = FeedWatchdog(
-            dependencies.clock, dependencies.monotonic, dependencies.wall, settings, counters, self.subscriptions, self
-        )
+        self.subscriptions = Subscriptions(dependencies.clock, self, settings.unsubscribe_linger_s)
+        self.watchdog = FeedWatchdog(dependencies.clock, settings, counters, self.subscriptions, self)
         self._status_reporter = StatusReporter(listener)
         self._backoff = Backoff(
-            dependencies.wall,
+            dependencies.clock,
             network_s=(settings.retry_least_s, settings.retry_most_s),
             credentials_s=(settings.refused_least_s, settings.refused_most_s),
             rng=dependencies.rng,
         )
-        tokens = TokenStore(settings.access_token, settings.refresh_token, settings.token_file, dependencies.wall)
-        self._account = AccountAuthorizer(settings, tokens, counters, dependencies.wall)
+        tokens = TokenStore(settings.access_token, settings.refresh_token, settings.token_file, dependencies.clock)
+        self._account = AccountAuthorizer(settings, tokens, counters, dependencies.clock)
         self._redact = Redactor(settings, tokens)
         self._events = ServerEvents(settings.account_id, self, self._redact)
         self._timers = Timers(dependencies.clock)
@@ -293,7 +289,7 @@ class CTraderSession:
             return  # back from degraded
         if self.counters.live_since_s:
             self.counters.reconnects += 1
-        self.counters.live_since_s = self._dependencies.monotonic()
+        self.counters.live_since_s = self._dependencies.clock.monotonic_s()
         self._log.info("live: {count} symbols subscribed", count=len(self.subscriptions.confirmed))
         self._timers.after("stable", self._settings.stable_s, self._proved_stable)
 

@@ -5,15 +5,15 @@ So whatever the order of wants, losses and answers, the confirmed set ends as th
 """
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from tickrelay.model.clock import Clock, Timer
 from tickrelay.model.feed import SymbolFeed
 from tickrelay.openapi.messages_pb2 import ProtoOASubscribeSpotsReq, ProtoOAUnsubscribeSpotsReq
 from tickrelay.upstream.errors import ErrorClass, LinkLost, OpenApiError, RequestTimeout
@@ -65,41 +65,35 @@ class _Session:
     """Ids with a request on its way."""
     doubtful: set[int] = field(default_factory=set)
     """Ids that may still be subscribed from before the account was authorised again on this connection."""
-    retrying: dict[int, IDelayedCall] = field(default_factory=dict)
+    retrying: dict[int, Timer] = field(default_factory=dict)
     """Of these, the ones whose request waits for trouble at the other end to pass."""
     touched_s: dict[int, float] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
-    later: list[IDelayedCall] = field(default_factory=list)
+    later: list[Timer] = field(default_factory=list)
     """Further tries of what was refused."""
     requests: "set[Deferred[None]]" = field(default_factory=set)
     over: bool = False
 
 
 class Subscriptions:
-    """The wanted set, kept for ever; the confirmed set, kept for one session.
-
-    Times: *clock* schedules, *monotonic* measures, *wall* dates (all in seconds).
-    """
+    """The wanted set, kept for ever; the confirmed set, kept for one session."""
 
     _log = Logger()
 
     def __init__(
         self,
-        clock: IReactorTime,
-        monotonic: Callable[[], float],
-        wall: Callable[[], float],
+        clock: Clock,
         owner: SubscriptionsOwner,
         linger_s: float,
     ) -> None:
         self._clock = clock
-        self._monotonic = monotonic
-        self._wall = wall
         self._owner = owner
         self._linger_s = linger_s
         self._wanted: set[str] = set()
-        self._lingering: dict[str, IDelayedCall] = {}
+        self._lingering: dict[str, Timer] = {}
         self._session: _Session | None = None
-        self._timer: IDelayedCall | None = None
+        self._timer: Timer | None = None
+        self._due_s = 0.0
         self._left_behind: tuple[OpenApiProtocol, set[int]] | None = None
 
     # What clients want.
@@ -118,7 +112,7 @@ class Subscriptions:
             return
         self._wanted.discard(name)
         if name not in self._lingering:
-            self._lingering[name] = self._clock.callLater(self._linger_s, self._lingered, name)
+            self._lingering[name] = self._clock.call_later(self._linger_s, lambda: self._lingered(name))
 
     def _lingered(self, name: str) -> None:
         del self._lingering[name]
@@ -207,18 +201,20 @@ class Subscriptions:
     def _look_again(self, delay_s: float) -> None:
         if self._session is None:
             return
+        due_s = self._clock.monotonic_s() + delay_s
         if self._timer is not None and self._timer.active():
-            if self._timer.getTime() <= self._clock.seconds() + delay_s:
+            if self._due_s <= due_s:
                 return
             self._timer.cancel()
+        self._due_s = due_s
         # The next turn: all that clients ask for in one turn leaves in one batch.
-        self._timer = self._clock.callLater(delay_s, self._reconcile)
+        self._timer = self._clock.call_later(delay_s, self._reconcile)
 
     def _reconcile(self) -> None:
         session = self._session
         if session is None:
             return
-        now = self._monotonic()
+        now = self._clock.monotonic_s()
         target = self._target(session)
         drop = self._ready(session, (session.confirmed.keys() | session.doubtful) - target, now)
         add = self._ready(session, target - session.confirmed.keys(), now)
@@ -265,7 +261,7 @@ class Subscriptions:
         session.busy.update(ids)
         for symbol_id in ids:
             session.retrying.pop(symbol_id, None)
-        session.touched_s.update(dict.fromkeys(ids, self._monotonic()))
+        session.touched_s.update(dict.fromkeys(ids, self._clock.monotonic_s()))
         message = (
             ProtoOASubscribeSpotsReq(
                 ctidTraderAccountId=session.account_id, symbolId=ids, subscribeToSpotTimestamp=True
@@ -296,8 +292,8 @@ class Subscriptions:
         session.busy.difference_update(ids)
         session.doubtful.difference_update(ids)
         if subscribe:
-            session.confirmed.update(dict.fromkeys(ids, int(self._wall() * 1000)))
-            session.confirmed_s.update(dict.fromkeys(ids, self._monotonic()))
+            session.confirmed.update(dict.fromkeys(ids, self._clock.wall_ms()))
+            session.confirmed_s.update(dict.fromkeys(ids, self._clock.monotonic_s()))
             for symbol_id in ids:
                 symbol = session.table.by_id.get(symbol_id)
                 if symbol is not None:
@@ -315,7 +311,7 @@ class Subscriptions:
             if chosen is not Reaction.IGNORE:
                 self._owner.subscriptions_failed(error)
         elif chosen in (Reaction.RETRY, Reaction.PAUSE) and tries < MAX_RETRIES.get(error.code, sys.maxsize):
-            again = self._clock.callLater(
+            again = self._clock.call_later(
                 min(RETRY_MOST_S, 2.0 ** min(tries, 6)),
                 lambda: self._ask(session, ids, subscribe=subscribe, tries=tries + 1),
             )
@@ -341,7 +337,7 @@ class Subscriptions:
                 session.refused[symbol.name] = error.code
                 self._owner.symbol_refused(symbol.name, error.code, error.description)
         if error.error_class is not ErrorClass.SYMBOL:
-            session.later.append(self._clock.callLater(REFUSED_AGAIN_S, self._try_again, session, ids))
+            session.later.append(self._clock.call_later(REFUSED_AGAIN_S, lambda: self._try_again(session, ids)))
         self._look_again(0)
 
     def _try_again(self, session: _Session, ids: list[int]) -> None:

@@ -2,25 +2,25 @@
 
 from collections.abc import Callable
 
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from tickrelay.model.clock import Clock, Timer
 
 
 class Timers:
     """The timers of one session, on its clock."""
 
-    def __init__(self, clock: IReactorTime) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._running: dict[str, IDelayedCall] = {}
+        self._running: dict[str, Timer] = {}
 
     def after(self, name: str, delay_s: float, call: Callable[[], object]) -> None:
         """Call once in *delay_s*; replaces the timer that had the name."""
         self.cancel(name)
-        self._running[name] = self._clock.callLater(delay_s, call)
+        self._running[name] = self._clock.call_later(delay_s, call)
 
     def running(self, name: str) -> bool:
         """Is the timer still to fire?"""
         timer = self._running.get(name)
-        return timer is not None and bool(timer.active())
+        return timer is not None and timer.active()
 
     def cancel(self, *names: str) -> None:
         """End these timers, where they run."""

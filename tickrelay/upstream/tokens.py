@@ -14,13 +14,13 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from twisted.logger import Logger
 
 from tickrelay.config.schema import Secret
+from tickrelay.model.clock import Clock
 
 RENEW_BEFORE_S = 3 * 86_400
 """A token with less time left than this is renewed before it is used."""
@@ -48,10 +48,10 @@ class TokenStore:
 
     _log = Logger()
 
-    def __init__(self, access: Secret, refresh: Secret, path: str = "", wall: Callable[[], float] = lambda: 0) -> None:
+    def __init__(self, access: Secret, refresh: Secret, path: str, clock: Clock) -> None:
         self._configured = Tokens(access, refresh)
         self._path = Path(path) if path else None
-        self._wall = wall
+        self._clock = clock
         self._unsaved: Tokens | None = None
         self._warned = ""
         self.seen: set[str] = set()
@@ -91,7 +91,7 @@ class TokenStore:
 
     def renewed(self, access: str, refresh: str, expires_in_s: float) -> Tokens:
         """Keep a new pair: on the disk when this returns. Raises TokenFileError, and keeps it in memory then."""
-        tokens = Tokens(Secret(access), Secret(refresh), self._wall() + expires_in_s)
+        tokens = Tokens(Secret(access), Secret(refresh), self._clock.wall_ms() / 1000 + expires_in_s)
         self._unsaved = tokens
         self.seen |= {access, refresh}
         self.save(tokens)

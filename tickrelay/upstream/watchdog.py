@@ -1,14 +1,13 @@
 """The watch over one session: sends heartbeats, looks at the clocks of `liveness`, and says what is dead."""
 
-from collections.abc import Callable
 from typing import Protocol
 
 from twisted.internet.defer import CancelledError
-from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from tickrelay.config.settings import CTraderSettings
+from tickrelay.model.clock import Clock
 from tickrelay.openapi.messages_pb2 import ProtoOAVersionReq, ProtoOAVersionRes
 from tickrelay.upstream.counters import Counters
 from tickrelay.upstream.errors import Cause, Kind, LinkLost, OpenApiError, RequestTimeout
@@ -42,17 +41,14 @@ class FeedWatchdog:
 
     def __init__(
         self,
-        clock: IReactorTime,
-        monotonic: Callable[[], float],
-        wall: Callable[[], float],
+        clock: Clock,
         settings: CTraderSettings,
         counters: Counters,
         subscriptions: Subscriptions,
         owner: WatchdogOwner,
     ) -> None:
         self._timers = Timers(clock)
-        self._monotonic = monotonic
-        self._wall = wall
+        self._clock = clock
         self._settings = settings
         self._counters = counters
         self._subscriptions = subscriptions
@@ -106,7 +102,7 @@ class FeedWatchdog:
         if link is None:
             return
         self._timers.after("check", CHECK_S, self._check)
-        state = self._link_clock.check(self._monotonic(), link.last_frame_s)
+        state = self._link_clock.check(self._clock.monotonic_s(), link.last_frame_s)
         if state == LinkState.DEAD:
             self._half_open()
         elif state == LinkState.PROBE:
@@ -116,7 +112,7 @@ class FeedWatchdog:
 
     def _half_open(self) -> None:
         if self._link is not None:
-            silent_s = self._monotonic() - self._link.last_frame_s
+            silent_s = self._clock.monotonic_s() - self._link.last_frame_s
             self._owner.link_dead(Cause(Kind.NETWORK, f"nothing came from cTrader for {silent_s:.0f} s"))
 
     def _probe(self, link: OpenApiProtocol) -> None:
@@ -132,9 +128,9 @@ class FeedWatchdog:
         )
 
     def _check_data(self, link: OpenApiProtocol, table: SymbolTable) -> None:
-        now_s = self._monotonic()
+        now_s = self._clock.monotonic_s()
         confirmed = self._subscriptions.confirmed_since()
-        verdict = self._data.check(now_s, self._wall(), confirmed, link.spot_times, table.by_id)
+        verdict = self._data.check(now_s, self._clock.wall_ms() / 1000, confirmed, link.spot_times, table.by_id)
         if self._asked_again is not None:
             self._wait_for_data(now_s)
             return
