@@ -367,7 +367,7 @@ def test_no_secret_in_messages_logs_or_reprs(
     rig.connection.reset()
     rig.run(3)
     assert rig.counters.token_renewals >= 2
-    seen = [repr(e) for e in logged] + rig.messages + [repr(rig.settings), repr(rig.session._account)]
+    seen = [repr(e) for e in logged] + rig.messages + [repr(rig.settings), repr(rig.session._logon._account)]
     for canary in canaries:
         assert not [text for text in seen if canary in text], canary
 

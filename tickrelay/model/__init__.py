@@ -1,1 +1,14 @@
-"""The values of the trade, and the interfaces between the ends: no reactor, no clock, no socket."""
+"""The values of the trade, and the interfaces between the ends: no reactor, no clock, no socket.
+
+::
+
+    feed       IFeed and IFeedListener: how the feed and the relay know each other
+    ticks      symbols, ticks, prices as integers
+    schedule   when a symbol trades
+    quotes     a spot event as a value
+    status     the status that clients see, and the finer state of the session
+    errors     close codes, error codes, the exceptions that cross floors
+    clock      the one clock protocol
+
+A file imports only from those below it.
+"""

@@ -1,20 +1,34 @@
-"""The cTrader session: one connection to the Open API, held for ever, and the symbols that clients want kept on it.
+"""The cTrader session: one connection to the Open API, kept up for the lifetime of the service, and the spot
+subscriptions that clients want on it.
 
 ::
 
-    service.py        UpstreamService: the IFeed that the composition starts and stops
-      session.py      CTraderSession: what is done in each state       machine.py    which state follows which
-      announcer.py    what the relay is told of it                     backoff.py    how long to wait, by cause
-      watchdog.py        heartbeats, and the watch over the feed          liveness.py   its three clocks
-      subscriptions.py  what clients want against what cTrader confirmed
-      steps.py        application and account auth                     tokens.py     the access token and its renewal
-      accounts.py     what the refusal of an account means
-      events.py       what cTrader says of its own accord              symbols.py    the symbol table
-      connection.py   the one connection, made and made again
-      factory.py      the ReconnectingClientFactory                    tls.py        whom we trust
-      protocol.py     one connection: frames in and out, events; the way of a tick
-      requests.py     requests, their answers and deadlines
-      pacing.py       the request budget         faults.py     every error code and what it asks for
+    service          UpstreamService: the IFeed that the composition starts and stops
+    session          CTraderSession: what is done in each state of the machine
+    status_reporter    states and causes as the status that clients see
+    watchdog           heartbeats, and the checks of link and data
+    liveness             their clocks, without a timer
+    subscriptions      what clients want against what cTrader confirmed
+    spot_requests        the requests of one authorised connection that make them equal
+    logon              the steps from a secured connection to a loaded symbol table, under one deadline
+    symbol_loader        the symbol table, kept up to date
+    symbol_table           every symbol of the account, by name and by id
+    authorization        application and account authorisation
+    tokens                 the access token, its file and its renewal
+    server_events      messages that answer no request: loss events, changed symbols, errors
+    backoff            how long to wait before the next connection, by cause
+    timers             timers by name
+    connection         the one connection, made and made again; the ReconnectingClientFactory
+    tls                  which certificates are trusted
+    protocol             one connection: frames in and out; the way of a tick
+    event_listeners        who is called with which event
+    requests               requests, their answers and deadlines
+    request_limiter        how many leave in a second, and which first
+    reactions          error and state -> what to do
+    machine            the states, and which follows which
+    causes             error -> why the session ended, for people
+    errors             cTrader's error codes by class, exceptions, causes as values
+    counters           what is counted
 
 A file imports only from those below it.
 """

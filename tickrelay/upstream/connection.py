@@ -1,7 +1,7 @@
-"""The one connection: made, watched until TLS is up, ended, and made again when the session says so.
+"""The one connection: made, watched until TLS is complete, ended, and made again when the session says so.
 
-Stands between the factory and the link on one side and the session on the other; there is one connector, hence never a
-second connection.
+There is one factory with one connector, hence never a second connection. `Connection` stands between them and the link
+on one side and the session on the other.
 """
 
 import random
@@ -22,7 +22,7 @@ from tickrelay.upstream.protocol import LinkSettings, OpenApiProtocol
 
 
 class FactoryOwner(Protocol):
-    """Who is told how connecting goes: the session."""
+    """What the factory reports to: the Connection."""
 
     def connecting_begun(self) -> None:
         """The connector begins: name look-up, TCP, TLS."""
@@ -38,10 +38,14 @@ class FactoryOwner(Protocol):
 
 
 class SessionFactory(ReconnectingClientFactory):
-    """Made once a service; *connect* starts the first connection and returns its connector."""
+    """Made once a service; *connect* starts the first connection and returns its connector.
+
+    A ReconnectingClientFactory does not reconnect behind an endpoint (its callbacks take the connector that an endpoint
+    hides), hence `reactor.connectSSL`.
+    """
 
     noisy = False
-    # The session's backoff has its jitter already.
+    # `retry` adds jitter to `delay`, and the session's backoff has its own.
     jitter = 0
 
     def __init__(
@@ -51,7 +55,7 @@ class SessionFactory(ReconnectingClientFactory):
         build: Callable[[], OpenApiProtocol],
         connect: Callable[["SessionFactory"], IConnector],
     ) -> None:
-        self.clock = reactor  # type: ignore[assignment]  # Twisted 25.5 declares it None
+        self.clock = reactor  # type: ignore[assignment]  # declared as None
         self._owner = owner
         self._build = build
         self._connect = connect
@@ -65,12 +69,12 @@ class SessionFactory(ReconnectingClientFactory):
             self.connector.connect()
 
     def retry_in(self, delay_s: float) -> None:
-        """Connect again after *delay_s*."""
-        self.delay = delay_s
+        """Connect again after *delay_s*, unless `stopTrying` was called."""
+        self.delay = delay_s  # each time: `retry` multiplies it by `factor` after it has used it
         self.retry(self.connector)
 
     def give_up(self) -> None:
-        """End a connection, or an attempt at one, that the link itself cannot end: `connection_failed` follows."""
+        """End an attempt to connect that has no link yet: `connection_failed` follows."""
         if self.connector is not None:
             self.connector.disconnect()
 
@@ -110,13 +114,13 @@ class SessionDependencies:
 
 
 class ConnectionOwner(Protocol):
-    """Who is told: the session."""
+    """What the connection reports to: the session."""
 
     def connecting_begun(self) -> None:
         """Name look-up, TCP and TLS begin."""
 
     def expects_link(self) -> bool:
-        """Is a connection still wanted? It may have been given up while TCP came up."""
+        """Whether a connection is still wanted. It may have been given up while TCP connected."""
 
     def link_secured(self, link: OpenApiProtocol) -> None:
         """TLS is complete, certificate and host name verified: secrets may be written."""
@@ -129,7 +133,7 @@ class ConnectionOwner(Protocol):
 
 
 class Connection:
-    """Made once a service. *spot* is called on the way of a tick; *redact* takes secrets out of what servers say."""
+    """Made once a service. *spot* is called on the way of a tick; *redact* takes secrets out of the server's texts."""
 
     def __init__(
         self,
@@ -155,7 +159,7 @@ class Connection:
         self._factory = SessionFactory(dependencies.reactor, self, self._build, dependencies.connect)
         self._loss = Cause(Kind.NETWORK, "connection lost")
         self.link: OpenApiProtocol | None = None
-        """TCP is up, at least."""
+        """The connection from the moment TCP is up; None: there is none."""
 
     # From the session.
 
@@ -172,14 +176,14 @@ class Connection:
         self._factory.stopTrying()
 
     def abort(self) -> None:
-        """End at once whatever there is of a connection; `connection_gone` follows."""
+        """Abort the connection, or the attempt at one; `connection_gone` follows."""
         if self.link is not None:
             self.link.abort()
         else:
             self._factory.give_up()
 
     def close(self) -> None:
-        """End the connection in order; `connection_gone` follows when the other end agrees."""
+        """Flush, then close with TLS close_notify; `connection_gone` follows, not before the peer has closed too."""
         if self.link is not None:
             self.link.close()
         else:
@@ -215,12 +219,12 @@ class Connection:
             self._owner.link_secured(link)
 
     def link_garbled(self, link: OpenApiProtocol, reason: str) -> None:
-        """The other end does not speak the protocol."""
+        """Bytes came that are no frames of the protocol; the link has aborted itself."""
         if link is self.link:
             self._owner.drop(Cause(Kind.NETWORK, f"garbage from cTrader: {reason}"))
 
     def link_lost(self, link: OpenApiProtocol, reason: Failure) -> None:
-        """The connection is gone; its reason is better known here than where the connector is freed."""
+        """The connection is gone. TLS errors are told here: `clientConnectionLost` may get a plain ConnectionLost."""
         if link is self.link:
             self.link = None
             self._counters.losses += 1

@@ -3,8 +3,13 @@
 The classes are those of the Open API's error table; a code that is in no table is surfaced and never looped.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum, auto
+
+from tickrelay.openapi.common_pb2 import ProtoErrorRes
+from tickrelay.openapi.frames import text
+from tickrelay.openapi.messages_pb2 import ProtoOAErrorRes
 
 
 class ErrorClass(StrEnum):
@@ -118,6 +123,16 @@ class OpenApiError(UpstreamError):
     def __str__(self) -> str:
         said = f": {self.description}" if self.description else ""
         return f"{self.code}{said}" + (f" (in answer to {self.request})" if self.request else "")
+
+
+def api_error(message: ProtoOAErrorRes | ProtoErrorRes, redact: Callable[[str], str]) -> OpenApiError:
+    """The exception that an error message stands for, its text passed through *redact*."""
+    return OpenApiError(
+        redact(text(message.errorCode)),
+        redact(text(message.description)),
+        retry_after_s=float(message.retryAfter) if isinstance(message, ProtoOAErrorRes) else 0,
+        maintenance_end=int(message.maintenanceEndTimestamp),
+    )
 
 
 class RequestTimeout(UpstreamError):

@@ -23,10 +23,11 @@ from zope.interface import implementer
 from tickrelay.model.clock import Clock
 from tickrelay.openapi import registry
 from tickrelay.openapi.common_pb2 import ProtoErrorRes, ProtoHeartbeatEvent, ProtoMessage
-from tickrelay.openapi.frames import HEARTBEAT, SPOT, FrameError, FrameReceiver, encode, open_payload, text
+from tickrelay.openapi.frames import HEARTBEAT, SPOT, FrameError, FrameReceiver, encode, open_payload
 from tickrelay.openapi.messages_pb2 import ProtoOAErrorRes, ProtoOASpotEvent
 from tickrelay.upstream.counters import Counters
-from tickrelay.upstream.errors import NotAllowed, OpenApiError
+from tickrelay.upstream.errors import NotAllowed, api_error
+from tickrelay.upstream.event_listeners import EventListeners
 from tickrelay.upstream.request_limiter import RequestLimiter
 from tickrelay.upstream.requests import ANSWERS, Requests
 
@@ -111,8 +112,9 @@ class OpenApiProtocol(FrameReceiver):
         self._record = record
         self._limiter = RequestLimiter(clock, settings.requests_per_s, settings.historical_per_s)
         self._requests = Requests(clock, self._limiter, counters, self._transmit)
-        self._spot_listeners: list[Callable[[Any], None]] = []
-        self._listeners: dict[int, list[Callable[[Any], None]]] = {SPOT: self._spot_listeners}
+        self._events = EventListeners()
+        self.listen = self._events.listen
+        self._spot_listeners = self._events.of(SPOT)
         self._over = False
         self.secured = False
         self.last_frame_s = clock.monotonic_s()
@@ -145,14 +147,14 @@ class OpenApiProtocol(FrameReceiver):
                 else:
                     counters.foreign_spots += 1
                 if self._spot_listeners:
-                    self._tell(SPOT, event)
+                    self._events.call(SPOT, event)
                 return
         except DecodeError:
             self._garbled(f"a frame of {len(frame)} bytes is not what it announces")
             return
-        self._slow_road(envelope, frame)
+        self._other_frame(envelope, frame)
 
-    # Everything else.
+    # Every other frame.
 
     def connectionMade(self) -> None:
         """TCP is up; TLS is not: nothing is written yet."""
@@ -189,8 +191,7 @@ class OpenApiProtocol(FrameReceiver):
         self._over = True
         self.drop_input()
         self._limiter.stop()
-        for listeners in self._listeners.values():
-            listeners.clear()
+        self._events.clear()
         self._requests.lost()
         self._owner.link_lost(self, reason)
 
@@ -219,7 +220,7 @@ class OpenApiProtocol(FrameReceiver):
         self.abort()
         self._owner.link_garbled(self, reason)
 
-    def _slow_road(self, envelope: ProtoMessage, frame: bytes) -> None:
+    def _other_frame(self, envelope: ProtoMessage, frame: bytes) -> None:
         payload_type = envelope.payloadType
         if payload_type == HEARTBEAT:
             self._counters.heartbeats += 1
@@ -247,7 +248,7 @@ class OpenApiProtocol(FrameReceiver):
             # Our own ids only come back on answers; an order event may carry another connection's.
             self._counters.late_answers += 1
         elif message is not None:
-            self._tell(payload_type, message)
+            self._events.call(payload_type, message)
 
     # Requests.
 
@@ -296,42 +297,3 @@ class OpenApiProtocol(FrameReceiver):
         # The one place that writes: the allow-list is asked here again.
         self._check_allowed(registry.lookup(message).number)
         self.sendString(encode(message, msg_id))
-
-    # Events.
-
-    @overload
-    def listen(self, event: type[M], listener: Callable[[M], None]) -> Callable[[], None]: ...
-    @overload
-    def listen(self, event: str | int, listener: Callable[[Any], None]) -> Callable[[], None]: ...
-
-    def listen(self, event: Any, listener: Callable[[Any], None]) -> Callable[[], None]:
-        """Call *listener* with each message of a payload type, given by either name, number or class, that answers no
-        request; returns what ends it. Raises UnknownPayloadType.
-        """
-        listeners = self._listeners.setdefault(registry.lookup(event).number, [])
-        listeners.append(listener)
-        listening = True
-
-        def stop() -> None:
-            # Once: the same listener may be there a second time.
-            nonlocal listening
-            if listening and listener in listeners:
-                listeners.remove(listener)
-            listening = False
-
-        return stop
-
-    def _tell(self, payload_type: int, message: Message) -> None:
-        for listener in tuple(self._listeners.get(payload_type, ())):
-            with self._log.failuresHandled("a listener of {type} failed", type=payload_type):
-                listener(message)
-
-
-def api_error(message: ProtoOAErrorRes | ProtoErrorRes, redact: Callable[[str], str]) -> OpenApiError:
-    """The exception that an error message stands for, its text passed through *redact*."""
-    return OpenApiError(
-        redact(text(message.errorCode)),
-        redact(text(message.description)),
-        retry_after_s=float(message.retryAfter) if isinstance(message, ProtoOAErrorRes) else 0,
-        maintenance_end=int(message.maintenanceEndTimestamp),
-    )

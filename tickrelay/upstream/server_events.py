@@ -12,8 +12,8 @@ from tickrelay.openapi.messages_pb2 import (
     ProtoOAErrorRes,
     ProtoOASymbolChangedEvent,
 )
-from tickrelay.upstream.errors import Cause, Kind
-from tickrelay.upstream.protocol import OpenApiProtocol, api_error
+from tickrelay.upstream.errors import Cause, Kind, api_error
+from tickrelay.upstream.protocol import OpenApiProtocol
 
 
 class EventsOwner(Protocol):

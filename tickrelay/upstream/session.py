@@ -1,77 +1,73 @@
-"""CTraderSession: what is done in each state of the machine, and who is told.
+"""CTraderSession: what is done in each state of the machine, and what is reported to the relay.
 
-Everything that happens comes in here (as ConnectionOwner, EventsOwner, SubscriptionsOwner, WatchdogOwner), becomes an
-input of the machine, and the machine calls `enter`. A step on the way to live runs as one coroutine; it ends with its
-state: what it still brings after that is ignored.
+Every event comes in here (this class is the owner of the connection, the logon, the server's events, the subscriptions
+and the watchdog), becomes an input of the machine, and the machine calls `enter`.
 """
 
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import ClassVar
 
-from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from tickrelay.config.settings import CTraderSettings
 from tickrelay.model.feed import IFeedListener
-from tickrelay.upstream.authorization import AccountAuthorizer, Redactor, authorise_application
+from tickrelay.upstream.authorization import AccountAuthorizer, Redactor
 from tickrelay.upstream.backoff import Backoff
 from tickrelay.upstream.causes import cause_of
 from tickrelay.upstream.connection import Connection, SessionDependencies
 from tickrelay.upstream.counters import Counters
-from tickrelay.upstream.errors import Cause, Kind, UpstreamError
+from tickrelay.upstream.errors import Cause, Kind
+from tickrelay.upstream.logon import Logon
 from tickrelay.upstream.machine import FEED_STATES, FLOWING, State, make_machine
 from tickrelay.upstream.protocol import OpenApiProtocol
 from tickrelay.upstream.reactions import Reaction, reaction
 from tickrelay.upstream.server_events import ServerEvents
-from tickrelay.upstream.status_reporter import StatusReporter
+from tickrelay.upstream.status_reporter import StatusReporter, loss_word
 from tickrelay.upstream.subscriptions import Subscriptions
-from tickrelay.upstream.symbol_table import SymbolTable
+from tickrelay.upstream.symbol_loader import SymbolLoader
 from tickrelay.upstream.timers import Timers
 from tickrelay.upstream.tokens import TokenStore
 from tickrelay.upstream.watchdog import FeedWatchdog
 
 MAX_ACCOUNT_LOSSES = 3
-"""So often in a row the account is authorised again on one connection; after that a new connection is tried."""
+"""So often in a row the account is authorised again on one connection; after that a new connection is made."""
 
 _ON_THE_WAY = frozenset({State.CONNECTING, State.APPLICATION_AUTH, State.ACCOUNT_AUTH, State.SYMBOLS, State.RESTORING})
 
 
 class CTraderSession:
-    """The one session of a service, across all its connections. *listener* is told what the feed brings."""
+    """The one session of a service, across all its connections. *listener* gets what the feed brings."""
 
     _log = Logger()
 
     def __init__(
         self, settings: CTraderSettings, listener: IFeedListener, dependencies: SessionDependencies, counters: Counters
     ) -> None:
+        clock = self._clock = dependencies.clock
         self._settings = settings
         self._listener = listener
-        self._dependencies = dependencies
         self.counters = counters
         self.state = State.IDLE
-        self.table = SymbolTable()
-        self.subscriptions = Subscriptions(dependencies.clock, self, settings.unsubscribe_linger_s)
-        self.watchdog = FeedWatchdog(dependencies.clock, settings, counters, self.subscriptions, self)
+        self.subscriptions = Subscriptions(clock, self, settings.unsubscribe_linger_s)
+        self.watchdog = FeedWatchdog(clock, settings, counters, self.subscriptions, self)
         self._status_reporter = StatusReporter(listener)
         self._backoff = Backoff(
-            dependencies.clock,
+            clock,
             network_s=(settings.retry_least_s, settings.retry_most_s),
             credentials_s=(settings.refused_least_s, settings.refused_most_s),
             rng=dependencies.rng,
         )
-        tokens = TokenStore(settings.access_token, settings.refresh_token, settings.token_file, dependencies.clock)
-        self._account = AccountAuthorizer(settings, tokens, counters, dependencies.clock)
-        self._redact = Redactor(settings, tokens)
-        self._events = ServerEvents(settings.account_id, self, self._redact)
-        self._timers = Timers(dependencies.clock)
+        tokens = TokenStore(settings.access_token, settings.refresh_token, settings.token_file, clock)
+        redact = Redactor(settings, tokens)
+        self._symbols = SymbolLoader(settings.account_id, self)
+        self._logon = Logon(settings, clock, AccountAuthorizer(settings, tokens, counters, clock), self._symbols, self)
+        self._events = ServerEvents(settings.account_id, self, redact)
+        self._timers = Timers(clock)
         self._machine = make_machine(self)
-        self._connection = Connection(settings, dependencies, counters, listener.spot, self._redact, self)
-        self._table_is_of: OpenApiProtocol | None = None
-        self._outdated: set[int] = set()
-        """Ids of symbols that changed while they could not be asked for."""
-        self._step: Deferred[None] | None = None
+        self._connection = Connection(settings, dependencies, counters, listener.spot, redact, self)
         self._cause: Cause | None = None
+        """Why the current connection was dropped from here; None: it was not."""
         self._account_losses = 0
         self._stopped: list[Deferred[None]] = []
 
@@ -98,24 +94,24 @@ class CTraderSession:
         self._machine.connect_begun()
 
     def expects_link(self) -> bool:
-        """Is a connection still wanted?"""
+        """Whether a connection is still wanted."""
         return self.state is State.CONNECTING
 
     def link_secured(self, link: OpenApiProtocol) -> None:
-        """TLS is up."""
+        """TLS is complete."""
         self._events.listen(link)
         self.watchdog.watch(link)
         self._machine.secured()
 
     def connection_gone(self, cause: Cause) -> None:
-        """There is no connection; what ended it from here counts more than how it ended."""
-        self._table_is_of = None
+        """There is no connection; the cause for which it was dropped from here, if it was, comes before *cause*."""
+        self._symbols.forget_link()
         self._machine.gone(self._cause or cause)
 
-    # From the server's events and the subscriptions.
+    # From the server's events, the logon, the symbols and the subscriptions.
 
     def drop(self, cause: Cause) -> None:
-        """The connection is of no use any longer; the first cause is the one that counts."""
+        """The connection is of no use any longer; of several causes the first counts."""
         if self._cause is None:
             self._cause = cause
         self._machine.drop(self._cause)
@@ -131,35 +127,13 @@ class CTraderSession:
                 return
         self._machine.account_lost()
 
-    def symbols_changed(self, ids: list[int]) -> None:
-        """These symbols are out of date: ask again, once the account is authorised and the table is loaded."""
-        self._outdated.update(ids)
-        if self.state in FLOWING:
-            self._refresh_outdated()
-
-    def _refresh_outdated(self) -> None:
-        ids, self._outdated = self._outdated, set()
-        if ids and self._connection.link is not None:
-            refresh = Deferred.fromCoroutine(self._refresh_symbols(self._connection.link, ids))
-            refresh.addErrback(lambda f: self._log.failure("refreshing symbols failed", f))
-
-    async def _refresh_symbols(self, link: OpenApiProtocol, ids: set[int]) -> None:
-        try:
-            changed = await self.table.refresh(link, self._settings.account_id, ids)
-        except UpstreamError as e:
-            if link is self._connection.link:
-                self.request_failed(e)
-                if self.state not in FLOWING:  # where the account is authorised again, they are asked for again
-                    self._outdated |= ids
-            return
-        if changed and link is self._connection.link:
-            self._log.info("{count} symbols changed", count=len(ids))
-            self._listener.symbols_loaded(self.table.symbols())
-            self.subscriptions.table_changed()
-
     def request_failed(self, error: Exception) -> None:
-        """An error outside of a step: what it means for the session."""
+        """An error outside of a step of the logon."""
         self._react(error, reaction(error, self.state))
+
+    def step_failed(self, error: BaseException) -> None:
+        """A step of the logon failed."""
+        self._react(error, reaction(error, self.state, needed=True))
 
     def _react(self, error: BaseException, chosen: Reaction) -> None:
         if chosen is Reaction.REAUTHORISE:
@@ -169,10 +143,23 @@ class CTraderSession:
         elif chosen is not Reaction.IGNORE:
             self._log.warn("cTrader answered {error}", error=str(error))
 
-    subscriptions_failed = request_failed
+    def symbols_changed(self, ids: list[int]) -> None:
+        """cTrader says that these symbols changed."""
+        self._symbols.outdated(ids)
+        if self.state in FLOWING:
+            self._symbols.refresh()
+
+    def symbols_loaded(self) -> None:
+        """The symbol table is a new one."""
+        self._listener.symbols_loaded(self._symbols.table.symbols())
+
+    def symbols_refreshed(self) -> None:
+        """Symbols of the table came, went or changed."""
+        self._listener.symbols_loaded(self._symbols.table.symbols())
+        self.subscriptions.table_changed()
 
     def symbol_confirmed(self, name: str) -> None:
-        """cTrader confirmed the symbol."""
+        """cTrader confirmed the symbol's subscription."""
         self._listener.symbol_confirmed(name)
 
     def symbol_refused(self, name: str, code: str, message: str) -> None:
@@ -186,10 +173,6 @@ class CTraderSession:
             self._machine.restored()
 
     # From the watchdog.
-
-    def link_dead(self, cause: Cause) -> None:
-        """The connection carries nothing that is worth having."""
-        self.drop(cause)
 
     def data_silent(self, message: str) -> None:
         """No spots though the market is open."""
@@ -211,85 +194,56 @@ class CTraderSession:
     # The machine.
 
     def ignore(self, state: State, name: str) -> None:
-        """An input came that means nothing in *state*."""
+        """The input *name* has no row for *state*: it came too late."""
         self.counters.ignored_inputs += 1
 
     def enter(self, state: State, cause: Cause | None) -> None:
-        """The machine is in *state* now: tell, then act."""
+        """The machine is in *state* now: report it, then act. *cause*: of the input, where it has one."""
         before, self.state = self.state, state
         self.counters.state = FEED_STATES[state]
-        self._end_step()
+        self._logon.end_step()
         if before in FLOWING and state not in FLOWING:
             self.subscriptions.detach()
             self.watchdog.suspend()
-            self._listener.feed_lost(_loss_word(state, cause), None)
+            self._listener.feed_lost(loss_word(state, cause), None)
         if state not in _ON_THE_WAY:
-            self._timers.cancel("way")
+            self._logon.finished()
         if state is not State.DEGRADED and not (state is State.WAITING and cause is None):
             self._status_reporter.tell(state, cause)
-        enter: Callable[[Cause | None], None] | None = getattr(self, f"_enter_{state.name.lower()}", None)
+        enter = self._ENTER.get(state)
         if enter is not None:
-            enter(cause)
+            enter(self, cause)
+
+    @property
+    def _link(self) -> OpenApiProtocol:
+        assert self._connection.link is not None, "only in states that have a connection"
+        return self._connection.link
 
     def _enter_connecting(self, _: Cause | None) -> None:
         self._cause = None
-        self._begin_way()
-        timeout = self._settings.connect_timeout_s
-        where = f"{self._settings.host}:{self._settings.port}"
-        self._log.info("connecting to {where}", where=where)
-        self._timers.after(
-            "connect",
-            timeout,
-            lambda: self.drop(Cause(Kind.NETWORK, f"no TLS connection to {where} within {timeout:g} s")),
-        )
-
-    def _begin_way(self) -> None:
-        self._timers.after("way", self._settings.live_timeout_s, self._way_over)
-
-    def _way_over(self) -> None:
-        link = self._connection.link
-        if link is not None and link.told_to_wait:
-            self._begin_way()  # a new connection would ask again before it may
-        else:
-            self.drop(Cause(Kind.NETWORK, f"not live within {self._settings.live_timeout_s:g} s"))
+        self._log.info("connecting to {where}", where=f"{self._settings.host}:{self._settings.port}")
+        self._logon.connecting()
 
     def _enter_application_auth(self, _: Cause | None) -> None:
-        self._timers.cancel("connect")
-        assert self._connection.link is not None
-        self._run(authorise_application(self._connection.link, self._settings), self._machine.application_accepted)
+        self._logon.authorise_application(self._link, self._machine.application_accepted)
 
     def _enter_account_auth(self, _: Cause | None) -> None:
-        if not self._timers.running("way"):  # back from live
-            self._begin_way()
-        assert self._connection.link is not None
-        self._run(self._account.run(self._connection.link), self._machine.account_accepted)
+        self._logon.authorise_account(self._link, self._machine.account_accepted)
 
     def _enter_symbols(self, _: Cause | None) -> None:
-        assert self._connection.link is not None
-        self._run(self._learn_symbols(self._connection.link), self._machine.symbols_known)
-
-    async def _learn_symbols(self, link: OpenApiProtocol) -> None:
-        if self._table_is_of is link:
-            return  # the account was authorised again on the same connection: the ids hold
-        table = SymbolTable()
-        self._outdated.clear()
-        await table.load(link, self._settings.account_id)
-        self.table, self._table_is_of = table, link
-        self._log.info("{count} symbols", count=len(table.by_name))
-        self._listener.symbols_loaded(table.symbols())
+        self._logon.load_symbols(self._link, self._machine.symbols_known)
 
     def _enter_restoring(self, _: Cause | None) -> None:
-        assert self._connection.link is not None
-        self.subscriptions.attach(self._connection.link, self.table, self._settings.account_id)
-        self.watchdog.judge(self.table)
-        self._refresh_outdated()
+        self.subscriptions.attach(self._link, self._symbols.table, self._settings.account_id)
+        self.watchdog.judge(self._symbols.table)
+        self._symbols.refresh()
 
     def _enter_live(self, _: Cause | None) -> None:
         if self._timers.running("stable"):
             return  # back from degraded
         if self.counters.live_since_s:
             self.counters.reconnects += 1
-        self.counters.live_since_s = self._dependencies.clock.monotonic_s()
+        self.counters.live_since_s = self._clock.monotonic_s()
         self._log.info("live: {count} symbols subscribed", count=len(self.subscriptions.confirmed))
         self._timers.after("stable", self._settings.stable_s, self._proved_stable)
 
@@ -298,10 +252,10 @@ class CTraderSession:
         self._account_losses = 0
 
     def _leave_connection(self) -> None:
-        self._timers.cancel("connect", "stable")
-        self.watchdog.rest()
+        self._timers.cancel("stable")
+        self.watchdog.idle()
 
-    def _enter_dropping(self, cause: Cause | None) -> None:
+    def _enter_dropping(self, _: Cause | None) -> None:
         self._leave_connection()
         self._connection.abort()
 
@@ -330,41 +284,16 @@ class CTraderSession:
         for deferred in stopped:
             deferred.callback(None)
 
-    # Steps.
-
-    def _run(self, flow: Coroutine[Any, Any, None], then: Callable[[], None]) -> None:
-        """Run a step of this state; *then* is the input that it ends with."""
-        step = self._step = Deferred.fromCoroutine(flow)
-
-        def done(_: None) -> None:
-            if step is self._step:
-                self._step = None
-                then()
-
-        def failed(failure: Failure) -> None:
-            if step is self._step:
-                self._step_failed(failure)
-            else:
-                failure.trap(UpstreamError, CancelledError)
-
-        step.addCallbacks(done, failed)
-        step.addErrback(lambda f: self._log.failure("the session failed", f))
-
-    def _step_failed(self, failure: Failure) -> None:
-        error = failure.value
-        assert error is not None
-        if not isinstance(error, UpstreamError):
-            self._log.failure("a step of the session failed", failure)
-        self._react(error, reaction(error, self.state, needed=True))
-
-    def _end_step(self) -> None:
-        step, self._step = self._step, None
-        if step is not None:
-            step.cancel()
-
-
-def _loss_word(state: State, cause: Cause | None) -> str:
-    """The word that clients see as the cause of a gap."""
-    if state is State.ACCOUNT_AUTH:
-        return "account-disconnect"
-    return "stale" if cause is not None and cause.kind is Kind.STALE else "upstream-disconnect"
+    _ENTER: ClassVar[Mapping[State, Callable[["CTraderSession", Cause | None], None]]] = {
+        State.CONNECTING: _enter_connecting,
+        State.APPLICATION_AUTH: _enter_application_auth,
+        State.ACCOUNT_AUTH: _enter_account_auth,
+        State.SYMBOLS: _enter_symbols,
+        State.RESTORING: _enter_restoring,
+        State.LIVE: _enter_live,
+        State.DROPPING: _enter_dropping,
+        State.WAITING: _enter_waiting,
+        State.STOPPING: _enter_stopping,
+        State.STOPPED: _enter_stopped,
+    }
+    """What is done on entering a state; nothing in those that are not here."""

@@ -2,7 +2,7 @@
 
 from tickrelay.model.feed import IFeedListener
 from tickrelay.model.status import FeedStatus, Status
-from tickrelay.upstream.errors import Cause
+from tickrelay.upstream.errors import Cause, Kind
 from tickrelay.upstream.machine import FEED_STATES, FLOWING, State
 
 
@@ -40,3 +40,10 @@ class StatusReporter:
         if self._trouble is not None:
             return Status.ERROR, self._trouble.message, self._trouble.code
         return Status.CTRADER_CONNECTING, "", ""
+
+
+def loss_word(state: State, cause: Cause | None) -> str:
+    """The word that clients see as the cause of a gap, when the session has left the flowing states for *state*."""
+    if state is State.ACCOUNT_AUTH:
+        return "account-disconnect"
+    return "stale" if cause is not None and cause.kind is Kind.STALE else "upstream-disconnect"

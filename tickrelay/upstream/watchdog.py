@@ -1,4 +1,4 @@
-"""The watch over one session: sends heartbeats, looks at the clocks of `liveness`, and says what is dead."""
+"""FeedWatchdog: sends heartbeats, checks the clocks of `liveness` every few seconds, and reports what is dead."""
 
 from typing import Protocol
 
@@ -19,9 +19,9 @@ from tickrelay.upstream.timers import Timers
 
 
 class WatchdogOwner(Protocol):
-    """Who is told: the session."""
+    """What the watchdog reports to: the session."""
 
-    def link_dead(self, cause: Cause) -> None:
+    def drop(self, cause: Cause) -> None:
         """The connection carries nothing, or carries no data and asking again did not help."""
 
     def data_silent(self, message: str) -> None:
@@ -35,7 +35,7 @@ class WatchdogOwner(Protocol):
 
 
 class FeedWatchdog:
-    """Watches the connection it is given, until it is told to rest."""
+    """Watches one connection at a time, from `watch` to `idle`."""
 
     _log = Logger()
 
@@ -83,8 +83,8 @@ class FeedWatchdog:
         self._asked_again = None
         self.silent = frozenset()
 
-    def rest(self) -> None:
-        """The connection is of no interest any longer."""
+    def idle(self) -> None:
+        """The connection is given up: no timer runs until the next `watch`."""
         self.suspend()
         self._link = None
         self._timers.cancel_all()
@@ -113,7 +113,7 @@ class FeedWatchdog:
     def _half_open(self) -> None:
         if self._link is not None:
             silent_s = self._clock.monotonic_s() - self._link.last_frame_s
-            self._owner.link_dead(Cause(Kind.NETWORK, f"nothing came from cTrader for {silent_s:.0f} s"))
+            self._owner.drop(Cause(Kind.NETWORK, f"nothing came from cTrader for {silent_s:.0f} s"))
 
     def _probe(self, link: OpenApiProtocol) -> None:
         def failed(failure: Failure) -> None:
@@ -164,6 +164,6 @@ class FeedWatchdog:
             self._owner.data_flows()
         elif now_s - since_s > self._settings.data_silence_s:
             self._data.reconnected_in_vain()
-            self._owner.link_dead(
+            self._owner.drop(
                 Cause(Kind.STALE, "no ticks though the market is open, and subscribing again did not help")
             )

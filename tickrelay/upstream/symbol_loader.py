@@ -1,0 +1,82 @@
+"""The session's symbol table, kept up to date: loaded once a connection, refreshed when cTrader announces changes."""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from tickrelay.upstream.errors import UpstreamError
+from tickrelay.upstream.protocol import OpenApiProtocol
+from tickrelay.upstream.reactions import SESSION_WIDE, reaction
+from tickrelay.upstream.symbol_table import SymbolTable
+
+
+class SymbolLoaderOwner(Protocol):
+    """What the loader reports to: the session."""
+
+    def symbols_loaded(self) -> None:
+        """`SymbolLoader.table` is a new one."""
+
+    def symbols_refreshed(self) -> None:
+        """Symbols of the table came, went or changed."""
+
+    def request_failed(self, error: Exception) -> None:
+        """A refresh failed; what was known stays."""
+
+
+class SymbolLoader:
+    """Holds the table of the newest connection that loaded one; before the first, an empty table."""
+
+    _log = Logger()
+
+    def __init__(self, account_id: int, owner: SymbolLoaderOwner) -> None:
+        self._account_id = account_id
+        self._owner = owner
+        self.table = SymbolTable()
+        self._link: OpenApiProtocol | None = None
+        """The connection that loaded the table: ids are good for one connection."""
+        self._outdated: set[int] = set()
+        """Ids of symbols that changed while they could not be asked for."""
+
+    async def load(self, link: OpenApiProtocol) -> None:
+        """Load the table, unless *link* has loaded it already. Raises UpstreamError."""
+        if self._link is link:
+            return  # the account was authorised again on the same connection: the ids hold
+        table = SymbolTable()
+        self._outdated.clear()  # from here on, for this table
+        await table.load(link, self._account_id)
+        self.table, self._link = table, link
+        self._log.info("{count} symbols", count=len(table.by_name))
+        self._owner.symbols_loaded()
+
+    def forget_link(self) -> None:
+        """The connection is gone: the next one loads anew, and refreshes in progress are void."""
+        self._link = None
+
+    def outdated(self, ids: Iterable[int]) -> None:
+        """cTrader says that these symbols changed; the next `refresh` asks for them.
+
+        The event may come while the table loads, and overtake an answer with the old data.
+        """
+        self._outdated.update(ids)
+
+    def refresh(self) -> None:
+        """Ask for what is outdated, on an authorised connection whose table is loaded."""
+        ids, self._outdated = self._outdated, set()
+        if ids and self._link is not None:
+            refresh = Deferred.fromCoroutine(self._refresh(self._link, ids))
+            refresh.addErrback(lambda f: self._log.failure("refreshing symbols failed", f))
+
+    async def _refresh(self, link: OpenApiProtocol, ids: set[int]) -> None:
+        try:
+            changed = await self.table.refresh(link, self._account_id, ids)
+        except UpstreamError as e:
+            if link is self._link:
+                if reaction(e) in SESSION_WIDE:
+                    self._outdated |= ids  # asked for again when the account is authorised again
+                self._owner.request_failed(e)
+            return
+        if changed and link is self._link:
+            self._log.info("{count} symbols changed", count=len(ids))
+            self._owner.symbols_refreshed()
