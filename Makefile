@@ -5,12 +5,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help run test check style types coverage docs proto wheel bench clean
+.PHONY: help run test test-foreign check style types coverage docs proto wheel bench clean
 
 help:
 	@echo "make run    the relay with a simulated broker, in the foreground (WS_PORT=9001 make run moves it)"
 	@echo "make test   install what the tests need into $(VENV) and run them: 5 to 10 minutes; downloads both that (PyPI)"
-	@echo "            and, in the tests, the wheel's requirements and two foreign cTrader clients (PyPI, npm)"
+	@echo "            and, in the tests, the wheel's requirements"
+	@echo "make test-foreign  the tests that make test leaves out: two foreign cTrader clients (PyPI, npm) on the simulator"
 	@echo "make check  style and types"
 	@echo "make coverage  which branches the tests take, integration tests left out; fails below the floor of pyproject.toml"
 	@echo "make docs   the documentation as a site, into build/docs"
@@ -36,7 +37,10 @@ run: $(STAMP)
 	@exec $(BIN)/twistd --nodaemon --pidfile= tickrelay --simulate
 
 test: $(STAMP)-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not foreign"
+
+test-foreign: $(STAMP)-dev
+	$(BIN)/python -m pytest -m foreign tests/integration
 
 check: style types
 

@@ -9,6 +9,13 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent, globalLogPublisher
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name what was left out on purpose, which pytest counts as deselected without a word of what it was."""
+    left_out = [item for item in terminalreporter.stats.get("deselected", ()) if item.get_closest_marker("foreign")]
+    if left_out and "foreign" in terminalreporter.config.option.markexpr:
+        terminalreporter.write_line(f"{len(left_out)} tests of foreign clients left out: make test-foreign runs them")
+
+
 @pytest.fixture
 def clock() -> Clock:
     """A clock that stands still until the test moves it."""

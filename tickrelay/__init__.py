@@ -2,9 +2,9 @@
 
 Five floors; a module imports only from floors below its own::
 
-    4  composition   tap  service  starting  figures  simulator_tap  cli/
-    3  the ends      upstream/  clients/  web/  simulator/  replay/      (never each other)
+    4  composition   tap  simulator_tap  service  startup  endpoints  metrics  cli/
+    3  the ends      upstream/  downstream/  web/  simulator/  recording/      (never each other)
     2  logic         relay/
-    1  codecs        openapi/  wire/  capture/
-    0  values        ticks  schedule  status  errors  interfaces  setting  config  metrics
+    1  codecs        openapi/  wire/  http_site
+    0  values        model/  config/
 """

@@ -15,7 +15,6 @@ from tickrelay.downstream import tokens
 from tickrelay.downstream.factory import ClientFactory
 from tickrelay.downstream.service import ClientService
 from tickrelay.endpoints import bad_port, parse
-from tickrelay.figures import figures
 from tickrelay.model.errors import Problems, SettingError
 from tickrelay.model.status import FeedState, FeedStatus, Status
 from tickrelay.recording.recorder import Recorder
@@ -158,7 +157,11 @@ class RelayService(MultiService):
     def _listen_admin(self, forking: bool) -> None:
         description = self._config.clients.admin
         if description and self._web is None and not (forking and description.startswith("unix:")):
-            pages = site(figures(self.hub, self._factory, lambda: self.upstream, self._recorder), self._readiness)
+            # Here, since prometheus_client takes 50 ms to import, which only relays with these pages should pay.
+            from tickrelay.metrics import RelayCollector, page
+
+            collector = RelayCollector(self.hub, self._factory, lambda: self.upstream, self._recorder)
+            pages = site(page(collector), self._readiness)
             self._web = bind(self._reactor, description, pages, self._config.sources["admin"], "--admin")
 
     @property

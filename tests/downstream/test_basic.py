@@ -4,7 +4,8 @@ import pytest
 
 from twisted.internet.task import Clock
 
-from tests.support.browser import CONNECTING, LOST, Server, frame
+from tests.support.browser import CONNECTING, LOST, Server
+from tests.support.frames import frame
 from tickrelay.model.status import FeedState, FeedStatus, Status
 
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from twisted.internet.task import Clock
 
-from tests.support.browser import Browser, Server, frame
+from tests.support.browser import Browser, Server
+from tests.support.frames import frame
 from tickrelay.wire import requests
 from tickrelay.wire.messages import AnyMessage, TickMessage
 from tickrelay.wire.tickrelay_pb2 import ClientMessage

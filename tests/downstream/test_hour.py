@@ -7,8 +7,9 @@ from typing import Any
 
 from twisted.internet.task import Clock
 
-from tests.support.browser import LOST, Browser, Server, Transport, frame
+from tests.support.browser import LOST, Browser, Server, Transport
 from tests.support.checker import Checker
+from tests.support.frames import frame, take_frames
 from tests.support.v1 import JSON, PROTOBUF
 from tickrelay.model.ticks import Symbol
 from tickrelay.wire import protobuf
@@ -91,11 +92,11 @@ class Client:
     def _connect(self) -> None:
         self._browser = browser = Browser(self._server, transport=SlowTransport(1 << 20 if self.loyal else 4_096))
         self._view = View()
-        self._left = b""
         self.checker.opened()
         browser.request(PROTOBUF if self._binary else JSON)
         self._transport.turn()
-        head, _, self._left = self._read().partition(b"\r\n\r\n")
+        head, _, rest = self._read().partition(b"\r\n\r\n")
+        self._left = bytearray(rest)
         assert b" 101 " in head
         self.say({"type": "connect", "protocol": 1, "features": ["gap"]})
         self.say({"type": "subscribe", "symbols": ["*"], "snapshot": self._rng.random() < 0.5,
@@ -160,22 +161,13 @@ class Client:
 
     def hear(self) -> None:
         """Take what came and let the checker see it."""
-        data, at = self._left + self._read(), 0
-        while len(data) - at >= 2:
-            opcode, size, start = data[at] & 15, data[at + 1], at + 2
-            if size >= 126:
-                length = 2 if size == 126 else 8
-                size, start = int.from_bytes(data[start : start + length], "big"), start + length
-            if len(data) < start + size:
-                break
-            payload = data[start : start + size]
-            at = start + size
+        self._left += self._read()
+        for opcode, payload in take_frames(self._left):
             if opcode in (1, 2):
                 self.checker.take(self._view.read(payload, opcode == 2))
             elif opcode == 9:
                 assert self._browser is not None
                 self._browser.protocol.dataReceived(frame(payload, opcode=10))
-        self._left = data[at:]
 
 
 class Market:

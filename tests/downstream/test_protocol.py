@@ -5,7 +5,8 @@ import pytest
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent
 
-from tests.support.browser import CONNECTING, LOST, Browser, Server, frame
+from tests.support.browser import CONNECTING, LOST, Browser, Server
+from tests.support.frames import frame
 
 
 @pytest.fixture

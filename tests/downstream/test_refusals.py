@@ -6,7 +6,8 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent, LogLevel, formatEvent
 
 from tests.downstream.test_admission import closes
-from tests.support.browser import Browser, Server, frame
+from tests.support.browser import Browser, Server
+from tests.support.frames import frame
 from tickrelay.downstream.refusals import LINES, Refusal, Refusals
 from tickrelay.downstream.tokens import Tokens, digest_of
 

@@ -7,7 +7,8 @@ import pytest
 
 from twisted.internet.task import Clock
 
-from tests.support.browser import LIVE, LOST, Browser, Server, frame
+from tests.support.browser import LIVE, LOST, Browser, Server
+from tests.support.frames import frame
 from tests.support.v1 import JSON, PROTOBUF, results
 from tickrelay.model.status import FeedState, FeedStatus, Status
 from tickrelay.wire import protobuf, requests

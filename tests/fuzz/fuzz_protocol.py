@@ -1,11 +1,10 @@
-"""A harness for a coverage-guided fuzzer: ``pip install atheris``, then ``python tests/fuzz/fuzz_protocol.py corpus/``.
+"""A harness for a coverage-guided fuzzer: ``pip install atheris``, then ``python -m tests.fuzz.fuzz_protocol corpus/``.
 
 The first byte says what the others are: one frame, whose length prefix is put in front, or the stream itself, in two
 pieces. An empty corpus directory is filled with frames that a server sends. What raises, or logs a failure, is a
 finding; it becomes a row of `FINDINGS` in test_findings.py.
 """
 
-import importlib.util
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,8 @@ import atheris
 with atheris.instrument_imports(include=["tickrelay"]):
     from twisted.logger import globalLogPublisher
 
-    spec = importlib.util.spec_from_file_location("targets", Path(__file__).parent / "test_random_frames.py")
-    assert spec is not None and spec.loader is not None
-    targets: Any = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(targets)
+    from tests.fuzz import test_random_frames as targets
+    from tests.support.frames import length_prefixed
 
 logged: list[Any] = []
 globalLogPublisher.addObserver(lambda event: logged.append(event) if "log_failure" in event else None)
@@ -33,7 +30,7 @@ def one_input(data: bytes) -> None:
     if target.link._pieces:  # it waits for the rest of a frame: the next input is another connection's
         target.reconnect()
     if kind & 1:
-        target.feed(targets.framed(rest))
+        target.feed(length_prefixed(rest))
     else:
         cut = kind * len(rest) // 256
         target.feed(rest[:cut])

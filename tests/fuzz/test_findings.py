@@ -4,8 +4,9 @@ import pytest
 
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
-from twisted.python.failure import Failure
 
+from tests.support.frames import length_prefixed
+from tests.support.link import RecordingOwner
 from tests.support.relay import TestClock
 from tickrelay.openapi.frames import text
 from tickrelay.openapi.model_pb2 import ProtoOALightSymbol, ProtoOASymbol
@@ -13,20 +14,6 @@ from tickrelay.upstream.counters import Counters
 from tickrelay.upstream.errors import OpenApiError
 from tickrelay.upstream.protocol import LinkSettings, OpenApiProtocol
 from tickrelay.upstream.symbol_table import make_symbol
-
-
-class Owner:
-    """Takes everything."""
-
-    def link_secured(self, link: OpenApiProtocol) -> None:
-        """Nothing."""
-
-    def link_garbled(self, link: OpenApiProtocol, reason: str) -> None:
-        """Nothing."""
-
-    def link_lost(self, link: OpenApiProtocol, reason: Failure) -> None:
-        """Nothing."""
-
 
 FINDINGS = [
     # The description of an error is not UTF-8: protobuf gives bytes where the schema says string.
@@ -41,11 +28,11 @@ FINDINGS = [
 def test_findings(data: str) -> None:
     """No exception, no logged failure."""
     clock = Clock()
-    link = OpenApiProtocol(TestClock(clock), Owner(), lambda *_: None, Counters(), LinkSettings(account_id=1))
+    link = OpenApiProtocol(TestClock(clock), RecordingOwner(), lambda *_: None, Counters(), LinkSettings(account_id=1))
     link.makeConnection(StringTransport())
     link.request_named("ProtoOAVersionReq").addErrback(lambda f: f.trap(OpenApiError, Exception))
     frame = bytes.fromhex(data)
-    link.dataReceived(len(frame).to_bytes(4, "big") + frame)
+    link.dataReceived(length_prefixed(frame))
     link.connectionLost()
 
 

@@ -17,6 +17,8 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
+from tests.support.frames import length_prefixed
+from tests.support.link import RecordingOwner
 from tests.support.relay import TestClock
 from tickrelay.openapi import registry
 from tickrelay.openapi.frames import encode
@@ -38,31 +40,13 @@ RANDOM, MUTATED = (1_000_000, 100_000) if FULL else (50_000, 10_000)
 BOUND_S = 300.0
 
 
-class Owner:
-    """Counts what the link reports."""
-
-    def __init__(self) -> None:
-        self.garbled = 0
-
-    def link_secured(self, link: OpenApiProtocol) -> None:
-        """Nothing."""
-
-    def link_garbled(self, link: OpenApiProtocol, reason: str) -> None:
-        """Counted."""
-        self.garbled += 1
-        assert len(reason) < 200
-
-    def link_lost(self, link: OpenApiProtocol, reason: Failure) -> None:
-        """Nothing."""
-
-
 class Target:
     """A link that is made anew whenever garbage ended it, always with a request on its way."""
 
     def __init__(self) -> None:
         self.clock = Clock()
         self.counters = Counters()
-        self.owner = Owner()
+        self.owner = RecordingOwner()
         self.spots = 0
         self.results: dict[str, int] = {}
         self.link = self.connect()
@@ -103,11 +87,6 @@ class Target:
         self.link = self.connect()
 
 
-def framed(frame: bytes) -> bytes:
-    """With its length."""
-    return len(frame).to_bytes(4, "big") + frame
-
-
 def memory_kib() -> int:
     """The process's memory now, KiB (the most so far, where the kernel does not say)."""
     try:
@@ -125,7 +104,7 @@ def run(target: Target, frames: Any, count: int) -> int:
         if number == count // 10:
             gc.collect()
             before = memory_kib()
-        target.feed(framed(next(frames)))
+        target.feed(length_prefixed(next(frames)))
         if number % 10_000 == 0:
             assert time.monotonic() - started < BOUND_S, f"only {number} frames in {BOUND_S} s"
     gc.collect()
@@ -196,8 +175,8 @@ def test_nothing_but_counted_protocol_errors(frames: Any, count: int) -> None:
     """No exception, no log of a failure, no memory kept: errors are counted and end their connection."""
     target = Target()
     grown = run(target, frames(random.Random(1)), count)
-    assert target.owner.garbled > count / 20
-    assert target.counters.protocol_errors >= target.owner.garbled
+    assert target.owner.told["garbled"] > count / 20
+    assert target.counters.protocol_errors >= target.owner.told["garbled"]
     assert target.counters.frames == count
     assert grown < 5 * 1024, f"{grown} KiB"
     if frames is mutated_frames:
@@ -212,10 +191,10 @@ def test_a_mutated_stream_of_any_chunks() -> None:
     for number in range(MUTATED):
         if number % 20 == 0:  # a wrong length may have the link wait for megabytes
             target.reconnect()
-        data = bytearray(b"".join(framed(next(frames)) for _ in range(rng.randint(1, 3))))
+        data = bytearray(b"".join(length_prefixed(next(frames)) for _ in range(rng.randint(1, 3))))
         if rng.random() < 0.3:
             data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
         cut = rng.randrange(len(data))
         target.feed(bytes(data[:cut]))
         target.feed(bytes(data[cut:]))
-    assert target.owner.garbled and target.spots
+    assert target.owner.told["garbled"] and target.spots

@@ -16,6 +16,8 @@ import pytest
 
 from tests.support.processes import Twistd, free_port
 
+pytestmark = pytest.mark.foreign
+
 HERE = Path(__file__).parent / "foreign"
 PYTHON_PACKAGE = "ctrader-open-api==0.9.2"
 NODE_PACKAGE = "@reiryoku/ctrader-layer@2.2.0"

@@ -10,6 +10,7 @@ from twisted.internet.defer import maybeDeferred
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
+from tests.support.frames import length_prefixed
 from tickrelay.model.errors import SettingError
 from tickrelay.openapi import frames
 from tickrelay.openapi.common_pb2 import ProtoHeartbeatEvent
@@ -61,7 +62,7 @@ class Client(frames.FrameReceiver):
         """Requests."""
         for message in messages:
             frame = frames.encode(message, "m")
-            self._server.dataReceived(len(frame).to_bytes(4, "big") + frame)
+            self._server.dataReceived(length_prefixed(frame))
         self.read()
 
     def log_in(self) -> None:

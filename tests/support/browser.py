@@ -11,6 +11,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.python.failure import Failure
 
+from tests.support.frames import frame, take_frames
 from tests.support.relay import EPOCH, FakeFeed, TestClock
 from tickrelay.config.settings import ClientSettings, RelaySettings
 from tickrelay.downstream.factory import ClientFactory
@@ -24,19 +25,6 @@ KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
 CONNECTING = FeedStatus(Status.CTRADER_CONNECTING, FeedState.CONNECTING)
 LIVE = FeedStatus(Status.CONNECTED, FeedState.LIVE)
 LOST = FeedStatus(Status.DISCONNECTED, FeedState.WAITING)
-
-
-def frame(payload: bytes, opcode: int = 1, fin: bool = True) -> bytes:
-    """A client's frame, masked with zeros."""
-    size = len(payload)
-    head = bytes([(0x80 if fin else 0) | opcode])
-    if size < 126:
-        head += bytes([0x80 | size])
-    elif size < 65_536:
-        head += bytes([0x80 | 126]) + size.to_bytes(2, "big")
-    else:
-        head += bytes([0x80 | 127]) + size.to_bytes(8, "big")
-    return head + bytes(4) + payload
 
 
 class Server:
@@ -122,16 +110,10 @@ class Browser:
 
     def frames(self) -> Iterator[tuple[int, bytes]]:
         """Opcode and payload of the frames that came since the last call."""
-        data = self.transport.value()
+        data = bytearray(self.transport.value())
         self.transport.clear()
-        while data:
-            opcode, size, start = data[0] & 15, data[1], 2
-            if size == 126:
-                size, start = int.from_bytes(data[2:4], "big"), 4
-            elif size == 127:
-                size, start = int.from_bytes(data[2:10], "big"), 10
-            yield opcode, data[start : start + size]
-            data = data[start + size :]
+        yield from take_frames(data)
+        assert not data, "a cut frame"
 
     def ask(self, message: object) -> dict[str, Any]:
         """Send one message and take its one answer."""

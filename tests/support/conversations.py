@@ -10,7 +10,8 @@ from typing import Any
 
 from twisted.internet.task import Clock
 
-from tests.support.browser import LOST, Browser, Server, frame
+from tests.support.browser import LOST, Browser, Server
+from tests.support.frames import frame
 from tests.support.v1 import JSON
 from tickrelay.model.status import FeedState, FeedStatus, Status
 from tickrelay.model.ticks import Symbol

@@ -15,11 +15,24 @@ from typing import Any, Self
 STEP_S = 0.02
 
 
+_reserved: list[socket.socket] = []
+
+
 def free_port() -> int:
-    """A port that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of 127.0.0.1 that a server started by this test may listen on, and that nothing else is given meanwhile.
+
+    It stays bound here, without listening. Linux lets a server with SO_REUSEADDR (as Twisted and nginx set it) bind it
+    all the same, but gives it neither to a bind to port 0 nor to an outgoing connection of any other process.
+    """
+    probe = socket.socket()
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    probe.bind(("127.0.0.1", 0))
+    port = int(probe.getsockname()[1])
+    if sys.platform == "linux":
+        _reserved.append(probe)
+    else:
+        probe.close()  # others refuse the server the same address
+    return port
 
 
 class Process:
@@ -31,6 +44,9 @@ class Process:
         self.output = folder / f"{name}-{len(list(folder.glob(f'{name}-*')))}.log"
         self._file = self.output.open("wb")
         base = {key: value for key, value in os.environ.items() if not re.search("PORT|HOST|CTRADER|TICKRELAY", key)}
+        # A killed process leaves its temporary files behind: they go with the test's folder.
+        base["TMPDIR"] = str(folder / "tmp")
+        (folder / "tmp").mkdir(exist_ok=True)
         settings = {"cwd": folder, "stdout": self._file, "stderr": subprocess.STDOUT, **options}
         self.process = subprocess.Popen(command, env={**base, **(env or {})}, **settings)
 

@@ -8,6 +8,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import Clock
 from zope.interface import implementer
 
+from tests.support.frames import take_frames
 from tickrelay.config.settings import RelaySettings
 from tickrelay.model.errors import CloseCode
 from tickrelay.model.feed import IFeed, SymbolFeed
@@ -115,18 +116,7 @@ class FakeClient:
 
     def take(self) -> list[dict[str, Any]]:
         """The JSON messages received since the last call; a cut frame stays for the next."""
-        messages = []
-        while len(self.received) >= 2:
-            size, start = self.received[1], 2
-            if size == 126:
-                size, start = int.from_bytes(self.received[2:4], "big"), 4
-            elif size == 127:
-                size, start = int.from_bytes(self.received[2:10], "big"), 10
-            if len(self.received) < start + size:
-                break
-            messages.append(json.loads(self.received[start : start + size]))
-            del self.received[: start + size]
-        return messages
+        return [json.loads(payload) for _, payload in take_frames(self.received)]
 
 
 class TlsClient(FakeClient):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.frames import length_prefixed
 from tickrelay.config.schema import Secret
 from tickrelay.openapi.frames import encode
 from tickrelay.openapi.messages_pb2 import (
@@ -23,7 +24,7 @@ from tickrelay.openapi.messages_pb2 import (
 def inject(rig: Any, message: Any, msg_id: str = "") -> None:
     """A message arrives that answers nothing."""
     data = encode(message, msg_id)
-    rig.connection.inject(len(data).to_bytes(4, "big") + data)
+    rig.connection.inject(length_prefixed(data))
 
 
 def log_out(rig: Any) -> None:

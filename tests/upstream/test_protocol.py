@@ -11,6 +11,8 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
+from tests.support.frames import length_prefixed, take_length_prefixed
+from tests.support.link import RecordingOwner
 from tests.support.relay import TestClock
 from tickrelay.openapi import registry
 from tickrelay.openapi.common_pb2 import ProtoErrorRes
@@ -31,31 +33,12 @@ from tickrelay.upstream.errors import LinkLost, NotAllowed, OpenApiError, Reques
 from tickrelay.upstream.protocol import VIEW_ONLY, LinkSettings, OpenApiProtocol
 
 
-class Owner:
-    """Keeps what the link reports."""
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def link_secured(self, link: OpenApiProtocol) -> None:
-        """Kept."""
-        self.told.append("secured")
-
-    def link_garbled(self, link: OpenApiProtocol, reason: str) -> None:
-        """Kept."""
-        self.told.append("garbled")
-
-    def link_lost(self, link: OpenApiProtocol, reason: Failure) -> None:
-        """Kept."""
-        self.told.append("lost")
-
-
 class Bench:
     """A link on a string transport."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
-        self.owner = Owner()
+        self.owner = RecordingOwner()
         self.counters = Counters()
         self.spots: list[tuple[int, ...]] = []
         self.recorded: list[bytes] = []
@@ -72,20 +55,16 @@ class Bench:
 
     def sent(self) -> list[tuple[Any, str]]:
         """Messages that left since the last call, with their ids."""
-        data = self.transport.value()
+        data = bytearray(self.transport.value())
         self.transport.clear()
-        found = []
-        while data:
-            size = int.from_bytes(data[:4], "big")
-            envelope = open_envelope(data[4 : 4 + size])
-            found.append((open_payload(envelope), envelope.clientMsgId))
-            data = data[4 + size :]
-        return found
+        envelopes = [open_envelope(frame) for frame in take_length_prefixed(data)]
+        assert not data, "a cut frame"
+        return [(open_payload(envelope), envelope.clientMsgId) for envelope in envelopes]
 
     def receive(self, message: Any, msg_id: str = "") -> None:
         """A message arrives."""
         data = encode(message, msg_id)
-        self.link.dataReceived(len(data).to_bytes(4, "big") + data)
+        self.link.dataReceived(length_prefixed(data))
 
 
 @pytest.fixture
@@ -105,7 +84,7 @@ def test_nothing_is_written_before_it_is_asked_for(bench: Bench) -> None:
     """Connecting writes nothing; the end of the handshake is reported."""
     assert bench.transport.value() == b"" and not bench.owner.told
     bench.link.handshakeCompleted()
-    assert bench.owner.told == ["secured"] and bench.transport.value() == b""
+    assert bench.owner.told == {"secured": 1} and bench.transport.value() == b""
 
 
 def test_answers_find_their_requests_in_any_order(bench: Bench) -> None:
@@ -186,7 +165,7 @@ def test_losing_the_connection_fails_what_is_pending(bench: Bench) -> None:
     bench.link.connectionLost(Failure(ConnectionLost()))
     assert all(isinstance(one[0], LinkLost) for one in found)
     assert isinstance(results(bench.link.request(ProtoOAVersionReq()))[0], LinkLost)
-    assert not bench.clock.getDelayedCalls() and bench.owner.told == ["lost"]
+    assert not bench.clock.getDelayedCalls() and bench.owner.told == {"lost": 1}
 
 
 def test_a_cancelled_request_is_forgotten(bench: Bench) -> None:
@@ -262,13 +241,13 @@ def test_every_frame_is_recorded_before_it_is_read(bench: Bench) -> None:
     bench.receive(ProtoOASpotEvent(ctidTraderAccountId=1, symbolId=1, bid=1))
     bench.link.dataReceived(b"\x00\x00\x00\x01\xff")
     assert bench.recorded == [encode(ProtoOASpotEvent(ctidTraderAccountId=1, symbolId=1, bid=1)), b"\xff"]
-    assert bench.owner.told == ["garbled"]
+    assert bench.owner.told == {"garbled": 1}
 
 
 def test_frames_behind_garbage_are_not_read(bench: Bench) -> None:
     """In the same read."""
     spot = encode(ProtoOASpotEvent(ctidTraderAccountId=1, symbolId=1, bid=1))
-    bench.link.dataReceived(b"\x00\x00\x00\x01\xff" + len(spot).to_bytes(4, "big") + spot)
+    bench.link.dataReceived(b"\x00\x00\x00\x01\xff" + length_prefixed(spot))
     assert bench.spots == []
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.frames import length_prefixed
 from tickrelay.config.schema import Secret
 from tickrelay.openapi import common_model_pb2, model_pb2
 from tickrelay.openapi.common_pb2 import ProtoErrorRes
@@ -25,7 +26,7 @@ MENDING = (ErrorClass.FATAL_APPLICATION, ErrorClass.FATAL_ACCOUNT, ErrorClass.TO
 def inject(rig: Any, message: Any) -> None:
     """A message arrives that answers nothing."""
     data = encode(message)
-    rig.connection.inject(len(data).to_bytes(4, "big") + data)
+    rig.connection.inject(length_prefixed(data))
 
 
 @pytest.mark.parametrize("code", CODES)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.frames import payload_of
 from tickrelay.model.errors import ErrorCode
 from tickrelay.model.status import FeedState, Status
 from tickrelay.model.ticks import Symbol, Tick
@@ -39,8 +40,7 @@ EURUSD = Symbol(symbol_id=1, name="EURUSD", digits=5)
 
 def payload(frame: bytes) -> str:
     """The text in a frame."""
-    assert frame[0] == 0x81
-    return frame[2 if frame[1] < 126 else 4 if frame[1] == 126 else 10 :].decode()
+    return payload_of(frame, opcode=1).decode()
 
 
 def test_a_tick_is_to_the_letter() -> None:

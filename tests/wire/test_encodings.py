@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.frames import payload_of as payload
 from tickrelay.model.ticks import Symbol, Tick
 from tickrelay.wire import messages, protobuf, requests
 from tickrelay.wire.encodings import Encoding, make_encodings
@@ -21,11 +22,6 @@ MESSAGES = json.loads((VECTORS / "messages.json").read_text())
 REQUESTS = json.loads((VECTORS / "requests.json").read_text())
 TICKS = json.loads((VECTORS / "ticks.json").read_text())
 ENCODINGS = make_encodings("k3f9")
-
-
-def payload(frame: bytes) -> bytes:
-    """What is in a frame."""
-    return frame[2 if frame[1] < 126 else 4 if frame[1] == 126 else 10 :]
 
 
 def test_an_encoding_is_found_by_its_subprotocol() -> None:

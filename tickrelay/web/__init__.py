@@ -1,1 +1,4 @@
-"""The HTTP side, for operators: alive, ready, and the figures. On a port of its own; off by default."""
+"""HTTP for operators, on a port of its own; off by default.
+
+``pages`` serves ``/healthz`` (the process answers), ``/readyz`` (clients are served) and ``/metrics``.
+"""

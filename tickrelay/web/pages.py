@@ -1,19 +1,18 @@
 """``/healthz``, ``/readyz`` and ``/metrics`` on the operators' port."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
 from tickrelay.http_site import UnloggedSite
-from tickrelay.metrics import Metric, exposition
 
 IDLE_S = 30.0
 
 
 class _Root(Resource):
-    """The pages by their paths, and a plain word for every other."""
+    """The pages by their paths, and status 404 for every other."""
 
     def getChild(self, path: bytes, request: Request) -> Resource:
         """No such page."""
@@ -21,7 +20,7 @@ class _Root(Resource):
 
 
 class _Page(Resource):
-    """A page made by a function: its status, content type and body."""
+    """A page made by a function that returns status, content type and body."""
 
     isLeaf = True
 
@@ -38,8 +37,12 @@ class _Page(Resource):
         return body
 
 
-def site(metrics: Sequence[Metric], readiness: Callable[[], tuple[bool, dict[str, object]]]) -> Site:
-    """The operators' pages. *readiness* says whether clients are served, and details for people."""
+def site(metrics: Callable[[], bytes], readiness: Callable[[], tuple[bool, dict[str, object]]]) -> Site:
+    """The operators' pages.
+
+    *metrics* returns the metrics in Prometheus' text format 0.0.4, *readiness* whether clients are served, with
+    details that are shown as JSON.
+    """
 
     def health() -> tuple[int, str, bytes]:
         return 200, "text/plain; charset=utf-8", b"ok\n"
@@ -48,10 +51,10 @@ def site(metrics: Sequence[Metric], readiness: Callable[[], tuple[bool, dict[str
         is_ready, details = readiness()
         return 200 if is_ready else 503, "application/json", json.dumps(details).encode() + b"\n"
 
-    def figures() -> tuple[int, str, bytes]:
-        return 200, "text/plain; version=0.0.4; charset=utf-8", exposition(metrics)
+    def current_metrics() -> tuple[int, str, bytes]:
+        return 200, "text/plain; version=0.0.4; charset=utf-8", metrics()
 
     root = _Root()
-    for path, make in ((b"healthz", health), (b"readyz", ready), (b"metrics", figures)):
+    for path, make in ((b"healthz", health), (b"readyz", ready), (b"metrics", current_metrics)):
         root.putChild(path, _Page(make))
     return UnloggedSite(root, timeout=int(IDLE_S))

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.frames import length_prefixed
 from tickrelay.simulator.framing.json_codec import Malformed
 from tickrelay.simulator.framing.json_line import JsonProtocol, Objects
 
@@ -64,7 +65,7 @@ def test_one_object_a_line(client: Any) -> None:
 
 def test_behind_lengths(client: Any) -> None:
     """Asked with lengths, answered with lengths."""
-    client.protocol.dataReceived(len(LOGIN).to_bytes(4, "big") + LOGIN)
+    client.protocol.dataReceived(length_prefixed(LOGIN))
     data = client.wire.value()
     assert int.from_bytes(data[:4], "big") == len(data) - 4
     assert json.loads(data[4:])["payloadType"] == 2101

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
+from tests.support.frames import length_prefixed, take_length_prefixed
 from tickrelay.openapi import frames
 from tickrelay.openapi.common_pb2 import ProtoMessage
 from tickrelay.openapi.messages_pb2 import (
@@ -93,17 +94,16 @@ def test_any_bytes_are_answered_or_refused(garbage: list[bytes], logged_in: bool
     wire = StringTransport()
     protocol.makeConnection(wire)
     frames_in = [frames.encode(m, "m") for m in (LOGIN[:2] if logged_in else ())] + garbage
-    stream = b"".join(len(frame).to_bytes(4, "big") + frame for frame in frames_in)
+    stream = b"".join(length_prefixed(frame) for frame in frames_in)
     while stream:
         size = data.draw(st.integers(1, len(stream)))
         protocol.dataReceived(stream[:size])
         stream = stream[size:]
     clock.advance(1)
-    answers = wire.value()
-    while answers:
-        size = int.from_bytes(answers[:4], "big")
-        assert frames.open_payload(frames.open_envelope(answers[4 : 4 + size])) is not None
-        answers = answers[4 + size :]
+    answers = bytearray(wire.value())
+    for frame in take_length_prefixed(answers):
+        assert frames.open_payload(frames.open_envelope(frame)) is not None
+    assert not answers
     protocol.connectionLost()
     broker.stop()
     assert not clock.getDelayedCalls()

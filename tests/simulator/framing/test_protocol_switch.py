@@ -16,6 +16,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.internet.threads import deferToThread
 
+from tests.support.frames import length_prefixed
 from tickrelay.openapi import frames
 from tickrelay.openapi.messages_pb2 import (
     ProtoOAAccountAuthReq,
@@ -54,7 +55,7 @@ def test_the_first_byte_decides(broker: Any, clock: Clock) -> None:
     wire = StringTransport()
     door.makeConnection(wire)
     frame = frames.encode(REQUESTS[0], "m")
-    for byte in len(frame).to_bytes(4, "big") + frame:
+    for byte in length_prefixed(frame):
         door.dataReceived(bytes([byte]))
     assert wire.value()[4:] == b"\x08\xb5\x10\x12\x00\x1a\x01m"
 
