@@ -107,6 +107,40 @@ def test_a_token_file_that_cannot_be_written_is_found_before_it_is_needed(entry:
         getattr(service, entry)()
 
 
+@pytest.mark.parametrize("refresh", ["canary", ""])
+@pytest.mark.parametrize("entry", ["prepare", "rehearse"])
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "cannot read the token file .*: Is a directory"),
+        (b"\x9c\x00\xff", "is not JSON"),
+        (b'{"access":', "is not JSON"),
+        (b"[" * 100_000, "is not JSON"),
+        (b'{"access": "canary"}', "has no accessToken"),
+    ],
+)
+def test_a_token_file_that_is_none_is_refused(
+    tmp_path: Path, entry: str, content: bytes | None, said: str, refresh: str
+) -> None:
+    """With the way out; a directory would take no new pair, and the refresh token would be spent for nothing."""
+    path = tmp_path / "tokens"
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    service = relay(MemoryReactorClock(), CTRADER_REFRESH_TOKEN=refresh, CTRADER_TOKEN_FILE=str(path))
+    with pytest.raises(SettingError, match=rf"^CTRADER_TOKEN_FILE: .*{said}; restore it, or remove it") as raised:
+        getattr(service, entry)()
+    assert "canary" not in str(raised.value)
+
+
+def test_a_token_file_may_be_empty_at_first(tmp_path: Path) -> None:
+    """It was made for its owner and mode."""
+    (tmp_path / "tokens").touch()
+    environ = {"CTRADER_REFRESH_TOKEN": "r", "CTRADER_TOKEN_FILE": str(tmp_path / "tokens")}
+    assert relay(MemoryReactorClock(), **environ).rehearse() == []
+
+
 def test_a_token_file_that_is_only_read_need_not_be_writable() -> None:
     """Without a refresh token nothing is ever renewed: another program keeps the file."""
     assert relay(MemoryReactorClock(), CTRADER_TOKEN_FILE="/nowhere/tokens.json").rehearse() == []
