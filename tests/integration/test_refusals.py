@@ -323,16 +323,6 @@ def test_a_daemon_says_where_it_listens(wheel_python: Path, tmp_path: Path, word
     assert "Traceback" not in (tmp_path / "twistd.log").read_text()
 
 
-def test_a_daemon_that_fails_after_the_fork(wheel_python: Path, tmp_path: Path) -> None:
-    """A UNIX socket is bound there: the log has the line, and no traceback; the command fails."""
-    done = twistd(wheel_python, tmp_path, "tickrelay", "--simulate", "--listen", "unix:/nowhere/socket")
-    assert done.returncode == 1
-    assert "cannot listen on unix:/nowhere/socket" in done.stdout
-    log = (tmp_path / "twistd.log").read_text()
-    assert "tickrelay: cannot listen on unix:/nowhere/socket (set by --listen): No such file or directory\n" in log
-    assert "Traceback" not in log
-
-
 def test_relative_paths_count_from_where_twistd_was_started(wheel_python: Path, tmp_path: Path) -> None:
     """With --rundir too, as for twistd's own pid and log file."""
     (tmp_path / "run").mkdir()

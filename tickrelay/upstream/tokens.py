@@ -79,7 +79,7 @@ class TokenStore:
         return found or self._configured
 
     def prepare(self) -> None:
-        """Make sure that the file is one of tokens (or missing, or empty), and where there is a refresh token, that a new
+        """Make sure that the file has tokens (or is missing or empty), and where there is a refresh token, that a new
         pair could be saved now. Raises TokenFileError.
         """
         if self._path is None:
@@ -97,7 +97,9 @@ class TokenStore:
             os.close(handle)
             os.unlink(name)
         except OSError as e:
-            raise TokenFileError(f"cannot write beside the token file {self._path}: {e.strerror}; renewed tokens would be lost") from None
+            raise TokenFileError(
+                f"cannot write beside the token file {self._path}: {e.strerror}; renewed tokens would be lost"
+            ) from None
 
     def renewed(self, access: str, refresh: str, expires_in_s: float) -> Tokens:
         """Keep a new pair: on the disk when this returns. Raises TokenFileError, and keeps it in memory then."""
