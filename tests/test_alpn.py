@@ -13,7 +13,7 @@ from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from tests.support.browser import Server
-from tickrelay.service import bind
+from tickrelay.endpoints import bind
 from tickrelay.simulator.service import SimulatorService
 from tickrelay.simulator.settings import SimulatorSettings
 from tickrelay.web.pages import site

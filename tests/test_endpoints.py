@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -69,6 +70,33 @@ def test_files_that_are_missing_or_no_pem(tmp_path: Path) -> None:
     assert "cannot read /nowhere/key" in mistake("ssl:443:privateKey=/nowhere/key")
     (tmp_path / "key").write_text("no key")
     assert "no PEM files" in mistake(f"ssl:443:privateKey={tmp_path}/key:certKey={tmp_path}/key")
+
+
+# Twisted 26.10 hands pyOpenSSL its own kind of certificate where an endpoint is described by a string.
+@pytest.mark.filterwarnings("ignore:Passing pyOpenSSL:DeprecationWarning", "ignore:X509.get_:DeprecationWarning")
+@pytest.mark.parametrize("content", ["missing", "empty", "key alone", "no name", "file"])
+def test_a_directory_of_certificates_without_one(tmp_path: Path, content: str) -> None:
+    """Every handshake would fail there, which nobody would see before the first client."""
+    folder = tmp_path / "missing"
+    if content != "missing":
+        folder.mkdir()
+        pair = trustme.CA().issue_cert("a@example.com" if content == "no name" else "localhost")
+        if content == "key alone":
+            pair.private_key_pem.write_to_path(folder / "a.pem")
+        if content in ("no name", "file"):
+            pair.private_key_and_cert_chain_pem.write_to_path(folder / ("a.pem" if content == "no name" else "a.txt"))
+    assert f"the directory of 'tls:{folder}:443' needs .pem files" in mistake(f"tls:{folder}:443")
+
+
+def test_what_else_is_wrong_with_tls(tmp_path: Path) -> None:
+    """The port comes after the directory there; neither it nor an unknown option is the certificates' fault."""
+    assert "the port in" in mistake(f"tls:{tmp_path}:abc")
+    assert "Twisted cannot read the endpoint" in mistake(f"tls:{tmp_path}:443:foo=1")
+
+
+def test_standard_input_is_no_listener() -> None:
+    """Twisted's stdio: has a client of its own and no port."""
+    assert mistake("stdio:") == "--listen: stdio: is one connection and no listener: write tcp:PORT"
 
 
 @given(st.text(alphabet="0123456789.:*[]/wshtpcl=\\abf", max_size=30))

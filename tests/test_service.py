@@ -1,6 +1,10 @@
 """How the relay listens: what is wrong with an endpoint is said in one line."""
 
 import errno
+import os
+import socket
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -11,8 +15,9 @@ from twisted.logger import LogEvent, LogLevel
 
 from tickrelay.config import settings
 from tickrelay.config.schema import Places
+from tickrelay.endpoints import PortInUse, bind
 from tickrelay.model.errors import SettingError
-from tickrelay.service import PortInUse, RelayService, bind
+from tickrelay.service import RelayService
 
 
 class TakenReactor(MemoryReactorClock):
@@ -102,6 +107,40 @@ def test_a_token_file_that_cannot_be_written_is_found_before_it_is_needed(entry:
         getattr(service, entry)()
 
 
+@pytest.mark.parametrize("refresh", ["canary", ""])
+@pytest.mark.parametrize("entry", ["prepare", "rehearse"])
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "cannot read the token file .*: Is a directory"),
+        (b"\x9c\x00\xff", "is not JSON"),
+        (b'{"access":', "is not JSON"),
+        (b"[" * 100_000, "is not JSON"),
+        (b'{"access": "canary"}', "has no accessToken"),
+    ],
+)
+def test_a_token_file_that_is_none_is_refused(
+    tmp_path: Path, entry: str, content: bytes | None, said: str, refresh: str
+) -> None:
+    """With the way out; a directory would take no new pair, and the refresh token would be spent for nothing."""
+    path = tmp_path / "tokens"
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    service = relay(MemoryReactorClock(), CTRADER_REFRESH_TOKEN=refresh, CTRADER_TOKEN_FILE=str(path))
+    with pytest.raises(SettingError, match=rf"^CTRADER_TOKEN_FILE: .*{said}; restore it, or remove it") as raised:
+        getattr(service, entry)()
+    assert "canary" not in str(raised.value)
+
+
+def test_a_token_file_may_be_empty_at_first(tmp_path: Path) -> None:
+    """It was made for its owner and mode."""
+    (tmp_path / "tokens").touch()
+    environ = {"CTRADER_REFRESH_TOKEN": "r", "CTRADER_TOKEN_FILE": str(tmp_path / "tokens")}
+    assert relay(MemoryReactorClock(), **environ).rehearse() == []
+
+
 def test_a_token_file_that_is_only_read_need_not_be_writable() -> None:
     """Without a refresh token nothing is ever renewed: another program keeps the file."""
     assert relay(MemoryReactorClock(), CTRADER_TOKEN_FILE="/nowhere/tokens.json").rehearse() == []
@@ -115,15 +154,50 @@ def test_a_port_in_use_fails_the_start_and_is_a_doubt_of_the_check() -> None:
         relay(TakenReactor()).prepare()
 
 
-def test_a_unix_socket_is_left_until_after_the_fork() -> None:
+def test_a_unix_socket_is_left_until_after_the_fork(tmp_path: Path) -> None:
     """Its lock file names the process that bound it; tcp is bound at once, and nothing twice."""
     reactor = MemoryReactorClock()
-    service = relay(reactor, TICKRELAY_LISTEN="unix:/run/x.sock", TICKRELAY_ADMIN="tcp:9090")
+    service = relay(reactor, TICKRELAY_LISTEN=f"unix:{tmp_path}/x.sock", TICKRELAY_ADMIN="tcp:9090")
     service.prepare(forking=True)
     assert (len(reactor.unixServers), len(reactor.tcpServers)) == (0, 1)
-    assert service.where == "clients connect to unix:/run/x.sock"
+    assert service.where == f"clients connect to unix:{tmp_path}/x.sock"
+    assert not list(tmp_path.iterdir())
     service.prepare()
     assert (len(reactor.unixServers), len(reactor.tcpServers)) == (1, 1)
+
+
+@pytest.mark.parametrize("flag", ["LISTEN", "ADMIN"])
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("nowhere/socket", "No such file or directory"),
+        ("live", "stop what uses it"),
+        ("plain", "stop what uses it"),
+        ("x" * 120, "AF_UNIX path too long"),
+    ],
+)
+def test_a_unix_socket_that_cannot_be_bound_is_refused_before_the_fork(
+    tmp_path: Path, flag: str, name: str, said: str
+) -> None:
+    """Its directory, a process that listens there, another file in its place: the terminal is still there to say it."""
+    (tmp_path / "plain").touch()
+    (tmp_path / "live.lock").symlink_to(str(os.getpid()))
+    service = relay(MemoryReactorClock(), **{f"TICKRELAY_{flag}": f"unix:{tmp_path}/{name}"})
+    with pytest.raises(SettingError, match=rf"^cannot listen on unix:.*set by TICKRELAY_{flag}") as raised:
+        service.prepare(forking=True)
+    assert said in str(raised.value)
+    assert (tmp_path / "plain").exists()
+
+
+def test_a_unix_socket_that_was_left_behind_is_no_obstacle(tmp_path: Path) -> None:
+    """After a crash the lock names a process that is gone: the socket is removed, as Twisted would."""
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    (tmp_path / "socket.lock").symlink_to(str(gone.pid))
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(tmp_path / "socket"))
+    relay(MemoryReactorClock(), TICKRELAY_LISTEN=f"unix:{tmp_path}/socket").prepare(forking=True)
+    assert not list(tmp_path.iterdir())
 
 
 def test_warnings_of_the_settings_are_logged_at_the_start(logged: list[LogEvent]) -> None:

@@ -1,7 +1,9 @@
 """What both plugins do at their start."""
 
+import os
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -107,13 +109,14 @@ def test_a_start_that_fails_after_all_in_the_foreground(capsys: Any) -> None:
 
 
 def test_a_daemon_that_fails_after_the_fork(
-    capsys: Any, logged: list[LogEvent], monkeypatch: pytest.MonkeyPatch
+    capsys: Any, logged: list[LogEvent], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """twistd needs an exception (on SystemExit its parent process waits for ever); the log has the line alone."""
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    service = Prepared(Broken(early=False), options(nodaemon=False, pidfile="/run/x.pid", logfile="/var/log/x"))
+    pid, log = str(tmp_path / "x.pid"), str(tmp_path / "x.log")
+    service = Prepared(Broken(early=False), options(nodaemon=False, pidfile=pid, logfile=log))
     assert capsys.readouterr().out == (
-        "example: listens nowhere; runs in the background, pid file /run/x.pid, log file /var/log/x\n"
+        f"example: listens nowhere; runs in the background, pid file {pid}, log file {log}\n"
     )
     with pytest.raises(SettingError) as raised:
         service.privilegedStartService()
@@ -123,6 +126,7 @@ def test_a_daemon_that_fails_after_the_fork(
     assert lines == ["example: the port is taken"]
 
 
-def test_with_chroot_nothing_is_prepared_outside_of_it() -> None:
+def test_with_chroot_nothing_is_prepared_outside_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """No file is where it will be."""
-    Prepared(Broken(early=True), options(nodaemon=True, chroot="/srv"))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    Prepared(Broken(early=True), options(nodaemon=True, chroot="/"))

@@ -1,12 +1,10 @@
 """The whole relay as one service: how its parts are joined, started and stopped."""
 
-import errno
 import secrets
 from typing import Any
 
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
@@ -14,7 +12,7 @@ from tickrelay.config.settings import Config
 from tickrelay.downstream import tokens
 from tickrelay.downstream.factory import ClientFactory
 from tickrelay.downstream.service import ClientService
-from tickrelay.endpoints import bad_port, parse
+from tickrelay.endpoints import PortInUse, UnixRehearsal, bind
 from tickrelay.model.errors import Problems, SettingError
 from tickrelay.model.status import FeedState, FeedStatus, Status
 from tickrelay.recording.recorder import Recorder
@@ -26,41 +24,6 @@ from tickrelay.web.pages import site
 from tickrelay.wire.encodings import make_encodings
 
 STOP_TIMEOUT_S = 25.0
-
-
-class PortInUse(SettingError):
-    """Another process listens there."""
-
-
-def bind(reactor: Any, description: str, factory: Any, source: str, flag: str = "--listen") -> IListeningPort:
-    """Listen at a Twisted endpoint. *source* is where *description* was set, *flag* the option that sets another.
-
-    Raises SettingError, PortInUse.
-    """
-    endpoint = parse(reactor, description, source)
-    ports: list[IListeningPort] = []
-    failures: list[BaseException] = []
-    endpoint.listen(factory).addCallbacks(ports.append, lambda failure: failures.append(failure.value))
-    for error in failures:
-        if isinstance(error, OverflowError):  # the system's bind(), which Twisted leaves to look at the number
-            raise SettingError(f"{source}: {bad_port(description)}")
-        if not isinstance(error, CannotListenError):
-            reason = getattr(error, "strerror", None) or error  # an OSError's text has paths of Twisted's lock file
-            raise SettingError(f"cannot listen on {description} (set by {source}): {reason}")
-        where = f"port {error.port}" if isinstance(error.port, int) else description
-        way = flag if source in (flag, f"TICKRELAY_{flag[2:].upper()}") else f"{source} or {flag}"
-        choose = f"choose another with {way.replace('default', 'WS_PORT')}"
-        # Of a UNIX socket whose lock file another process holds, Twisted has a text in place of the system's error.
-        code: int = getattr(error.socketError, "errno", None) or errno.EADDRINUSE
-        hint = {
-            errno.EADDRINUSE: "stop what uses it, or ",
-            errno.EADDRNOTAVAIL: "this machine has no such address; ",
-            errno.EACCES: "the process may not; ",
-        }.get(code, "")
-        kind = PortInUse if code == errno.EADDRINUSE else SettingError
-        reason = getattr(error.socketError, "strerror", None) or error.socketError
-        raise kind(f"cannot listen on {where} ({reason}; set by {source}): {hint}{choose}")
-    return ports[0]
 
 
 class RelayService(MultiService):
@@ -95,8 +58,8 @@ class RelayService(MultiService):
     def prepare(self, *, forking: bool = False) -> None:
         """Check all that the start needs and bind the ports, before anything connects; again: do what is left.
 
-        *forking*: twistd forks after this. A UNIX socket is then left for later: its lock file names the process that
-        made it, and would look abandoned. Raises SettingError with everything that is wrong.
+        *forking*: twistd forks after this. A UNIX socket is then only tried, and bound later: its lock file names the
+        process that made it, and would look abandoned. Raises SettingError with everything that is wrong.
         """
         problems = Problems()
         self._examine(problems)
@@ -150,19 +113,24 @@ class RelayService(MultiService):
             self.hub.feed = self.upstream
 
     def _listen(self, forking: bool) -> None:
-        description = self._config.clients.listen
-        if self.clients.port is None and not (forking and description.startswith("unix:")):
-            self.clients.port = bind(self._reactor, description, self._factory, self._listen_source)
+        if self.clients.port is None:
+            description = self._config.clients.listen
+            reactor = self._binder(description, forking)
+            self.clients.port = bind(reactor, description, self._factory, self._listen_source)
 
     def _listen_admin(self, forking: bool) -> None:
         description = self._config.clients.admin
-        if description and self._web is None and not (forking and description.startswith("unix:")):
+        if description and self._web is None:
             # Here, since prometheus_client takes 50 ms to import, which only relays with these pages should pay.
             from tickrelay.metrics import RelayCollector, page
 
             collector = RelayCollector(self.hub, self._factory, lambda: self.upstream, self._recorder)
             pages = site(page(collector), self._readiness)
-            self._web = bind(self._reactor, description, pages, self._config.sources["admin"], "--admin")
+            reactor = self._binder(description, forking)
+            self._web = bind(reactor, description, pages, self._config.sources["admin"], "--admin")
+
+    def _binder(self, description: str, forking: bool) -> Any:
+        return UnixRehearsal() if forking and description.startswith("unix:") else self._reactor
 
     @property
     def where(self) -> str:

@@ -7,7 +7,6 @@ in ``makeService``, where the terminal is still there.
 
 import contextlib
 import getopt
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -17,9 +16,10 @@ from twisted.application.service import Application, IService, MultiService
 from twisted.logger import Logger
 from twisted.python import usage
 
+from tickrelay import twistd_files
 from tickrelay.config.spelling import closest
 from tickrelay.model.clock import Timer
-from tickrelay.model.errors import SettingError
+from tickrelay.model.errors import Problems, SettingError
 
 _log = Logger()
 
@@ -98,13 +98,14 @@ class Prepared(MultiService):
         self._config: dict[str, Any] = dict(options.parent or {"nodaemon": True})
         self._daemon = not self._config.get("nodaemon")
         prepared: Preparing = service
+        problems = Problems(twistd_files.problems(self._config))
         if not self._config.get("chroot"):  # else nothing is where it will be
-            try:
+            with problems:
                 prepared.prepare(forking=self._daemon)
-            except SettingError as e:
-                self._refuse(e)
-            if self._daemon:
-                print(f"{self._program}: {prepared.where}; runs in the background{self._files()}", flush=True)
+        if problems:
+            self._refuse(SettingError(*problems))
+        if self._daemon and not self._config.get("chroot"):
+            print(f"{self._program}: {prepared.where}; runs in the background{self._files()}", flush=True)
         IService(service).setServiceParent(self)
 
     def privilegedStartService(self) -> None:
@@ -123,7 +124,7 @@ class Prepared(MultiService):
     def _refuse(self, error: SettingError) -> NoReturn:
         """End the process before twistd has begun to log: to the terminal, and to the log where it is another."""
         print(self._lines(error), file=sys.stderr)
-        if self._daemon or self._config.get("logfile") not in (None, "", "-") or self._config.get("logger"):
+        if twistd_files.log_file(self._config) or self._config.get("logger") or self._config.get("syslog"):
             # twistd keeps its logger to itself, but no other class reads --logfile, --logger and --syslog as it does.
             from twisted.scripts._twistd_unix import UnixAppLogger
 
@@ -136,10 +137,5 @@ class Prepared(MultiService):
         return "\n".join(f"{self._program}: {problem}" for problem in error.problems)
 
     def _files(self) -> str:
-        files = {"pid file": self._config.get("pidfile"), "log file": self._log_file()}
+        files = {"pid file": self._config.get("pidfile"), "log file": twistd_files.log_file(self._config)}
         return "".join(f", {what} {path}" for what, path in files.items() if path)
-
-    def _log_file(self) -> str:
-        if self._config.get("logger") or self._config.get("syslog"):
-            return ""
-        return os.path.abspath(self._config.get("logfile") or "twistd.log")

@@ -3,13 +3,10 @@
 With its sibling `tickrelay.simulator_tap` the only file that names the global reactor.
 """
 
-import io
 import os
 import time
 from pathlib import Path
 from typing import Any
-
-from dotenv import dotenv_values
 
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred
@@ -18,8 +15,9 @@ from twisted.internet.threads import deferToThread
 
 from tickrelay import endpoints
 from tickrelay.cli import check
-from tickrelay.config import settings
-from tickrelay.config.schema import Places, Secret, read_text
+from tickrelay.config import settings, spelling
+from tickrelay.config.dotenv_file import read_dotenv
+from tickrelay.config.schema import Places, Secret
 from tickrelay.config.settings import Config
 from tickrelay.model.errors import SettingError
 from tickrelay.recording.recorder import Recorder
@@ -69,8 +67,11 @@ class Options(OneLineOptions):
     def _load(self) -> Config:
         flags = {f.metadata["flag"]: self[f.metadata["flag"]] for f in settings.settings() if f.metadata["flag"]}
         path, dotenv = self["env-file"] or ".env", {}
-        if self["env-file"] or Path(path).exists():
-            dotenv = dict(dotenv_values(stream=io.StringIO(read_text(path, "--env-file")), interpolate=False))
+        if self["env-file"] == "":
+            raise SettingError("--env-file must name a file")
+        if self["env-file"] or os.path.lexists(path):  # a link to nowhere is a mistake
+            names = [f.metadata["env"] for f in settings.settings()]
+            dotenv = read_dotenv(path, lambda name: spelling.is_ours(name, names))
         places = Places(flags, os.environ, dotenv, path)
         if not self["simulate"]:
             return settings.load(places)

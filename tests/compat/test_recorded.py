@@ -61,6 +61,16 @@ DEVIATIONS: dict[str, Deviation] = {
         "a missing token was called a refused one in the close reason",
         {1: [{**UNAUTHORIZED, "id": 1}, {"closed": 4501, "reason": "token expected", "afterS": 0.0}]},
     ),
+    "outage: statuses, a gap, ticks again; then the relay stops": Deviation(
+        "the documentation promised a last status before the close, and none came",
+        {
+            6: [
+                {"type": "notice", "code": "SERVER_DRAINING", "message": "restart", "reconnectMs": ANYTHING},
+                {"type": "status", "status": "disconnected", "availableSymbols": [], "feed": {"state": "stopped"}},
+                {"closed": 1012, "reason": "service restart", "afterS": 0.3},
+            ]
+        },
+    ),
     "token: none, and another request first, basic": Deviation(
         "a missing token was called a refused one in the close reason",
         {1: [{"closed": 4501, "reason": "token expected", "afterS": 0.0}]},

@@ -53,6 +53,15 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
     ("environ", "said"),
     [
         ({"CTRADER_HOST": "0.0.0.0"}, "CTRADER_HOST must be a host to connect to"),
+        ({"TICKRELAY_ALLOWED_ORIGINS": "example.com"}, "TICKRELAY_ALLOWED_ORIGINS must be origins, each scheme://"),
+        (
+            {"TICKRELAY_RETRY_LEAST": "61"},
+            "TICKRELAY_RETRY_LEAST must not be above TICKRELAY_RETRY_MOST: 61 s",
+        ),
+        (
+            {"TICKRELAY_REFUSED_LEAST": "5", "TICKRELAY_REFUSED_MOST": "4"},
+            "TICKRELAY_REFUSED_LEAST must not be above TICKRELAY_REFUSED_MOST: 5 s and 4 s",
+        ),
         ({"CTRADER_ACCOUNT_ID": "abc"}, "CTRADER_ACCOUNT_ID must be a whole number .*'abc'"),
         ({"CTRADER_ACCOUNT_ID": "0"}, "CTRADER_ACCOUNT_ID must be"),
         ({"CTRADER_ACCOUNT_ID": "١٢"}, "CTRADER_ACCOUNT_ID must be"),

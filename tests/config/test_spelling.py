@@ -4,7 +4,7 @@ import pytest
 
 from tickrelay.config import settings
 from tickrelay.config.schema import Places
-from tickrelay.config.spelling import closest, unknown_names
+from tickrelay.config.spelling import closest, is_ours, unknown_names
 
 SETTINGS = [f.metadata["env"] for f in settings.settings()]
 
@@ -35,6 +35,31 @@ def test_a_misspelling_is_recognised(name: str, meant: str) -> None:
     line = f"is no setting; did you mean {meant}?"
     assert found({}, {name: "x"}) == ([f"{name} in .env {line}"], [])
     assert found({name: "x"}, {}) == ([], [f"{name} {line}"])
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("WS_PROT", "did you mean WS_PORT?"),
+        ("WSPORT", "did you mean WS_PORT?"),
+        ("ws_port", "did you mean WS_PORT?"),
+        ("TICK_RELAY_LISTEN", "did you mean TICKRELAY_LISTEN?"),
+        ("TICKERLAY_TOKENS_FILE", "did you mean TICKRELAY_TOKENS_FILE?"),
+        ("TICK_RELAY_MAX", "docs/operations.rst lists those there are"),
+        ("TICKRELAY", "docs/operations.rst lists those there are"),
+    ],
+)
+def test_a_name_that_is_almost_ours_is_an_error_in_our_own_file(name: str, hint: str) -> None:
+    """The process environment is full of names that are nobody's mistake."""
+    assert found({}, {name: "x"}) == ([f"{name} in .env is no setting; {hint}"], [])
+    assert found({name: "x"}, {}) == ([], [])
+    assert is_ours(name, SETTINGS)
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "CLIENT_SECRET", "DB_PORT", "POST", "HOSTS", "PATH", "LISTEN"])
+def test_names_of_others_are_left_alone(name: str) -> None:
+    """Other programs may read the same file."""
+    assert found({}, {name: "x"}) == ([], [])
 
 
 def test_other_programs_may_use_the_prefix_of_ctrader() -> None:

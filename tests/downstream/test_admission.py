@@ -9,6 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from twisted.internet.task import Clock
 
 from tests.support.browser import Browser, Server
+from tickrelay.config.origins import origins
 from tickrelay.downstream.admission import REFUSAL_ALLOWANCE_OF_ADDRESS, Admission, Slot
 
 
@@ -145,3 +146,20 @@ class Storm(RuleBasedStateMachine):
 
 
 TestStorm = Storm.TestCase
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed"),
+    [
+        ("https://up.example", True),
+        ("HTTPS://Up.Example:443", True),
+        ("", True),
+        ("https://up.example:8443", False),
+        ("http://up.example", False),
+        ("https://up.example:x", False),
+        ("null", False),
+    ],
+)
+def test_an_origin_is_compared_by_what_it_means(origin: str, allowed: bool) -> None:
+    """Case and the default port are no difference; a header that is no origin is another one."""
+    assert Admission(1, 1, origins("https://UP.example:443/")).allows_origin(origin) is allowed

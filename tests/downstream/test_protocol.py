@@ -1,5 +1,7 @@
 """The connection: a strict opening, limits, pings, pace, closes."""
 
+import json
+
 import pytest
 
 from twisted.internet.task import Clock
@@ -186,6 +188,19 @@ def test_the_drain_closes_everybody_with_1012(server: Server) -> None:
         assert not done.called
         browser.vanish()
     assert done.called
+
+
+def test_clients_are_told_that_the_feed_ends(server: Server) -> None:
+    """The status comes before the close frame, and nothing is said of a feed that comes back meanwhile."""
+    browser = server.browser()
+    browser.frames()
+    server.factory.drain()
+    server.hub.status_changed(CONNECTING)
+    server.go_live()
+    server.clock.pump([0.01] * 10)
+    (_, status), (opcode, _) = browser.frames()
+    assert json.loads(status)["status"] == "disconnected"
+    assert opcode == 8
 
 
 def test_a_flood_of_frames_is_read_more_slowly_too(clock: Clock) -> None:

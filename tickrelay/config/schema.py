@@ -1,5 +1,6 @@
 """How a setting is declared, read and checked; which settings there are is in `tickrelay.config.settings`."""
 
+import contextlib
 import dataclasses
 import ipaddress
 import math
@@ -109,11 +110,6 @@ def file_path(text: str) -> str:
     return str(Path(nonempty(text)).expanduser().absolute())
 
 
-def words(text: str) -> tuple[str, ...]:
-    """A parser of lists: words between commas or blanks."""
-    return tuple(text.replace(",", " ").split())
-
-
 def setting(
     env: str,
     about: str,
@@ -148,11 +144,21 @@ def read_text(path: str, what: str) -> str:
     except OSError as e:
         raise SettingError(f"{what}: cannot read {path}: {e.strerror}") from None
     except UnicodeDecodeError as e:
-        looks = " (it looks like UTF-16)" if e.object[:2] in (b"\xff\xfe", b"\xfe\xff") else ""
-        raise SettingError(f"{what}: save {path} as UTF-8{looks}") from None
-    if "\0" in text:  # UTF-16 without a byte order mark: ASCII with a zero byte beside each character
-        raise SettingError(f"{what}: save {path} as UTF-8 (it looks like UTF-16)")
+        raise SettingError(f"{what}: save {path} as UTF-8{_looks(e.object)}") from None
+    if "\0" in text:  # UTF-16 and UTF-32 without a byte order mark: ASCII with zero bytes beside each character
+        raise SettingError(f"{what}: save {path} as UTF-8{_looks(text.encode())}")
     return text
+
+
+def _looks(data: bytes) -> str:
+    """What a file probably is that is no UTF-8: most of its characters would be ASCII then; "": nobody knows."""
+    for encoding in ("UTF-32", "UTF-16"):
+        for order in ("", "-LE", "-BE"):
+            with contextlib.suppress(UnicodeDecodeError):
+                text = data.decode(encoding + order)
+                if "\0" not in text and sum(map(str.isascii, text)) * 2 > len(text):
+                    return f" (it looks like {encoding})"
+    return " (it has zero bytes)" if b"\0" in data else ""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tickrelay.config.host_and_port import DEFAULT_CTRADER_PORT, clients_port, ctraders_from_dotenv, doubts
+from tickrelay.config.origins import origins
 from tickrelay.config.schema import (
     Places,
     Secret,
@@ -23,7 +24,6 @@ from tickrelay.config.schema import (
     read_section,
     secret,
     setting,
-    words,
 )
 from tickrelay.config.spelling import unknown_names
 from tickrelay.model.errors import Problems, SettingError
@@ -272,7 +272,7 @@ class ClientSettings:
     allowed_origins: tuple[str, ...] = setting(
         "TICKRELAY_ALLOWED_ORIGINS",
         "origins of browser pages that may connect, such as https://app.example.com; * allows every page",
-        words,
+        origins,
         flag="allowed-origins",
         default=("*",),
     )
@@ -379,6 +379,7 @@ def load(places: Places, *, ctrader: Mapping[str, Any] | None = None) -> Config:
             client_values["listen"] = f"tcp:{port}:backlog=1024"
     mistaken, warnings = unknown_names(places, [f.metadata["env"] for f in settings()])
     problems += mistaken
+    problems += _reversed(ctrader_values, sources)
     if problems:
         raise SettingError(*problems, *warnings)  # a misspelt name may be why another is missing
     made = CTraderSettings(**ctrader_values)
@@ -389,3 +390,14 @@ def load(places: Places, *, ctrader: Mapping[str, Any] | None = None) -> Config:
         sources=sources,
         warnings=(*warnings, *doubts(made.host, made.port, sources, places)),
     )
+
+
+def _reversed(values: Mapping[str, Any], sources: Mapping[str, str]) -> Iterator[str]:
+    """A line for each least wait that is above its most."""
+    fields = {f.name: f for f in dataclasses.fields(CTraderSettings)}
+    for kind in ("retry", "refused"):
+        pair = [fields[f"{kind}_{end}_s"] for end in ("least", "most")]
+        least, most = (values.get(f.name, f.default) for f in pair)
+        if least > most:
+            names = [sources.get(f.name, f.metadata["env"]) for f in pair]
+            yield f"{names[0]} must not be above {names[1]}: {least:g} s and {most:g} s"

@@ -7,6 +7,7 @@ bounds of their own, so that neither half-open handshakes nor refused connection
 
 from collections.abc import Sequence
 
+from tickrelay.config.origins import normal
 from tickrelay.downstream.refusals import Refusal
 
 REFUSAL_ALLOWANCE_OF_ADDRESS = 20
@@ -82,11 +83,16 @@ class Admission:
         self._all = _Room(places, REFUSAL_ALLOWANCE)
         self._of_address = places_of_address
         self._rooms: dict[str, _Room] = {}
-        self._origins = frozenset(origin.rstrip("/").lower() for origin in origins)
+        self._origins = frozenset(origins)
 
     def allows_origin(self, origin: str) -> bool:
         """May a page of this origin connect? Programs send none and may: a list guards browsers, not servers."""
-        return not origin or "*" in self._origins or origin.rstrip("/").lower() in self._origins
+        if not origin or "*" in self._origins:
+            return True
+        try:
+            return normal(origin) in self._origins
+        except ValueError:
+            return False
 
     def arrive(self, address: str) -> Slot | Refusal:
         """Count a new connection from *address*; a Refusal means that it must be cut off, and was not counted."""

@@ -21,7 +21,7 @@ from tickrelay.downstream.session import ClientSession
 from tickrelay.downstream.tokens import Tokens
 from tickrelay.model.clock import Clock
 from tickrelay.model.errors import CloseCode
-from tickrelay.model.status import FeedStatus, Status
+from tickrelay.model.status import FeedState, FeedStatus, Status
 from tickrelay.relay.hub import Hub
 from tickrelay.wire.encodings import Encoding, Encodings
 from tickrelay.wire.messages import Detail, Feed, StatusMessage, SymbolInfo
@@ -167,6 +167,8 @@ class ClientFactory(WebSocketServerFactory):
     def status_changed(self, status: FeedStatus) -> None:
         """Tell every client, where what it can see has changed."""
         self._frames = {}
+        if self.draining:
+            return  # the feed goes on until the last client is gone, but nobody is told that it came back
         told, self._told = self._told, status
         # What goes on while connecting is for the log; that an error has another cause is for everybody.
         if status.status is not told.status or (status.status is Status.ERROR and status.message != told.message):
@@ -207,7 +209,11 @@ class ClientFactory(WebSocketServerFactory):
     # The end.
 
     def drain(self) -> Deferred[None]:
-        """Take no more clients and close those who are here, spread out; fires when the last is gone."""
+        """Take no more clients, tell those who are here that the feed ends, and close them, spread out; fires when the
+        last is gone.
+        """
+        self.pushes.draining([session.subscriber for session in self.sessions()])
+        self.hub.status_changed(FeedStatus(Status.DISCONNECTED, FeedState.STOPPED))
         self.draining = True
         done: Deferred[None] = Deferred()
         clients = list(self._clients)
@@ -215,7 +221,6 @@ class ClientFactory(WebSocketServerFactory):
             done.callback(None)
             return done
         self._emptied = done
-        self.pushes.draining([session.subscriber for session in self.sessions()])
         self._close(clients, CloseCode.RESTART, "service restart")
         return done
 

@@ -65,11 +65,10 @@ class UpstreamService(Service):
                 "tokens must be kept; name a file that the relay may write"
             )
         store = TokenStore(settings.access_token, settings.refresh_token, settings.token_file, clock)
-        if store.load().refresh:
-            try:
-                store.prepare()
-            except TokenFileError as e:
-                raise SettingError(f"CTRADER_TOKEN_FILE: {e}; renewed tokens would be lost") from None
+        try:
+            store.prepare()
+        except TokenFileError as e:
+            raise SettingError(f"CTRADER_TOKEN_FILE: {e}") from None
         self.counters = Counters()
         self.session = CTraderSession(
             settings,

@@ -58,7 +58,7 @@ class TokenStore:
         """Every token that was given out, to be kept out of logs and messages."""
 
     def load(self) -> Tokens:
-        """The tokens to use now. A file that cannot be read is logged and passed over: the relay must come up."""
+        """The tokens to use now. A file that cannot be read any longer is logged and passed over: the relay goes on."""
         if self._unsaved is not None:
             tokens = self._unsaved
             with contextlib.suppress(TokenFileError):
@@ -79,15 +79,27 @@ class TokenStore:
         return found or self._configured
 
     def prepare(self) -> None:
-        """Make sure that a new pair could be saved now. Raises TokenFileError."""
+        """Make sure that the file has tokens (or is missing or empty), and where there is a refresh token, that a new
+        pair could be saved now. Raises TokenFileError.
+        """
         if self._path is None:
+            return
+        try:
+            found = self._read() or self._configured
+        except TokenFileError as e:
+            # At the start somebody is there to look. The configured refresh token was probably spent for what the file
+            # held, and a directory in its place would lose the next pair.
+            raise TokenFileError(f"{e}; restore it, or remove it to begin with the configured tokens") from None
+        if not found.refresh:
             return
         try:
             handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=".tickrelay-")
             os.close(handle)
             os.unlink(name)
         except OSError as e:
-            raise TokenFileError(f"cannot write beside the token file {self._path}: {e.strerror}") from None
+            raise TokenFileError(
+                f"cannot write beside the token file {self._path}: {e.strerror}; renewed tokens would be lost"
+            ) from None
 
     def renewed(self, access: str, refresh: str, expires_in_s: float) -> Tokens:
         """Keep a new pair: on the disk when this returns. Raises TokenFileError, and keeps it in memory then."""
@@ -135,12 +147,15 @@ class TokenStore:
         if self._path is None:
             return None
         try:
-            content = json.loads(self._path.read_text(encoding="utf-8"))
+            text = self._path.read_text(encoding="utf-8")
+            if not text.strip():
+                return None
+            content = json.loads(text)
         except FileNotFoundError:
             return None
         except OSError as e:
             raise TokenFileError(f"cannot read the token file {self._path}: {e.strerror}") from None
-        except ValueError:
+        except (ValueError, RecursionError):
             raise TokenFileError(f"the token file {self._path} is not JSON") from None
         if not isinstance(content, dict) or not isinstance(content.get("accessToken"), str):
             raise TokenFileError(f"the token file {self._path} has no accessToken")

@@ -1,0 +1,51 @@
+"""Origins of pages: written in any way that means the same, and refused where they could never match."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tickrelay.config.origins import normal, origins
+
+
+@pytest.mark.parametrize(
+    ("text", "origin"),
+    [
+        ("https://UP.example:443", "https://up.example"),
+        ("https://up.example/", "https://up.example"),
+        ("http://up.example:80", "http://up.example"),
+        ("http://up.example:443", "http://up.example:443"),
+        ("http://[::1]:8000", "http://[::1]:8000"),
+        ("https://b\u00fccher.example", "https://xn--bcher-kva.example"),
+        ("capacitor://localhost", "capacitor://localhost"),
+        ("file://", "file://"),
+        ("null", "null"),
+    ],
+)
+def test_one_form_for_all_that_mean_the_same(text: str, origin: str) -> None:
+    """That of browsers, which leave the default port out."""
+    assert normal(text) == normal(origin) == origin
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["example.com", "https://example.com/app", "https://a@example.com", "https://*.example.com", "https://a:x", "a:1"],
+)
+def test_what_can_never_match_is_refused(text: str) -> None:
+    """With how an origin is written."""
+    with pytest.raises(ValueError, match=r"^origins, each scheme://host or scheme://host:port"):
+        origins(f"https://good.example, {text}")
+
+
+def test_a_list_of_origins() -> None:
+    """Between commas or blanks; * is every origin."""
+    assert origins("https://A.example, http://b.example:80 *") == ("https://a.example", "http://b.example", "*")
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_an_origin_or_none(text: str) -> None:
+    """A stranger's header raises nothing but ValueError; what came out is its own form."""
+    try:
+        found = normal(text)
+    except ValueError:
+        return
+    assert normal(found) == found
