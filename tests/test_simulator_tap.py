@@ -161,6 +161,40 @@ def test_a_mistake_in_a_file_is_one_clear_line(tmp_path: Path, content: str, wor
     assert str(caught.value.code).startswith("ctrader-simulator: ") and words in str(caught.value.code)
 
 
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    """A line each, whether in a flag or in the file, by the names that are written there."""
+    path = tmp_path / "simulator.toml"
+    path.write_text('seed = "x"\n[rules]\nidle-s = -1\n[[users]]\nscope = "all"\n')
+    with pytest.raises(SystemExit) as caught:
+        parse("--config", str(path), "--port", "x")
+    assert str(caught.value.code).splitlines() == [
+        "ctrader-simulator: seed must be a whole number from -9223372036854775807 to 9223372036854775807, not 'x'",
+        "ctrader-simulator: rules.idle_s must be a number from 0 to 1000000000, not -1",
+        "ctrader-simulator: users[0].scope must be accounts or trading, not 'all'",
+        "ctrader-simulator: users[0].access_token is missing",
+        "ctrader-simulator: port must be a whole number from 0 to 65535, not 'x'",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        ("9" * 5000, "has a number of thousands of digits"),
+        ("0x" + "f" * 5000, "port must be a whole number from 0 to 65535, not one of thousands of digits"),
+        (f"'{'9' * 5000}'", "port must be a whole number from 0 to 65535, not '99999"),
+    ],
+    ids=["decimal", "hexadecimal", "text"],
+)
+def test_a_number_of_thousands_of_digits(tmp_path: Path, number: str, words: str) -> None:
+    """Python's limit of 4300 digits ends in one short line."""
+    path = tmp_path / "simulator.toml"
+    path.write_text(f"port = {number}")
+    with pytest.raises(SystemExit) as caught:
+        parse("--config", str(path))
+    assert words in str(caught.value.code)
+    assert len(str(caught.value.code).removeprefix(str(path))) < 400
+
+
 def test_a_user_of_every_form() -> None:
     """The token may hold a colon; accounts are demo, or live with an L."""
     (user,) = parse("--user", "a:b:7,8L").users

@@ -16,7 +16,7 @@ from dataclasses import MISSING, dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-from msgspec import Meta, inspect
+from msgspec import Meta
 
 
 class Secret:
@@ -87,7 +87,7 @@ class Setting:
     @property
     def secret(self) -> bool:
         """Must the value never be quoted, nor be given on the command line?"""
-        return isinstance(inspect.type_info(get_args(self.kind)[0]), inspect.CustomType)
+        return Secret in (self.kind, *get_args(self.kind))
 
     @property
     def default_text(self) -> str:
