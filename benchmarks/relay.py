@@ -46,9 +46,9 @@ def _start(**more: str) -> Callable[[int, int], Start]:
 
 def _window_setting() -> tuple[str, str] | None:
     """The environment variable that sets the flush window to `WINDOW_MS`, and its value."""
-    for field in settings.settings():
-        if field.name.startswith("flush_window"):
-            return field.metadata["env"], f"{WINDOW_MS / 1000 if field.metadata['unit'] == 's' else WINDOW_MS:g}"
+    for setting in settings.settings():
+        if setting.name.startswith("flush_window"):
+            return setting.env, f"{WINDOW_MS / 1000 if setting.unit == 's' else WINDOW_MS:g}"
     return None
 
 

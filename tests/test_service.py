@@ -14,7 +14,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import LogEvent, LogLevel
 
 from tickrelay.config import settings
-from tickrelay.config.schema import Places
+from tickrelay.config.places import Places
 from tickrelay.endpoints import PortInUse, bind
 from tickrelay.model.errors import SettingError
 from tickrelay.service import RelayService

@@ -85,14 +85,14 @@ def test_a_fault_script_in_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--port", "x"], "port must be a whole number, not 'x'"),
+        (["--port", "x"], "port must be a whole number from 0 to 65535, not 'x'"),
         (["--port", "70000"], "port must be a whole number from 0 to 65535"),
         (["--rate", "0"], "rate must be a number over 0"),
         (["--rate", "nan"], "rate must be a number over 0"),
         (["--schedule", "never"], "schedule must be open or real"),
         (["--symbols", "EURUSD,NOPE"], "no symbol 'NOPE'"),
         (["--rule", "nonsense=1"], "nonsense is no setting"),
-        (["--rule", "idle_s=x"], "rules.idle-s must be a number"),
+        (["--rule", "idle_s=x"], "rules.idle_s must be a number from 0 to 1000000000, not 'x'"),
         (["--rule", "mixed_batch_refused=perhaps"], "must be yes or no"),
         (["--json-port", "99999"], "json-port must be a whole number from 0 to 65535"),
         (["--control", "99999"], "control must be a whole number from 0 to 65535"),
@@ -105,15 +105,18 @@ def test_a_fault_script_in_a_file(tmp_path: Path) -> None:
         (["--user", "abc:x"], "--user must be TOKEN:ACCOUNT"),
         (["--user", "abc:7LL"], "--user must be TOKEN:ACCOUNT"),
         (["--user", "abc:7,,8"], "--user must be TOKEN:ACCOUNT"),
-        (["--user", "abc:0"], "account-id must be a whole number from 1 to"),
+        (["--user", "abc:0"], "users[0].accounts[0].account_id must be a whole number from 1 to"),
         (["--user", "abc:7", "--user", "abc:8"], "two users have the access token 'abc'"),
         (["--user", "sim-token:7"], "two users have the access token 'sim-token'"),
         (["--access-token", ""], "access-token must not be empty"),
         (["--scope", "all"], "scope must be accounts or trading"),
-        (["--rule", "heartbeat_s=0"], "rules.heartbeat_s must be at least 0.01"),
+        (["--rule", "heartbeat_s=0"], "rules.heartbeat_s must be a number from 0.01 to 1000000000, not '0'"),
         (["--rule", "idle_s=nan"], "rules.idle_s must be a number from 0 to"),
         (["--certificate-names", ""], "certificate-names must hold a name"),
-        (["--certificate-names", "\u00e4.example"], "is no ASCII name of at most 64 characters"),
+        (
+            ["--certificate-names", "\u00e4.example"],
+            "certificate-names[0] must be an ASCII name of at most 64 characters, not",
+        ),
         (["--fault", "maintenance 3s soon"], "'soon' is neither ms nor common"),
         (["--xyzzy"], "unknown option --xyzzy; see --help"),
         (["--rate"], "option --rate requires argument; see --help"),
@@ -140,9 +143,9 @@ def test_a_mistake_is_one_clear_line(arguments: list[str], words: str, capsys: A
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("port = true", "port must be a whole number, not True"),
-        ("port = 1.5", "port must be a whole number, not 1.5"),
-        ("rate = true", "rate must be a number, not True"),
+        ("port = true", "port must be a whole number from 0 to 65535, not True"),
+        ("port = 1.5", "port must be a whole number from 0 to 65535, not 1.5"),
+        ("rate = true", "rate must be a number over 0, at most 100000, not True"),
         ("rules = 5", "rules must be a table"),
         ("users = 5", "users must be a list of tables"),
         ('[[users]]\naccess_token = "a"\nscope = "all"', "scope must be accounts or trading"),
@@ -156,6 +159,40 @@ def test_a_mistake_in_a_file_is_one_clear_line(tmp_path: Path, content: str, wor
     with pytest.raises(SystemExit) as caught:
         parse("--config", str(path))
     assert str(caught.value.code).startswith("ctrader-simulator: ") and words in str(caught.value.code)
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    """A line each, whether in a flag or in the file, by the names that are written there."""
+    path = tmp_path / "simulator.toml"
+    path.write_text('seed = "x"\n[rules]\nidle-s = -1\n[[users]]\nscope = "all"\n')
+    with pytest.raises(SystemExit) as caught:
+        parse("--config", str(path), "--port", "x")
+    assert str(caught.value.code).splitlines() == [
+        "ctrader-simulator: seed must be a whole number from -9223372036854775807 to 9223372036854775807, not 'x'",
+        "ctrader-simulator: rules.idle_s must be a number from 0 to 1000000000, not -1",
+        "ctrader-simulator: users[0].scope must be accounts or trading, not 'all'",
+        "ctrader-simulator: users[0].access_token is missing",
+        "ctrader-simulator: port must be a whole number from 0 to 65535, not 'x'",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        ("9" * 5000, "has a number of thousands of digits"),
+        ("0x" + "f" * 5000, "port must be a whole number from 0 to 65535, not one of thousands of digits"),
+        (f"'{'9' * 5000}'", "port must be a whole number from 0 to 65535, not '99999"),
+    ],
+    ids=["decimal", "hexadecimal", "text"],
+)
+def test_a_number_of_thousands_of_digits(tmp_path: Path, number: str, words: str) -> None:
+    """Python's limit of 4300 digits ends in one short line."""
+    path = tmp_path / "simulator.toml"
+    path.write_text(f"port = {number}")
+    with pytest.raises(SystemExit) as caught:
+        parse("--config", str(path))
+    assert words in str(caught.value.code)
+    assert len(str(caught.value.code).removeprefix(str(path))) < 400
 
 
 def test_a_user_of_every_form() -> None:

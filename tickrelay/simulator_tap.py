@@ -8,46 +8,35 @@ from typing import Any
 from twisted.application.service import IService
 
 from tickrelay import endpoints
-from tickrelay.config.schema import read_text
+from tickrelay.config.command_line import GroupedHelp, by_purpose, parameters
+from tickrelay.config.conversion import from_table
+from tickrelay.config.places import read_text
+from tickrelay.config.schema import settings_of
 from tickrelay.model.errors import SettingError
 from tickrelay.recording.player import Player
 from tickrelay.simulator.faults.faults import check
 from tickrelay.simulator.service import SimulatorService
 from tickrelay.simulator.settings import SimulatorSettings
-from tickrelay.simulator.settings_parser import from_mapping
 from tickrelay.startup import OneLineOptions, Prepared, steady
 
 _USER = re.compile(r"\S+:[0-9]+L?(,[0-9]+L?)*", re.ASCII)
 
 
-class Options(OneLineOptions):
+class Options(GroupedHelp, OneLineOptions):
     """The command line of ``twistd ctrader-simulator``. A flag is stronger than the same setting in ``--config``."""
 
     program = "ctrader-simulator"
     synopsis = "[options]"
     optParameters = [  # noqa: RUF012
-        ["config", None, None, "TOML file with settings, users, accounts, rules (docs/simulator.rst)."],
-        ["host", None, None, "Address to listen on (127.0.0.1)."],
-        ["port", None, None, "Port to listen on; 0: any free one (5035)."],
-        ["ca-file", None, None, "Where to write the certificate authority that clients must trust."],
-        ["json-port", None, None, "Port for the JSON encoding, 5036 on the real server (none)."],
-        ["seed", None, None, "The market follows from this number (1)."],
-        ["rate", None, None, "How busy the market is, times the usual (1.0)."],
-        ["speed", None, None, "Seconds of market time a second (1.0)."],
-        ["schedule", None, None, "open: markets never close; real: each keeps its trading hours (open)."],
-        ["symbols", None, None, "The symbols to trade, between commas (about sixty of all kinds)."],
-        ["environment", None, None, "demo or live: which accounts this host serves (demo)."],
-        ["certificate-names", None, None, "Names that the certificate is good for, between commas."],
-        ["certificate-expired", None, None, "yes: a certificate that has ended, to see what a client does (no)."],
-        ["client-id", None, None, "Client id of the application that may log in (sim)."],
-        ["client-secret", None, None, "Its secret (sim-secret)."],
-        ["access-token", None, None, "Access token of the first user (sim-token)."],
-        ["scope", None, None, "accounts (view only) or trading: what the first user's token may do (accounts)."],
-        ["faults", None, None, "File with a fault script, such as: at 30s: drop; at 60s: hang account-auth for 20s."],
-        ["replay", None, None, "Directory of a recording to play instead of the random market (see --speed)."],
-        ["control", None, None, "Port of 127.0.0.1 where faults can be ordered over HTTP (none)."],
-        ["account-id", None, None, "The first user's demo account (1001); a live one is 1000 further."],
+        ["config", None, None, "TOML file with settings, users, accounts, rules (docs/simulator.rst)"],
+        ["replay", None, None, "directory of a recording to play instead of the random market (see --speed)"],
+        ["faults", None, None, "file with a fault script, such as: at 30s: drop; at 60s: hang account-auth for 20s"],
+        *parameters(settings_of(SimulatorSettings)),
     ]
+    purposes = by_purpose(
+        settings_of(SimulatorSettings),
+        {"listening": (), "market": ("replay",), "accounts": ("user",), "faults": ("fault", "faults", "rule")},
+    )
 
     settings: SimulatorSettings
 
@@ -84,7 +73,7 @@ class Options(OneLineOptions):
         try:
             self.settings = self._load()
         except SettingError as e:
-            raise SystemExit(f"ctrader-simulator: {e}") from None
+            raise SystemExit("\n".join(f"{self.program}: {problem}" for problem in e.problems)) from None
 
     def _load(self) -> SimulatorSettings:
         values: dict[str, Any] = {}
@@ -106,7 +95,7 @@ class Options(OneLineOptions):
         if "faults" in flags:
             script.append(read_text(flags["faults"], "--faults"))
         check("\n".join(script))
-        return from_mapping({**values, **flags, "faults": "\n".join(script)})
+        return from_table(SimulatorSettings, {**values, **flags, "faults": "\n".join(script)})
 
 
 def _user(text: str) -> dict[str, Any]:
@@ -127,6 +116,8 @@ def _read(path: str) -> Mapping[str, Any]:
         return tomllib.loads(read_text(path, "--config"))
     except tomllib.TOMLDecodeError as e:
         raise SettingError(f"--config: {path} is no TOML: {e}") from None
+    except ValueError:  # int()'s own, which tomllib passes on: more than 4300 digits
+        raise SettingError(f"--config: {path} has a number of thousands of digits") from None
 
 
 class _Service(SimulatorService):

@@ -16,36 +16,55 @@ from twisted.internet.threads import deferToThread
 from tickrelay import endpoints
 from tickrelay.cli import check
 from tickrelay.config import settings, spelling
+from tickrelay.config.command_line import GroupedHelp, by_purpose, parameters
+from tickrelay.config.conversion import convert
 from tickrelay.config.dotenv_file import read_dotenv
-from tickrelay.config.schema import Places, Secret
+from tickrelay.config.places import Places
+from tickrelay.config.schema import Secret
 from tickrelay.config.settings import Config
 from tickrelay.model.errors import SettingError
 from tickrelay.recording.recorder import Recorder
 from tickrelay.service import RelayService
 from tickrelay.simulator.service import SimulatorService
-from tickrelay.simulator.settings import SimulatorSettings
+from tickrelay.simulator.settings import Pace, SimulatorSettings
 from tickrelay.startup import OneLineOptions, Prepared, steady
 
 
-class Options(OneLineOptions):
+class Options(GroupedHelp, OneLineOptions):
     """The command line of ``twistd tickrelay``; every flag is also an environment variable (docs/operations.rst)."""
 
     program = "tickrelay"
     synopsis = "[options]"
+    introduction = (
+        "Options with a name in capitals can also be set by the environment variable of that name, or in .env. The "
+        "account is set only there, since anyone can read a command line: "
+        f"{', '.join(s.env for s in settings.settings() if not s.flag)}. NAME_FILE names a file that holds the value."
+    )
     optFlags = [  # noqa: RUF012
-        ["simulate", None, "Use a simulated cTrader server inside this process: no account needed."],
-        ["check", None, "Try the settings step by step, say what is wrong, and exit."],
+        ["simulate", None, "use a simulated cTrader server inside this process: no account needed"],
+        ["check", None, "try the settings step by step, report what is wrong, and exit"],
     ]
     optParameters = [  # noqa: RUF012
-        ["env-file", None, None, "File with settings, besides the environment (.env)."],
-        ["record", None, None, "Directory in which to record what comes from cTrader (docs/simulator.rst)."],
-        ["simulate-rate", None, "1.0", "With --simulate: how busy the market is, times the usual."],
-        *(
-            [f.metadata["flag"], None, None, f"{f.metadata['about'].capitalize()} ({f.metadata['env']})."]
-            for f in settings.settings()
-            if f.metadata["flag"]
-        ),
+        ["env-file", None, None, "file with settings, in place of .env"],
+        ["record", None, None, "directory in which to record what cTrader sends (docs/simulator.rst)"],
+        [
+            "simulate-rate",
+            None,
+            "1.0",
+            "with --simulate: ticks per second, as a multiple of the usual 40 to 110 [default 1.0]",
+        ],
+        *parameters(settings.settings()),
     ]
+    purposes = by_purpose(
+        settings.settings(),
+        {
+            "cTrader": (),
+            "clients": (),
+            "relay": (),
+            "operators": ("check", "env-file", "record"),
+            "simulator": ("simulate", "simulate-rate"),
+        },
+    )
 
     config: Config
     simulator: SimulatorSettings | None = None
@@ -65,20 +84,17 @@ class Options(OneLineOptions):
         return endpoint and f"--listen {endpoint}"
 
     def _load(self) -> Config:
-        flags = {f.metadata["flag"]: self[f.metadata["flag"]] for f in settings.settings() if f.metadata["flag"]}
+        flags = {s.flag: self[s.flag] for s in settings.settings() if s.flag}
         path, dotenv = self["env-file"] or ".env", {}
         if self["env-file"] == "":
             raise SettingError("--env-file must name a file")
         if self["env-file"] or os.path.lexists(path):  # a link to nowhere is a mistake
-            names = [f.metadata["env"] for f in settings.settings()]
+            names = [s.env for s in settings.settings()]
             dotenv = read_dotenv(path, lambda name: spelling.is_ours(name, names))
         places = Places(flags, os.environ, dotenv, path)
         if not self["simulate"]:
             return settings.load(places)
-        try:
-            rate = float(self["simulate-rate"])
-        except ValueError:
-            raise SettingError(f"--simulate-rate must be a number, not {self['simulate-rate']!r}") from None
+        rate = convert(Pace, self["simulate-rate"], "--simulate-rate")
         self.simulator = sim = SimulatorSettings(port=0, rate=rate)
         return settings.load(
             places,

@@ -4,26 +4,12 @@
 """
 
 import sys
-from dataclasses import MISSING
 from pathlib import Path
-from typing import Any
 
 from tickrelay.config import settings
-from tickrelay.config.schema import Secret
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "operations.rst"
 BEGIN, END = ".. settings: begin\n", ".. settings: end\n"
-
-
-def default_of(field: Any) -> str:
-    """The default as the page shows it."""
-    value = field.default
-    if value is MISSING:
-        return "required"
-    if isinstance(value, Secret) or value in ("", ()):
-        return "none"
-    text = " ".join(value) if isinstance(value, tuple) else f"{value:g}" if isinstance(value, float) else str(value)
-    return f"{text} {field.metadata['unit']}".strip()
 
 
 def table() -> str:
@@ -37,14 +23,12 @@ def table() -> str:
         "     - default",
         "     - what",
     ]
-    for field in settings.settings():
-        meta = field.metadata
-        flag = f"``--{meta['flag']}``" if meta["flag"] else "no flag"
+    for setting in settings.settings():
         rows += [
-            f"   * - ``{meta['env']}``",
-            f"     - {flag}",
-            f"     - {default_of(field)}",
-            f"     - {meta['about']}",
+            f"   * - ``{setting.env}``",
+            f"     - ``--{setting.flag}``" if setting.flag else "     - no flag",
+            f"     - {setting.default_text}",
+            f"     - {setting.about}",
         ]
     return "\n" + "\n".join(rows) + "\n\n"
 

@@ -3,10 +3,10 @@
 import pytest
 
 from tickrelay.config import settings
-from tickrelay.config.schema import Places
+from tickrelay.config.places import Places
 from tickrelay.config.spelling import closest, is_ours, unknown_names
 
-SETTINGS = [f.metadata["env"] for f in settings.settings()]
+SETTINGS = [s.env for s in settings.settings()]
 
 
 def found(environ: dict[str, str], dotenv: dict[str, str]) -> tuple[list[str], list[str]]:

@@ -15,6 +15,7 @@ from twisted.scripts.twistd import ServerOptions
 from tests.docs.pages import PAGES, ROOT, names
 from tickrelay import simulator_tap, tap
 from tickrelay.config import settings
+from tickrelay.config.conversion import convert
 
 FOREIGN = {"--help", "--offline"}
 """Flags of other programs."""
@@ -57,12 +58,12 @@ def missing(text: str) -> Iterator[str]:
         if path not in MADE and not list(ROOT.glob(path.rstrip("/"))):
             yield path
     yield from set(re.findall(r"(?<![\w-])--[a-z][\w-]*", text)) - flags()
-    known = {field.metadata["env"]: field.metadata["parse"] for field in settings.settings()}
+    known = {s.env: s.kind for s in settings.settings()}
     for setting, value in re.findall(r"\b((?:TICKRELAY|CTRADER)_[A-Z_]+\b)(?:=(\S+)$)?", text):
         if setting not in known and setting.removesuffix("_FILE") not in known:
             yield setting
         elif value:
-            known[setting](value)
+            convert(known[setting], value, setting)
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in re.findall(r"\bmake ([a-z]+)", text):
         if not re.search(rf"^{target}:", makefile, re.MULTILINE):

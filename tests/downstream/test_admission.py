@@ -9,7 +9,6 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from twisted.internet.task import Clock
 
 from tests.support.browser import Browser, Server
-from tickrelay.config.origins import origins
 from tickrelay.downstream.admission import REFUSAL_ALLOWANCE_OF_ADDRESS, Admission, Slot
 
 
@@ -162,4 +161,4 @@ TestStorm = Storm.TestCase
 )
 def test_an_origin_is_compared_by_what_it_means(origin: str, allowed: bool) -> None:
     """Case and the default port are no difference; a header that is no origin is another one."""
-    assert Admission(1, 1, origins("https://UP.example:443/")).allows_origin(origin) is allowed
+    assert Admission(1, 1, [normal("https://UP.example:443/")]).allows_origin(origin) is allowed

@@ -1,1 +1,12 @@
-"""How a setting is declared, and which settings there are."""
+"""How a setting is declared, read and checked, and which settings of the relay there are.
+
+::
+
+    schema.py         setting(), Setting: how one is declared; Secret, and the kinds that msgspec does not have
+    conversion.py     text or TOML -> checked value, by msgspec; the wording of what is wrong
+    places.py         where the text comes from: flags, environment, .env, files
+    spelling.py       names that are no settings, and which ones were probably meant
+    host_and_port.py  HOST and PORT, which mean different things in .env and in the environment
+    settings.py       every setting of the relay: Config
+    command_line.py   settings as options, and --help
+"""

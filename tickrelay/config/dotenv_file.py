@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from dotenv.parser import parse_stream
 
-from tickrelay.config.schema import read_text
+from tickrelay.config.places import read_text
 from tickrelay.model.errors import SettingError
 
 _NAME = re.compile(r"\s*(?:export\s+)?['\"]?(\w+)")

@@ -7,7 +7,9 @@ platform wants the WebSocket listener, and ``HOST`` is nothing.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tickrelay.config.schema import Places, host_name, is_loopback, port_number
+from tickrelay.config.conversion import convert
+from tickrelay.config.places import Places
+from tickrelay.config.schema import HostName, Port, is_loopback
 from tickrelay.model.errors import Problems, SettingError
 
 DEFAULT_CTRADER_PORT = 5035
@@ -19,7 +21,7 @@ def ctraders_from_dotenv(
 ) -> dict[str, Any]:
     """*preset*, with ``host`` and ``port`` where nothing stronger than ``HOST`` and ``PORT`` of ``.env`` sets them."""
     values = dict(preset)
-    for name, parse in (("HOST", host_name), ("PORT", port_number)):
+    for name, kind in (("HOST", HostName), ("PORT", Port)):
         key = name.lower()
         with problems:
             if key in values or places.find(f"CTRADER_{name}", f"ctrader-{key}"):
@@ -27,9 +29,9 @@ def ctraders_from_dotenv(
             if text := (places.dotenv.get(name) or "").strip():
                 where = sources[key] = places.named(name, places.dotenv)
                 try:
-                    values[key] = parse(text)
-                except ValueError as e:
-                    raise SettingError(f"{where} must be {e}, not {text!r}: {_meaning(name)}") from None
+                    values[key] = convert(kind, text, where)
+                except SettingError as e:
+                    raise SettingError(f"{e}: {_meaning(name)}") from None
     return values
 
 
@@ -47,10 +49,7 @@ def clients_port(places: Places) -> tuple[int, str]:
     for name, place in (("PORT", places.environ), ("WS_PORT", places.environ), ("WS_PORT", places.dotenv)):
         if text := place.get(name):
             where = places.named(name, place)
-            try:
-                return port_number(text.strip()), where
-            except ValueError as e:
-                raise SettingError(f"{where} must be {e}, not {text!r}") from None
+            return convert(Port, text.strip(), where), where
     return DEFAULT_WS_PORT, "default"
 
 

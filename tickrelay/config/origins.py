@@ -1,6 +1,9 @@
 """Origins of browser pages (RFC 6454), in the form in which they are compared."""
 
+from typing import Annotated
 from urllib.parse import urlsplit
+
+from msgspec import Meta
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
@@ -25,14 +28,15 @@ def normal(origin: str) -> str:
     return f"{parts.scheme}://{host}" + (f":{port}" if port not in (None, DEFAULT_PORTS.get(parts.scheme)) else "")
 
 
-def origins(text: str) -> tuple[str, ...]:
-    """A parser of origins between commas or blanks; ``*`` stands for every one."""
-    found = []
-    for word in text.replace(",", " ").split():
-        try:
-            found.append(word if word == "*" else normal(word))
-        except ValueError:
-            raise ValueError(
-                "origins, each scheme://host or scheme://host:port without path, such as https://app.example.com, or *"
-            ) from None
-    return tuple(found)
+def origin(text: str) -> str:
+    """An origin in the form in which it is compared; ``*`` stands for every one."""
+    try:
+        return text if text == "*" else normal(text)
+    except ValueError:
+        raise ValueError(
+            "an origin, scheme://host or scheme://host:port without path, such as https://app.example.com, or *"
+        ) from None
+
+
+Origin = Annotated[str, Meta(extra={"read": origin})]
+"""The kind of a setting."""

@@ -1,19 +1,26 @@
-"""How a setting is declared, read and checked; which settings there are is in `tickrelay.config.settings`."""
+"""How a setting is declared and checked; which settings there are is in `tickrelay.config.settings` and
+`tickrelay.simulator.settings`.
 
-import contextlib
+A settings class is a frozen dataclass whose fields are annotated for msgspec::
+
+    heartbeat_s: Annotated[float, setting("interval of heartbeats", env="TICKRELAY_HEARTBEAT", ge=1, le=25)] = 10.0
+
+msgspec checks type and bounds (`tickrelay.config.conversion`); errors, ``--help`` and the documentation are made from
+the same annotation.
+"""
+
 import dataclasses
+import functools
 import ipaddress
-import math
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field
+from dataclasses import MISSING, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-from tickrelay.model.errors import Problems, SettingError
+from msgspec import Meta
 
 
 class Secret:
-    """A value that must not be seen: prints as ``***``, and is read with `reveal` where it is sent."""
+    """A value that is never shown: prints as ``***``; `reveal` gives it where it is sent."""
 
     __slots__ = ("_value",)
 
@@ -39,51 +46,92 @@ class Secret:
     __str__ = __repr__
 
 
-# Parsers: text -> value, or ValueError with the end of the sentence "<SETTING> must be …".
+# How it is declared
 
 
-def nonempty(text: str) -> str:
-    """A parser of any text."""
-    if not text:
-        raise ValueError("not empty")
-    return text
+def setting(
+    about: str,
+    *,
+    env: str = "",
+    flag: str | None = None,
+    unit: str = "",
+    purpose: str = "",
+    ge: float | None = None,
+    le: float | None = None,
+) -> Meta:
+    """What a field's annotation tells of a setting.
+
+    *about* is its help: a phrase without a capital or a full stop. *env* is its environment variable ("": none), *flag*
+    the long option without dashes (None: none), *unit* that of the value, *purpose* the group of ``--help`` if it is
+    not that of the class, *ge* and *le* the bounds.
+    """
+    bounds: dict[str, Any] = {"ge": ge, "le": le}
+    return Meta(description=about, extra={"env": env, "flag": flag, "unit": unit, "purpose": purpose}, **bounds)
 
 
-def number(low: float, high: float) -> Callable[[str], float]:
-    """A parser of decimal numbers from *low* to *high*."""
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """One field of a settings class."""
 
-    def parse(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not low <= value <= high:
-            raise ValueError(f"a number from {low:g} to {high:g}")
-        return value
+    name: str
+    kind: Any
+    """The annotated type, for `tickrelay.config.conversion.convert`."""
+    default: Any
+    """`dataclasses.MISSING`: required."""
+    about: str = ""
+    env: str = ""
+    flag: str | None = None
+    unit: str = ""
+    purpose: str = ""
 
-    return parse
+    @property
+    def secret(self) -> bool:
+        """Must the value never be quoted, nor be given on the command line?"""
+        return Secret in (self.kind, *get_args(self.kind))
+
+    @property
+    def default_text(self) -> str:
+        """The default with its unit, for people: ``10 s``, ``none``, ``required``."""
+        value = self.default
+        if value is MISSING:
+            return "required"
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        if value is None or (not value and isinstance(value, Secret | str | tuple)):
+            return "none"
+        text = " ".join(value) if isinstance(value, tuple) else digits(value)
+        return f"{text} {self.unit}".strip()
 
 
-def integer(low: int, high: int) -> Callable[[str], int]:
-    """A parser of whole numbers from *low* to *high*."""
+@functools.cache
+def settings_of(cls: type) -> tuple[Setting, ...]:
+    """The fields of a settings class, in their order. A class attribute ``purpose`` groups those without their own."""
+    found = []
+    hints = get_type_hints(cls, include_extras=True)
+    for field in dataclasses.fields(cls):
+        kind = hints[field.name]
+        default = field.default if field.default_factory is MISSING else field.default_factory()
+        told = {"purpose": getattr(cls, "purpose", "")}
+        for meta in get_args(kind)[1:] if get_origin(kind) is Annotated else ():
+            if "flag" in (meta.extra or {}):  # made by setting()
+                told |= {key: value for key, value in meta.extra.items() if value} | {"about": meta.description}
+        found.append(Setting(name=field.name, kind=kind, default=default, **told))
+    return tuple(found)
 
-    def parse(text: str) -> int:
-        if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
-            raise ValueError(f"a whole number from {low} to {high}")
-        return int(text)
 
-    return parse
+def digits(number: Any) -> str:
+    """A number without an exponent: 10 for 10.0, 1000000000 for 1e9."""
+    return f"{number:.12g}" if isinstance(number, float) else str(number)
 
 
-def port_number(text: str) -> int:
-    """A parser of TCP ports."""
-    return integer(1, 65_535)(text)
+# Kinds that msgspec does not have: each is a str that a function reads, which raises ValueError with the end of the
+# sentence "<SETTING> must be …".
 
 
 def host_name(text: str) -> str:
-    """A parser of host names and addresses."""
-    # A URL or host:port here is the commonest slip; it would end as an obscure DNS failure.
-    # An address to listen on is the other: the kernel takes a connection to 0.0.0.0 to this machine.
+    """A host name or address to connect to."""
+    # A URL or host:port here is the commonest mistake; it would end as an obscure DNS failure.
+    # An address to listen on is the other: the kernel connects 0.0.0.0, in any spelling, to this machine.
     if text in ("*", "::") or _is(text, "is_unspecified"):
         raise ValueError("a host to connect to, such as demo.ctraderapi.com")
     if not text or any(c in text for c in "/:@ \t"):
@@ -92,7 +140,7 @@ def host_name(text: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Does the name or address stand for this machine?"""
+    """Is the name or address one of this machine's own?"""
     return host.lower() == "localhost" or _is(host, "is_loopback")
 
 
@@ -104,125 +152,16 @@ def _is(text: str, property_name: str) -> bool:
 
 
 def file_path(text: str) -> str:
-    """A parser of paths; ``~`` is the home directory, and a relative path counts from the working directory of now:
-    twistd changes to ``--rundir`` later.
-    """
-    return str(Path(nonempty(text)).expanduser().absolute())
-
-
-def setting(
-    env: str,
-    about: str,
-    parse: Callable[[str], Any],
-    *,
-    flag: str | None = None,
-    default: Any = MISSING,
-    unit: str = "",
-    hidden: bool = False,
-) -> Any:
-    """A field of a settings class: required without *default*, set only by environment and files without *flag*.
-
-    What is *hidden* is never quoted in a message.
-    """
-    known = {"env": env, "about": about, "parse": parse, "flag": flag, "unit": unit, "hidden": hidden}
-    return field(default=default, metadata=known)
-
-
-def secret(env: str, about: str, *, default: Any = MISSING) -> Any:
-    """A field that holds a Secret; `reveal` gives it where it is sent."""
-    return setting(env, about, lambda text: Secret(nonempty(text)), default=default, hidden=True)
-
-
-def read_text(path: str, what: str) -> str:
-    """The text of a UTF-8 file, with or without a byte order mark. Raises SettingError, which begins with *what* (the
-    setting that names the file).
-    """
+    """A path; ``~`` is the home directory. Made absolute at once: twistd changes to ``--rundir`` later."""
     try:
-        text = Path(path).expanduser().read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise SettingError(f"{what}: {path} does not exist") from None
-    except OSError as e:
-        raise SettingError(f"{what}: cannot read {path}: {e.strerror}") from None
-    except UnicodeDecodeError as e:
-        raise SettingError(f"{what}: save {path} as UTF-8{_looks(e.object)}") from None
-    if "\0" in text:  # UTF-16 and UTF-32 without a byte order mark: ASCII with zero bytes beside each character
-        raise SettingError(f"{what}: save {path} as UTF-8{_looks(text.encode())}")
-    return text
+        return str(Path(text).expanduser().absolute())
+    except RuntimeError:
+        raise ValueError("a path whose ~user exists") from None
 
 
-def _looks(data: bytes) -> str:
-    """What a file probably is that is no UTF-8: most of its characters would be ASCII then; "": nobody knows."""
-    for encoding in ("UTF-32", "UTF-16"):
-        for order in ("", "-LE", "-BE"):
-            with contextlib.suppress(UnicodeDecodeError):
-                text = data.decode(encoding + order)
-                if "\0" not in text and sum(map(str.isascii, text)) * 2 > len(text):
-                    return f" (it looks like {encoding})"
-    return " (it has zero bytes)" if b"\0" in data else ""
-
-
-@dataclass(frozen=True)
-class Places:
-    """The places a setting can come from, strongest first: flags, process environment, ``.env``."""
-
-    flags: Mapping[str, str | None]
-    environ: Mapping[str, str]
-    dotenv: Mapping[str, str | None]
-    dotenv_name: str = ".env"
-
-    def named(self, name: str, place: Mapping[str, Any]) -> str:
-        """How messages name the variable *name* of *place*."""
-        return name if place is self.environ else f"{name} in {self.dotenv_name}"
-
-    def find(self, env: str, flag: str | None = None) -> tuple[str, str] | None:
-        """The raw text of a setting and where it stands; an empty variable counts as not set. Raises SettingError."""
-        if flag and self.flags.get(flag) is not None:
-            return str(self.flags[flag]), f"--{flag}"
-        for place in (self.environ, self.dotenv):
-            if place.get(env):
-                return str(place[env]).strip(), self.named(env, place)
-            if path := place.get(f"{env}_FILE"):
-                where = self.named(f"{env}_FILE", place)
-                return read_text(path, where).strip(), where
-        return None
-
-
-def read_section(
-    cls: type, places: Places, sources: dict[str, str], preset: Mapping[str, Any], problems: Problems
-) -> dict[str, Any]:
-    """The values of one settings class from the *places*, by field name; *sources* gets where each came from, and
-    *problems* what is missing or malformed.
-    """
-    values: dict[str, Any] = {}
-    missing: list[dataclasses.Field[Any]] = []
-    for f in dataclasses.fields(cls):
-        if f.name in preset:
-            values[f.name] = preset[f.name]
-            continue
-        with problems:
-            found = places.find(f.metadata["env"], f.metadata["flag"])
-            if found is not None:
-                values[f.name], sources[f.name] = _parsed(f, *found), found[1]
-            elif f.default is MISSING:
-                missing.append(f)
-    if missing:
-        problems.append(_missing(missing, places.dotenv_name))
-    return values
-
-
-def _parsed(f: "dataclasses.Field[Any]", text: str, where: str) -> Any:
-    try:
-        return f.metadata["parse"](text)
-    except ValueError as e:
-        shown = "" if f.metadata["hidden"] else f", not {text!r}"
-        raise SettingError(f"{where} must be {e}{shown}") from None
-
-
-def _missing(fields: "list[dataclasses.Field[Any]]", dotenv: str) -> str:
-    names = [f.metadata["env"] for f in fields]
-    verb = "is" if len(names) == 1 else "are"
-    return (
-        f"{', '.join(names)} {verb} not set: {'; '.join(f.metadata['about'] for f in fields)}. Set in the environment "
-        f"or in {dotenv}, or name a file that holds the value, as in {names[0]}_FILE; or try without an account: "
-        "--simulate"
-    )
+Port = Annotated[int, Meta(ge=1, le=65_535)]
+ListeningPort = Annotated[int, Meta(ge=0, le=65_535)]
+"""0: any free port."""
+Text = Annotated[str, Meta(min_length=1)]
+HostName = Annotated[str, Meta(extra={"read": host_name})]
+FilePath = Annotated[str, Meta(min_length=1, extra={"read": file_path})]

@@ -1,30 +1,18 @@
 """Every setting of the relay: one frozen, typed `Config`, made once from flags, environment, ``.env`` and secret files.
 
-A setting is one field: its type, default, environment name, flag and bounds stand together, and the command line,
-the documentation and the error messages are made from it. What is wrong with a setting is a SettingError that names
-it. Secrets have no flag (argv is public) and can come from a file: ``CTRADER_CLIENT_SECRET_FILE``.
+A setting is one field: its type, default, environment name, flag and bounds stand together, and the command line, the
+documentation and the error messages are made from it. A missing or malformed setting is a SettingError that names it.
+Secrets have no flag (argv is public) and can come from a file: ``CTRADER_CLIENT_SECRET_FILE``.
 """
 
-import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 from tickrelay.config.host_and_port import DEFAULT_CTRADER_PORT, clients_port, ctraders_from_dotenv, doubts
-from tickrelay.config.origins import origins
-from tickrelay.config.schema import (
-    Places,
-    Secret,
-    file_path,
-    host_name,
-    integer,
-    nonempty,
-    number,
-    port_number,
-    read_section,
-    secret,
-    setting,
-)
+from tickrelay.config.origins import Origin
+from tickrelay.config.places import Places, read_section
+from tickrelay.config.schema import FilePath, HostName, Port, Secret, Setting, Text, setting, settings_of
 from tickrelay.config.spelling import unknown_names
 from tickrelay.model.errors import Problems, SettingError
 
@@ -35,314 +23,423 @@ DEFAULT_HOST = "demo.ctraderapi.com"
 class CTraderSettings:
     """The cTrader connection."""
 
-    client_id: str = setting("CTRADER_CLIENT_ID", "client id of the Open API application", nonempty)
-    client_secret: Secret = secret("CTRADER_CLIENT_SECRET", "client secret of the Open API application")
-    access_token: Secret = secret("CTRADER_ACCESS_TOKEN", "access token of the account's owner")
-    account_id: int = setting("CTRADER_ACCOUNT_ID", "ctidTraderAccountId (not the login number)", integer(1, 2**63 - 1))
-    host: str = setting("CTRADER_HOST", "cTrader host", host_name, flag="ctrader-host", default=DEFAULT_HOST)
-    port: int = setting("CTRADER_PORT", "cTrader port", port_number, flag="ctrader-port", default=DEFAULT_CTRADER_PORT)
-    ca_file: str = setting(
-        "CTRADER_CA_FILE",
-        "PEM file with a certificate authority to trust besides the system's",
-        file_path,
-        flag="ctrader-ca",
-        default="",
-    )
-    refresh_token: Secret = secret(
-        "CTRADER_REFRESH_TOKEN", "refresh token: renews the access token before it ends", default=Secret("")
-    )
-    token_file: str = setting(
-        "CTRADER_TOKEN_FILE",
-        "file that keeps renewed tokens (mode 0600)",
-        file_path,
-        flag="token-file",
-        default="",
-    )
-    heartbeat_s: float = setting(
-        "TICKRELAY_HEARTBEAT", "between heartbeats to cTrader", number(1, 25), flag="heartbeat", default=10.0, unit="s"
-    )
-    connect_timeout_s: float = setting(
-        "TICKRELAY_CONNECT_TIMEOUT",
-        "for name look-up, TCP and TLS together",
-        number(0.1, 300),
-        flag="connect-timeout",
-        default=15.0,
-        unit="s",
-    )
-    request_timeout_s: float = setting(
-        "TICKRELAY_REQUEST_TIMEOUT",
-        "for the answer to each request",
-        number(0.1, 300),
-        flag="request-timeout",
-        default=10.0,
-        unit="s",
-    )
-    requests_per_s: int = setting(
-        "TICKRELAY_REQUESTS",
-        "requests to cTrader in any second (it allows 50)",
-        integer(5, 50),
-        flag="requests",
-        default=45,
-        unit="1/s",
-    )
-    historical_per_s: int = setting(
-        "TICKRELAY_HISTORICAL_REQUESTS",
-        "of these, requests for history (it allows 5)",
-        integer(2, 5),
-        flag="historical-requests",
-        default=4,
-        unit="1/s",
-    )
-    retry_least_s: float = setting(
-        "TICKRELAY_RETRY_LEAST",
-        "first wait after a lost connection, doubled after each failure",
-        number(0.05, 3600),
-        flag="retry-least",
-        default=0.5,
-        unit="s",
-    )
-    retry_most_s: float = setting(
-        "TICKRELAY_RETRY_MOST",
-        "longest wait after a lost connection",
-        number(0.05, 86_400),
-        flag="retry-most",
-        default=60.0,
-        unit="s",
-    )
-    refused_least_s: float = setting(
-        "TICKRELAY_REFUSED_LEAST",
-        "first wait after refused credentials, doubled after each failure",
-        number(1, 86_400),
-        flag="refused-least",
-        default=60.0,
-        unit="s",
-    )
-    refused_most_s: float = setting(
-        "TICKRELAY_REFUSED_MOST",
-        "longest wait after refused credentials",
-        number(1, 86_400),
-        flag="refused-most",
-        default=900.0,
-        unit="s",
-    )
-    link_silence_s: float = setting(
-        "TICKRELAY_LINK_SILENCE",
-        "without a byte from cTrader after which a connection is dead",
-        number(30, 3600),
-        flag="link-silence",
-        default=90.0,
-        unit="s",
-    )
-    data_silence_s: float = setting(
-        "TICKRELAY_DATA_SILENCE",
-        "without a tick of an open market after which the feed is dead",
-        number(5, 86_400),
-        flag="data-silence",
-        default=60.0,
-        unit="s",
-    )
-    symbol_silence_s: float = setting(
-        "TICKRELAY_SYMBOL_SILENCE",
-        "without a tick of one symbol of an open market after which it is subscribed again",
-        number(5, 86_400),
-        flag="symbol-silence",
-        default=600.0,
-        unit="s",
-    )
-    live_timeout_s: float = setting(
-        "TICKRELAY_LIVE_TIMEOUT",
-        "for the whole way from connecting to live",
-        number(1, 3600),
-        flag="live-timeout",
-        default=60.0,
-        unit="s",
-    )
-    stable_s: float = setting(
-        "TICKRELAY_STABLE",
-        "live until the waits between tries begin small again",
-        number(0, 3600),
-        flag="stable",
-        default=30.0,
-        unit="s",
-    )
-    stop_timeout_s: float = setting(
-        "TICKRELAY_STOP_TIMEOUT",
-        "for the orderly end of the cTrader connection",
-        number(0.1, 60),
-        flag="stop-timeout",
-        default=3.0,
-        unit="s",
-    )
-    unsubscribe_linger_s: float = setting(
-        "TICKRELAY_UNSUBSCRIBE_LINGER",
-        "from the last client's leaving to the unsubscription upstream",
-        number(0, 3600),
-        flag="unsubscribe-linger",
-        default=30.0,
-        unit="s",
-    )
+    purpose: ClassVar[str] = "cTrader"
+
+    client_id: Annotated[Text, setting("client id of the Open API application", env="CTRADER_CLIENT_ID")]
+    client_secret: Annotated[Secret, setting("client secret of the Open API application", env="CTRADER_CLIENT_SECRET")]
+    access_token: Annotated[Secret, setting("access token of the account's owner", env="CTRADER_ACCESS_TOKEN")]
+    account_id: Annotated[
+        int, setting("ctidTraderAccountId (not the login number)", env="CTRADER_ACCOUNT_ID", ge=1, le=2**63 - 1)
+    ]
+    host: Annotated[
+        HostName,
+        setting(
+            "host of the cTrader Open API: demo.ctraderapi.com or live.ctraderapi.com",
+            env="CTRADER_HOST",
+            flag="ctrader-host",
+        ),
+    ] = DEFAULT_HOST
+    port: Annotated[
+        Port, setting("port of the cTrader Open API (Protobuf over TLS)", env="CTRADER_PORT", flag="ctrader-port")
+    ] = DEFAULT_CTRADER_PORT
+    ca_file: Annotated[
+        FilePath,
+        setting(
+            "PEM file with a certificate authority to trust besides the system's",
+            env="CTRADER_CA_FILE",
+            flag="ctrader-ca",
+        ),
+    ] = ""
+    refresh_token: Annotated[
+        Secret,
+        setting("refresh token, with which the access token is renewed before it expires", env="CTRADER_REFRESH_TOKEN"),
+    ] = Secret("")
+    token_file: Annotated[
+        FilePath,
+        setting("file in which renewed tokens are kept (mode 0600)", env="CTRADER_TOKEN_FILE", flag="token-file"),
+    ] = ""
+    heartbeat_s: Annotated[
+        float,
+        setting(
+            "interval of heartbeats to cTrader", env="TICKRELAY_HEARTBEAT", flag="heartbeat", ge=1, le=25, unit="s"
+        ),
+    ] = 10.0
+    connect_timeout_s: Annotated[
+        float,
+        setting(
+            "deadline for name look-up, TCP and TLS handshake together",
+            env="TICKRELAY_CONNECT_TIMEOUT",
+            flag="connect-timeout",
+            ge=0.1,
+            le=300,
+            unit="s",
+        ),
+    ] = 15.0
+    request_timeout_s: Annotated[
+        float,
+        setting(
+            "deadline for the answer to each request to cTrader",
+            env="TICKRELAY_REQUEST_TIMEOUT",
+            flag="request-timeout",
+            ge=0.1,
+            le=300,
+            unit="s",
+        ),
+    ] = 10.0
+    requests_per_s: Annotated[
+        int,
+        setting(
+            "requests to cTrader per second (cTrader allows 50)",
+            env="TICKRELAY_REQUESTS",
+            flag="requests",
+            ge=5,
+            le=50,
+            unit="per second",
+        ),
+    ] = 45
+    historical_per_s: Annotated[
+        int,
+        setting(
+            "historical requests per second (cTrader allows 5)",
+            env="TICKRELAY_HISTORICAL_REQUESTS",
+            flag="historical-requests",
+            ge=2,
+            le=5,
+            unit="per second",
+        ),
+    ] = 4
+    retry_least_s: Annotated[
+        float,
+        setting(
+            "first reconnect delay after a lost connection, doubled after each failure",
+            env="TICKRELAY_RETRY_LEAST",
+            flag="retry-least",
+            ge=0.05,
+            le=3600,
+            unit="s",
+        ),
+    ] = 0.5
+    retry_most_s: Annotated[
+        float,
+        setting(
+            "longest reconnect delay after a lost connection",
+            env="TICKRELAY_RETRY_MOST",
+            flag="retry-most",
+            ge=0.05,
+            le=86_400,
+            unit="s",
+        ),
+    ] = 60.0
+    refused_least_s: Annotated[
+        float,
+        setting(
+            "first reconnect delay after refused credentials, doubled after each failure",
+            env="TICKRELAY_REFUSED_LEAST",
+            flag="refused-least",
+            ge=1,
+            le=86_400,
+            unit="s",
+        ),
+    ] = 60.0
+    refused_most_s: Annotated[
+        float,
+        setting(
+            "longest reconnect delay after refused credentials",
+            env="TICKRELAY_REFUSED_MOST",
+            flag="refused-most",
+            ge=1,
+            le=86_400,
+            unit="s",
+        ),
+    ] = 900.0
+    link_silence_s: Annotated[
+        float,
+        setting(
+            "time without a byte from cTrader after which the connection counts as dead",
+            env="TICKRELAY_LINK_SILENCE",
+            flag="link-silence",
+            ge=30,
+            le=3600,
+            unit="s",
+        ),
+    ] = 90.0
+    data_silence_s: Annotated[
+        float,
+        setting(
+            "time without a tick of an open market after which the feed counts as dead",
+            env="TICKRELAY_DATA_SILENCE",
+            flag="data-silence",
+            ge=5,
+            le=86_400,
+            unit="s",
+        ),
+    ] = 60.0
+    symbol_silence_s: Annotated[
+        float,
+        setting(
+            "time without a tick of a symbol whose market is open after which it is subscribed again",
+            env="TICKRELAY_SYMBOL_SILENCE",
+            flag="symbol-silence",
+            ge=5,
+            le=86_400,
+            unit="s",
+        ),
+    ] = 600.0
+    live_timeout_s: Annotated[
+        float,
+        setting(
+            "deadline from connecting to live",
+            env="TICKRELAY_LIVE_TIMEOUT",
+            flag="live-timeout",
+            ge=1,
+            le=3600,
+            unit="s",
+        ),
+    ] = 60.0
+    stable_s: Annotated[
+        float,
+        setting(
+            "live time after which the reconnect backoff is reset",
+            env="TICKRELAY_STABLE",
+            flag="stable",
+            ge=0,
+            le=3600,
+            unit="s",
+        ),
+    ] = 30.0
+    stop_timeout_s: Annotated[
+        float,
+        setting(
+            "deadline for closing the cTrader connection in order when the service stops",
+            env="TICKRELAY_STOP_TIMEOUT",
+            flag="stop-timeout",
+            ge=0.1,
+            le=60,
+            unit="s",
+        ),
+    ] = 3.0
+    unsubscribe_linger_s: Annotated[
+        float,
+        setting(
+            "time from a symbol's last client unsubscribing to the unsubscription at cTrader",
+            env="TICKRELAY_UNSUBSCRIBE_LINGER",
+            flag="unsubscribe-linger",
+            ge=0,
+            le=3600,
+            unit="s",
+        ),
+    ] = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClientSettings:
     """The WebSocket side."""
 
-    listen: str = setting(
-        "TICKRELAY_LISTEN",
-        "where clients connect: a Twisted endpoint such as tcp:8080, ssl:… or systemd:…",
-        nonempty,
-        flag="listen",
-        default="",
-    )
-    admin: str = setting(
-        "TICKRELAY_ADMIN",
-        "where operators look (/healthz, /readyz, /metrics): a Twisted endpoint such as tcp:9090:interface=127.0.0.1",
-        nonempty,
-        flag="admin",
-        default="",
-    )
-    max_message_bytes: int = setting(
-        "TICKRELAY_MAX_MESSAGE",
-        "longest message taken from a client",
-        integer(128, 16_777_216),
-        flag="max-message",
-        default=65_536,
-        unit="bytes",
-    )
-    ping_interval_s: float = setting(
-        "TICKRELAY_PING_INTERVAL",
-        "between pings to a silent client",
-        number(1, 3600),
-        flag="ping-interval",
-        default=20.0,
-        unit="s",
-    )
-    ping_timeout_s: float = setting(
-        "TICKRELAY_PING_TIMEOUT",
-        "for a client's pong",
-        number(1, 3600),
-        flag="ping-timeout",
-        default=20.0,
-        unit="s",
-    )
-    handshake_timeout_s: float = setting(
-        "TICKRELAY_HANDSHAKE_TIMEOUT",
-        "for a client's whole opening handshake",
-        number(0.5, 60),
-        flag="handshake-timeout",
-        default=5.0,
-        unit="s",
-    )
-    max_connections: int = setting(
-        "TICKRELAY_MAX_CONNECTIONS",
-        "clients in all",
-        integer(1, 1_000_000),
-        flag="max-connections",
-        default=10_000,
-    )
-    max_connections_per_address: int = setting(
-        "TICKRELAY_MAX_CONNECTIONS_PER_ADDRESS",
-        "clients from one address",
-        integer(1, 1_000_000),
-        flag="max-connections-per-address",
-        default=100,
-    )
-    max_symbols: int = setting(
-        "TICKRELAY_MAX_SYMBOLS",
-        "symbols that one client may subscribe",
-        integer(1, 100_000),
-        flag="max-symbols",
-        default=200,
-    )
-    messages_per_s: float = setting(
-        "TICKRELAY_MESSAGES_PER_SECOND",
-        "messages read from one client",
-        number(0.1, 100_000),
-        flag="messages-per-second",
-        default=20.0,
-        unit="1/s",
-    )
-    messages_burst: int = setting(
-        "TICKRELAY_MESSAGES_BURST",
-        "messages that a client may send at once",
-        integer(1, 1_000_000),
-        flag="messages-burst",
-        default=200,
-    )
-    allowed_origins: tuple[str, ...] = setting(
-        "TICKRELAY_ALLOWED_ORIGINS",
-        "origins of browser pages that may connect, such as https://app.example.com; * allows every page",
-        origins,
-        flag="allowed-origins",
-        default=("*",),
-    )
-    tokens_file: str = setting(
-        "TICKRELAY_TOKENS_FILE",
-        "file with the SHA-256 digests of the tokens that clients need, one a line; without it no token is needed",
-        file_path,
-        flag="tokens-file",
-        default="",
-    )
-    drain_s: float = setting(
-        "TICKRELAY_DRAIN",
-        "over which clients are closed when the service stops",
-        number(0, 300),
-        flag="drain",
-        default=8.0,
-        unit="s",
-    )
+    purpose: ClassVar[str] = "clients"
+
+    listen: Annotated[
+        Text,
+        setting(
+            "Twisted endpoint for clients, such as tcp:8080, ssl:… or systemd:…; without it TCP port WS_PORT or 8080",
+            env="TICKRELAY_LISTEN",
+            flag="listen",
+        ),
+    ] = ""
+    admin: Annotated[
+        Text,
+        setting(
+            "Twisted endpoint for /healthz, /readyz and /metrics, such as tcp:9090:interface=127.0.0.1",
+            env="TICKRELAY_ADMIN",
+            flag="admin",
+            purpose="operators",
+        ),
+    ] = ""
+    max_message_bytes: Annotated[
+        int,
+        setting(
+            "longest message accepted from a client",
+            env="TICKRELAY_MAX_MESSAGE",
+            flag="max-message",
+            ge=128,
+            le=16_777_216,
+            unit="bytes",
+        ),
+    ] = 65_536
+    ping_interval_s: Annotated[
+        float,
+        setting(
+            "interval of pings to a silent client",
+            env="TICKRELAY_PING_INTERVAL",
+            flag="ping-interval",
+            ge=1,
+            le=3600,
+            unit="s",
+        ),
+    ] = 20.0
+    ping_timeout_s: Annotated[
+        float,
+        setting(
+            "deadline for a client's pong", env="TICKRELAY_PING_TIMEOUT", flag="ping-timeout", ge=1, le=3600, unit="s"
+        ),
+    ] = 20.0
+    handshake_timeout_s: Annotated[
+        float,
+        setting(
+            "deadline for a client's whole opening handshake",
+            env="TICKRELAY_HANDSHAKE_TIMEOUT",
+            flag="handshake-timeout",
+            ge=0.5,
+            le=60,
+            unit="s",
+        ),
+    ] = 5.0
+    max_connections: Annotated[
+        int,
+        setting(
+            "limit of client connections", env="TICKRELAY_MAX_CONNECTIONS", flag="max-connections", ge=1, le=1_000_000
+        ),
+    ] = 10_000
+    max_connections_per_address: Annotated[
+        int,
+        setting(
+            "limit of client connections from one address",
+            env="TICKRELAY_MAX_CONNECTIONS_PER_ADDRESS",
+            flag="max-connections-per-address",
+            ge=1,
+            le=1_000_000,
+        ),
+    ] = 100
+    max_symbols: Annotated[
+        int,
+        setting(
+            "limit of symbols that one client may subscribe",
+            env="TICKRELAY_MAX_SYMBOLS",
+            flag="max-symbols",
+            ge=1,
+            le=100_000,
+        ),
+    ] = 200
+    messages_per_s: Annotated[
+        float,
+        setting(
+            "messages read from one client per second",
+            env="TICKRELAY_MESSAGES_PER_SECOND",
+            flag="messages-per-second",
+            ge=0.1,
+            le=100_000,
+            unit="per second",
+        ),
+    ] = 20.0
+    messages_burst: Annotated[
+        int,
+        setting(
+            "messages that one client may send at once before that rate applies",
+            env="TICKRELAY_MESSAGES_BURST",
+            flag="messages-burst",
+            ge=1,
+            le=1_000_000,
+        ),
+    ] = 200
+    allowed_origins: Annotated[
+        tuple[Origin, ...],
+        setting(
+            "origins of browser pages that may connect, such as https://app.example.com; * allows every page",
+            env="TICKRELAY_ALLOWED_ORIGINS",
+            flag="allowed-origins",
+        ),
+    ] = ("*",)
+    tokens_file: Annotated[
+        FilePath,
+        setting(
+            "file with the SHA-256 digests of the tokens that clients need, one a line, re-read when it changes; "
+            "without it no token is needed",
+            env="TICKRELAY_TOKENS_FILE",
+            flag="tokens-file",
+        ),
+    ] = ""
+    drain_s: Annotated[
+        float,
+        setting(
+            "longest time over which the closing of clients is spread when the service stops",
+            env="TICKRELAY_DRAIN",
+            flag="drain",
+            ge=0,
+            le=300,
+            unit="s",
+        ),
+    ] = 8.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class RelaySettings:
     """The fan-out: the flush, slow clients, what is kept for those who come back."""
 
-    flush_window_s: float = setting(
-        "TICKRELAY_FLUSH_WINDOW",
-        "at least between two writes to a client; more of it costs latency and saves CPU",
-        number(0, 10),
-        flag="flush-window",
-        default=0.0,
-        unit="s",
-    )
-    stuck_timeout_s: float = setting(
-        "TICKRELAY_STUCK_TIMEOUT",
-        "after which a client that drains nothing is closed",
-        number(1, 3600),
-        flag="stuck-timeout",
-        default=30.0,
-        unit="s",
-    )
-    max_queued_bytes: int = setting(
-        "TICKRELAY_MAX_QUEUED",
-        "answers that may wait for a client that does not read; ticks never wait",
-        integer(65_536, 1_073_741_824),
-        flag="max-queued",
-        default=4_194_304,
-        unit="bytes",
-    )
-    history_ticks: int = setting(
-        "TICKRELAY_HISTORY",
-        "newest ticks kept of each symbol for clients that resume",
-        integer(0, 1_000_000),
-        flag="history",
-        default=5_000,
-    )
-    history_s: float = setting(
-        "TICKRELAY_HISTORY_AGE",
-        "how old a tick may be that is replayed",
-        number(0, 86_400),
-        flag="history-age",
-        default=300.0,
-        unit="s",
-    )
-    replay_ticks: int = setting(
-        "TICKRELAY_REPLAY",
-        "ticks of a symbol replayed to a client that resumes; who missed more gets a snapshot",
-        integer(0, 1_000_000),
-        flag="replay",
-        default=1_000,
-    )
+    purpose: ClassVar[str] = "relay"
+
+    flush_window_s: Annotated[
+        float,
+        setting(
+            "shortest time between two writes to a client; more costs latency and saves CPU",
+            env="TICKRELAY_FLUSH_WINDOW",
+            flag="flush-window",
+            ge=0,
+            le=10,
+            unit="s",
+        ),
+    ] = 0.0
+    stuck_timeout_s: Annotated[
+        float,
+        setting(
+            "time after which a client that reads nothing is closed",
+            env="TICKRELAY_STUCK_TIMEOUT",
+            flag="stuck-timeout",
+            ge=1,
+            le=3600,
+            unit="s",
+        ),
+    ] = 30.0
+    max_queued_bytes: Annotated[
+        int,
+        setting(
+            "limit of answers queued for a client that does not read; ticks are never queued",
+            env="TICKRELAY_MAX_QUEUED",
+            flag="max-queued",
+            ge=65_536,
+            le=1_073_741_824,
+            unit="bytes",
+        ),
+    ] = 4_194_304
+    history_ticks: Annotated[
+        int,
+        setting(
+            "newest ticks kept of each symbol for clients that resume",
+            env="TICKRELAY_HISTORY",
+            flag="history",
+            ge=0,
+            le=1_000_000,
+        ),
+    ] = 5_000
+    history_s: Annotated[
+        float,
+        setting(
+            "greatest age of a tick that is replayed",
+            env="TICKRELAY_HISTORY_AGE",
+            flag="history-age",
+            ge=0,
+            le=86_400,
+            unit="s",
+        ),
+    ] = 300.0
+    replay_ticks: Annotated[
+        int,
+        setting(
+            "limit of ticks of a symbol replayed to a client that resumes; one that missed more gets a snapshot",
+            env="TICKRELAY_REPLAY",
+            flag="replay",
+            ge=0,
+            le=1_000_000,
+        ),
+    ] = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -357,10 +454,10 @@ class Config:
     """What is probably a mistake, a line each; the relay starts nevertheless."""
 
 
-def settings() -> Iterator[dataclasses.Field[Any]]:
+def settings() -> Iterator[Setting]:
     """Every setting, in the order of the documentation."""
     for group in (CTraderSettings, ClientSettings, RelaySettings):
-        yield from dataclasses.fields(group)
+        yield from settings_of(group)
 
 
 def load(places: Places, *, ctrader: Mapping[str, Any] | None = None) -> Config:
@@ -377,7 +474,7 @@ def load(places: Places, *, ctrader: Mapping[str, Any] | None = None) -> Config:
         with problems:
             port, sources["listen"] = clients_port(places)
             client_values["listen"] = f"tcp:{port}:backlog=1024"
-    mistaken, warnings = unknown_names(places, [f.metadata["env"] for f in settings()])
+    mistaken, warnings = unknown_names(places, [s.env for s in settings()])
     problems += mistaken
     problems += _reversed(ctrader_values, sources)
     if problems:
@@ -394,10 +491,10 @@ def load(places: Places, *, ctrader: Mapping[str, Any] | None = None) -> Config:
 
 def _reversed(values: Mapping[str, Any], sources: Mapping[str, str]) -> Iterator[str]:
     """A line for each least wait that is above its most."""
-    fields = {f.name: f for f in dataclasses.fields(CTraderSettings)}
+    fields = {s.name: s for s in settings_of(CTraderSettings)}
     for kind in ("retry", "refused"):
         pair = [fields[f"{kind}_{end}_s"] for end in ("least", "most")]
         least, most = (values.get(f.name, f.default) for f in pair)
         if least > most:
-            names = [sources.get(f.name, f.metadata["env"]) for f in pair]
+            names = [sources.get(f.name, f.env) for f in pair]
             yield f"{names[0]} must not be above {names[1]}: {least:g} s and {most:g} s"

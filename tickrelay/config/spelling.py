@@ -4,7 +4,7 @@ import difflib
 import re
 from collections.abc import Iterable
 
-from tickrelay.config.schema import Places
+from tickrelay.config.places import Places
 
 PREFIXES = ("TICKRELAY_", "CTRADER_")
 OTHERS = ("WS_PORT", "HOST", "PORT")
