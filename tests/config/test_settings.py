@@ -53,7 +53,7 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
     ("environ", "said"),
     [
         ({"CTRADER_HOST": "0.0.0.0"}, "CTRADER_HOST must be a host to connect to"),
-        ({"TICKRELAY_ALLOWED_ORIGINS": "example.com"}, "TICKRELAY_ALLOWED_ORIGINS[0] must be an origin, scheme://"),
+        ({"TICKRELAY_ALLOWED_ORIGINS": "example.com"}, "TICKRELAY_ALLOWED_ORIGINS.0. must be an origin, scheme://"),
         (
             {"TICKRELAY_RETRY_LEAST": "61"},
             "TICKRELAY_RETRY_LEAST must not be above TICKRELAY_RETRY_MOST: 61 s",

@@ -9,6 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from twisted.internet.task import Clock
 
 from tests.support.browser import Browser, Server
+from tickrelay.config.origins import normal
 from tickrelay.downstream.admission import REFUSAL_ALLOWANCE_OF_ADDRESS, Admission, Slot
 
 
