@@ -4,7 +4,7 @@ import dataclasses
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
@@ -13,17 +13,15 @@ from tickrelay.model.quotes import Quote
 from tickrelay.openapi.messages_pb2 import ProtoOASymbolChangedEvent
 from tickrelay.openapi.model_pb2 import ProtoOALightSymbol, ProtoOASymbol
 from tickrelay.simulator.accounts import Accounts
-from tickrelay.simulator.faults.active_faults import ActiveFaults
+from tickrelay.simulator.active_faults import ActiveFaults
 from tickrelay.simulator.market.depth import DepthBooks
 from tickrelay.simulator.market.history import History
 from tickrelay.simulator.market.hours import shut
 from tickrelay.simulator.market.market_setup import open_market
 from tickrelay.simulator.market.source import Listings, Source
+from tickrelay.simulator.peer import Peer, Subscriber
 from tickrelay.simulator.settings import SimulatorSettings
 from tickrelay.simulator.spots import SpotFrames, Subscription
-
-if TYPE_CHECKING:
-    from tickrelay.simulator.session import Session
 
 
 class Recording(Source, Listings, Protocol):
@@ -53,7 +51,7 @@ class SimulatedBroker:
         self.rules = settings.rules
         self.now = now
         self.random = random.Random(f"{settings.seed}/broker")
-        self.conditions = ActiveFaults()
+        self.active_faults = ActiveFaults()
         self.accounts = Accounts(settings, now())
         self.started_s = self._now_s = now()
         self._shift_s = 0.0
@@ -63,12 +61,19 @@ class SimulatedBroker:
             self.source = self.catalogue = recording
             self.history = History(None)
         else:
-            self.source, self.catalogue, prehistory = open_market(settings, self.started_s)
-            self.history = History(prehistory)
-        self.closure_told = False
+            self.source, self.catalogue, backfill = open_market(
+                settings.symbols,
+                seed=settings.seed,
+                now_s=self.started_s,
+                rate=settings.rate,
+                speed=settings.speed,
+                real_hours=settings.schedule == "real",
+            )
+            self.history = History(backfill)
+        self.closure_announced = False
         """Every market is shut, and the hours that clients are told say so (a fault)."""
         self.depth = DepthBooks(settings.seed)
-        self.sessions: dict[int, Session] = {}
+        self.sessions: dict[int, Peer] = {}
         self._spots: defaultdict[int, dict[tuple[int, int], Subscription]] = defaultdict(dict)
         self._listed: list[ProtoOALightSymbol] = []
         self._trades: set[int] = set()
@@ -88,7 +93,7 @@ class SimulatedBroker:
         """Those that there are, in the catalogue's order; while a closure is told, with hours that say so."""
         wanted = set(ids)
         found = [symbol for symbol_id, symbol in self.catalogue.full_symbols.items() if symbol_id in wanted]
-        return [shut(symbol) for symbol in found] if self.closure_told else found
+        return [shut(symbol) for symbol in found] if self.closure_announced else found
 
     def symbols_changed(self, ids: Iterable[int]) -> None:
         """Send 2120 to every account that is open on a connection."""
@@ -144,7 +149,7 @@ class SimulatedBroker:
 
     # connections
 
-    def admit(self, session: "Session") -> int:
+    def admit(self, session: Peer) -> int:
         """Count a connection; returns its number."""
         self._connections += 1
         self.sessions[self._connections] = session
@@ -198,9 +203,9 @@ class SimulatedBroker:
     def publish(self, quotes: list[Quote]) -> None:
         """Send quotes to whoever subscribed to them: each is encoded once for all who get the same bytes."""
         self.history.quotes(quotes, round(self.market_now() * 1000))
-        if self.conditions.silent_ticks:
+        if self.active_faults.silent_ticks:
             return
-        if self.conditions.reordered:
+        if self.active_faults.reordered:
             self._hold(quotes)
             return
         self._send(quotes)
@@ -215,8 +220,8 @@ class SimulatedBroker:
         self._send(sorted(held, key=lambda quote: quote.symbol_id))  # stable: the order within a symbol stands
 
     def _send(self, quotes: list[Quote]) -> None:
-        timestamps = not self.conditions.no_timestamps
-        batches: dict[Session, list[bytes]] = {}
+        timestamps = not self.active_faults.no_timestamps
+        batches: dict[Subscriber, list[bytes]] = {}
         for quote in quotes:
             subscriptions = self._spots.get(quote.symbol_id)
             if not subscriptions:

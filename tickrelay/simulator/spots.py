@@ -5,7 +5,6 @@ Later ones carry only the sides that changed. Prices are 1/100000 whatever the d
 """
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from twisted.internet.interfaces import IDelayedCall
 
@@ -13,16 +12,14 @@ from tickrelay.model.quotes import ASK, BID, Quote
 from tickrelay.openapi import frames
 from tickrelay.openapi.messages_pb2 import ProtoOASpotEvent
 from tickrelay.simulator.market.history import History
-
-if TYPE_CHECKING:
-    from tickrelay.simulator.session import Session
+from tickrelay.simulator.peer import Subscriber
 
 
 @dataclass(slots=True, eq=False)
 class Subscription:
     """One account's subscription of one symbol on one connection."""
 
-    session: "Session"
+    session: Subscriber
     account_id: int
     timestamps: bool
     ending: IDelayedCall | None = None

@@ -6,16 +6,13 @@ RequestRefused.
 answers those who want to trade.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 from google.protobuf.message import Message
 
 from tickrelay.openapi import registry
-from tickrelay.openapi.messages_pb2 import ProtoOAApplicationAuthReq, ProtoOARefreshTokenReq, ProtoOAVersionReq
 from tickrelay.simulator.answers import authority, charts, quotes, reference, trading
-
-Answer = Callable[[Any, Any], Sequence[Message]]
+from tickrelay.simulator.session import Answer
 
 _TABLES: tuple[Mapping[type[Message], Answer], ...] = (
     authority.ANSWERS,
@@ -28,10 +25,4 @@ _TABLES: tuple[Mapping[type[Message], Answer], ...] = (
 ANSWERS: Mapping[int, Answer] = {
     registry.lookup(request).number: answer for table in _TABLES for request, answer in table.items()
 }
-"""Payload type of a request -> what answers it."""
-
-OPEN_TO_ALL = frozenset(
-    registry.lookup(request).number
-    for request in (ProtoOAApplicationAuthReq, ProtoOAVersionReq, ProtoOARefreshTokenReq)
-)
-"""Requests that are looked at before the application has logged in."""
+"""Payload type of a request -> the function that answers it."""

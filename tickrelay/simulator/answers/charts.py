@@ -1,7 +1,7 @@
 """Live trend bars, bar and tick history, depth."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from google.protobuf.message import Message
 
@@ -26,16 +26,14 @@ from tickrelay.simulator.answers.authority import check_account
 from tickrelay.simulator.market.bars import MINUTES, start_of
 from tickrelay.simulator.market.depth import DepthSubscription
 from tickrelay.simulator.refusal import RequestRefused
+from tickrelay.simulator.session import Session
 from tickrelay.simulator.spots import technical_event
-
-if TYPE_CHECKING:
-    from tickrelay.simulator.session import Session
 
 MAX_BARS = 5000
 MAX_TICKS = 5000
 
 
-def subscribe_live_bars(session: "Session", request: ProtoOASubscribeLiveTrendbarReq) -> Sequence[Message]:
+def subscribe_live_bars(session: Session, request: ProtoOASubscribeLiveTrendbarReq) -> Sequence[Message]:
     """One symbol and period; another technical event follows, with the bar. Spots must be subscribed."""
     broker, account_id = session.broker, request.ctidTraderAccountId
     check_account(session, account_id)
@@ -57,7 +55,7 @@ def subscribe_live_bars(session: "Session", request: ProtoOASubscribeLiveTrendba
     return [answer, event]
 
 
-def unsubscribe_live_bars(session: "Session", request: ProtoOAUnsubscribeLiveTrendbarReq) -> Sequence[Message]:
+def unsubscribe_live_bars(session: Session, request: ProtoOAUnsubscribeLiveTrendbarReq) -> Sequence[Message]:
     """No more bars of this period; what was not subscribed is no error."""
     broker, account_id = session.broker, request.ctidTraderAccountId
     check_account(session, account_id)
@@ -67,13 +65,13 @@ def unsubscribe_live_bars(session: "Session", request: ProtoOAUnsubscribeLiveTre
     return [ProtoOAUnsubscribeLiveTrendbarRes(ctidTraderAccountId=account_id)]
 
 
-def _check_symbol(session: "Session", symbol_id: int, account_id: int) -> None:
+def _check_symbol(session: Session, symbol_id: int, account_id: int) -> None:
     check_account(session, account_id)
     if not session.broker.trades(symbol_id):
         raise RequestRefused("UNKNOWN_SYMBOL", "Unknown symbol", account_id=account_id)
 
 
-def trendbars(session: "Session", request: ProtoOAGetTrendbarsReq) -> Sequence[Message]:
+def trendbars(session: Session, request: ProtoOAGetTrendbarsReq) -> Sequence[Message]:
     """Bars, oldest first. With a count they are counted back from the end, and the beginning does not bound them."""
     broker, account_id = session.broker, request.ctidTraderAccountId
     _check_symbol(session, request.symbolId, account_id)
@@ -104,7 +102,7 @@ def trendbars(session: "Session", request: ProtoOAGetTrendbarsReq) -> Sequence[M
     ]
 
 
-def tick_data(session: "Session", request: ProtoOAGetTickDataReq) -> Sequence[Message]:
+def tick_data(session: Session, request: ProtoOAGetTickDataReq) -> Sequence[Message]:
     """Changes of one side, newest first: the first absolute, the others as differences from the one before."""
     broker, account_id = session.broker, request.ctidTraderAccountId
     _check_symbol(session, request.symbolId, account_id)
@@ -122,7 +120,7 @@ def tick_data(session: "Session", request: ProtoOAGetTickDataReq) -> Sequence[Me
     return [ProtoOAGetTickDataRes(ctidTraderAccountId=account_id, tickData=ticks, hasMore=more)]
 
 
-def subscribe_depth(session: "Session", request: ProtoOASubscribeDepthQuotesReq) -> Sequence[Message]:
+def subscribe_depth(session: Session, request: ProtoOASubscribeDepthQuotesReq) -> Sequence[Message]:
     """The whole book of each symbol follows, then its changes."""
     broker, account_id = session.broker, request.ctidTraderAccountId
     check_account(session, account_id)
@@ -145,7 +143,7 @@ def subscribe_depth(session: "Session", request: ProtoOASubscribeDepthQuotesReq)
     return [ProtoOASubscribeDepthQuotesRes(ctidTraderAccountId=account_id), *events]
 
 
-def unsubscribe_depth(session: "Session", request: ProtoOAUnsubscribeDepthQuotesReq) -> Sequence[Message]:
+def unsubscribe_depth(session: Session, request: ProtoOAUnsubscribeDepthQuotesReq) -> Sequence[Message]:
     """No more depth; what was not subscribed is no error."""
     broker, account_id = session.broker, request.ctidTraderAccountId
     check_account(session, account_id)

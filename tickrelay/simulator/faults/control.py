@@ -49,7 +49,7 @@ class Control(_Guarded):
                     {"number": number, "application": session.application, "accounts": sorted(session.accounts)}
                     for number, session in broker.sessions.items()
                 ],
-                "faults": self._faults.lasting,
+                "faults": self._faults.sustained,
                 "market_time": broker.market_now(),
                 "known_faults": {fault.name: fault.about for fault in FAULTS.values()},
             },
@@ -65,7 +65,7 @@ class FaultOrders(_Guarded):
 
     def render_GET(self, request: Any) -> bytes:
         """The faults that are on."""
-        return _json(request, {"faults": self._faults.lasting})
+        return _json(request, {"faults": self._faults.sustained})
 
     def render_POST(self, request: Any) -> bytes:
         """Run the statements of the body."""

@@ -10,9 +10,8 @@ from collections.abc import Sequence
 
 from twisted.internet.interfaces import IReactorTime
 
-from tickrelay.simulator.broker import SimulatedBroker
 from tickrelay.simulator.framing.json_codec import Malformed, frame_of, text_of
-from tickrelay.simulator.framing.protocol import SimulatorProtocol
+from tickrelay.simulator.framing.protocol import OpenSession, SimulatorProtocol
 
 _WAIT_BYTES = 1_048_576
 """The longest object that is waited for."""
@@ -61,8 +60,8 @@ class Objects:
 class JsonProtocol(SimulatorProtocol):
     """One client that speaks JSON over TCP."""
 
-    def __init__(self, broker: SimulatedBroker, clock: IReactorTime) -> None:
-        super().__init__(broker, clock)
+    def __init__(self, open_session: OpenSession, clock: IReactorTime) -> None:
+        super().__init__(open_session, clock)
         self._objects: Objects | None = None
         self._begun = False
         self._decoder = getincrementaldecoder("utf-8")("replace")

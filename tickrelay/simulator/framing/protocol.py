@@ -1,7 +1,7 @@
 """The TCP framing of one connection: frames in, frames out, and what is done with a client that does not read."""
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.interfaces import IPushProducer, IReactorTime
@@ -9,11 +9,14 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from tickrelay.openapi.frames import FrameReceiver
-from tickrelay.simulator.broker import SimulatedBroker
-from tickrelay.simulator.framing.delay_line import DelayLine
+from tickrelay.simulator.delay_line import DelayLine
+from tickrelay.simulator.line import Line
 from tickrelay.simulator.session import Session
 
 SLICE_EVERY_S = 0.001
+
+OpenSession = Callable[[Line], Session]
+"""Makes the session of a connection whose framing is the line."""
 
 
 @implementer(IPushProducer)
@@ -22,15 +25,15 @@ class SimulatorProtocol(FrameReceiver):
 
     session: Session
 
-    def __init__(self, broker: SimulatedBroker, clock: IReactorTime) -> None:
-        self._broker = broker
+    def __init__(self, open_session: OpenSession, clock: IReactorTime) -> None:
+        self._open_session = open_session
         self._clock = clock
         self._closing = False
         self._slices = DelayLine(clock, self._write_slice)
 
     def connectionMade(self) -> None:
         """The connection stands (with TLS: before the handshake, which costs nothing here)."""
-        self.session = Session(self._broker, self._clock, self)
+        self.session = self._open_session(self)
         self._transport.registerProducer(self, True)
         self.session.opened()
 
@@ -60,7 +63,7 @@ class SimulatorProtocol(FrameReceiver):
 
     def write_raw(self, data: bytes) -> None:
         """Send bytes, frames or not."""
-        size = self._broker.rules.slice_bytes
+        size = self.session.broker.rules.slice_bytes
         if not size:
             self._transport.write(data)
             return

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
-from twisted.internet.interfaces import IPushProducer, IReactorTime
+from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
 from tickrelay.openapi.frames import MAX_FRAME_BYTES
-from tickrelay.simulator.broker import SimulatedBroker
 from tickrelay.simulator.framing.json_codec import Malformed, frame_of, text_of
+from tickrelay.simulator.framing.protocol import OpenSession
 from tickrelay.simulator.session import Session
 
 
@@ -19,6 +19,7 @@ from tickrelay.simulator.session import Session
 class WebSocketLine(WebSocketServerProtocol):
     """One client over WebSocket. Autobahn owns ``log`` and ``factory.server``, so neither name is used."""
 
+    open_session: OpenSession
     _session: Session | None = None
 
     @property
@@ -27,7 +28,7 @@ class WebSocketLine(WebSocketServerProtocol):
 
     def onOpen(self) -> None:
         """The handshake is over."""
-        self._session = Session(self.factory.broker, self.factory.clock, self)
+        self._session = self.open_session(self)
         self._wire.registerProducer(self, True)
         self._session.opened()
 
@@ -93,10 +94,8 @@ class WebSocketLines(WebSocketServerFactory):
     protocol = WebSocketLine
     noisy = False
 
-    def __init__(self, broker: SimulatedBroker, clock: IReactorTime, json: bool) -> None:
+    def __init__(self, json: bool) -> None:
         super().__init__(server="")
-        self.broker = broker
-        self.clock = clock
         self.json = json
         self.setProtocolOptions(
             webStatus=False,
@@ -108,8 +107,9 @@ class WebSocketLines(WebSocketServerFactory):
             allowNullOrigin=True,
         )
 
-    def buildProtocol(self, addr: Any) -> Any:
+    def build(self, open_session: OpenSession) -> WebSocketLine:
         """A protocol for one client."""
         protocol = self.protocol()
         protocol.factory = self
+        protocol.open_session = open_session
         return protocol

@@ -7,15 +7,12 @@ The first event after a subscription is the whole book; later ones delete ids an
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from tickrelay.model.quotes import Quote
 from tickrelay.openapi import frames
 from tickrelay.openapi.messages_pb2 import ProtoOADepthEvent
 from tickrelay.openapi.model_pb2 import ProtoOADepthQuote
-
-if TYPE_CHECKING:
-    from tickrelay.simulator.session import Session
+from tickrelay.simulator.peer import Subscriber
 
 LEVELS = 5
 
@@ -65,7 +62,7 @@ class Book:
 class DepthSubscription:
     """One account's depth subscription on one connection."""
 
-    session: "Session"
+    session: Subscriber
     account_id: int
     known: set[int] | None = None
     """The ids that the client holds, where it has missed changes; None: it has them all."""
@@ -111,7 +108,7 @@ class DepthBooks:
             for key in [k for k in watchers if k[0] == number and account_id in (None, k[1])]:
                 self.unsubscribe(key, symbol_id)
 
-    def follow(self, quotes: Sequence[Quote]) -> list[tuple["Session", bytes]]:
+    def follow(self, quotes: Sequence[Quote]) -> list[tuple[Subscriber, bytes]]:
         """Let the books follow the quotes; the frames to send."""
         if not self._watched:
             return []

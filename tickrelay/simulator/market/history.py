@@ -117,8 +117,8 @@ class SymbolHistory:
 class History:
     """All symbols. Told of every quote before it is sent."""
 
-    def __init__(self, prehistory: Backfill | None) -> None:
-        self._prehistory = prehistory
+    def __init__(self, backfill: Backfill | None) -> None:
+        self._backfill = backfill
         self._symbols: dict[int, SymbolHistory] = {}
 
     def quotes(self, quotes: Sequence[Quote], now_ms: int) -> None:
@@ -138,11 +138,11 @@ class History:
         the start of the simulator, and is joined.
         """
         found = [bar for bar in self.of(symbol_id).bars(period, to_minute) if bar.minute >= from_minute][-most:]
-        if self._prehistory is None:
+        if self._backfill is None:
             return found
-        earliest = self._prehistory.start_minute
+        earliest = self._backfill.start_minute
         join = start_of(period, min(found[0].minute, to_minute) if found else min(earliest, to_minute))
-        older = self._prehistory.bars(symbol_id, period, max(from_minute, 0), join, most - len(found) + 1)
+        older = self._backfill.bars(symbol_id, period, max(from_minute, 0), join, most - len(found) + 1)
         if found and older and older[-1].minute == found[0].minute:
             older[-1].extend(found.pop(0))
         return (older + found)[-most:]

@@ -10,7 +10,7 @@ from tickrelay.simulator.refusal import RequestRefused
 class ActiveFaults:
     """Nothing is wrong by default."""
 
-    deaf: bool = False
+    half_open: bool = False
     """Half-open: connections stand, nothing is heard and nothing is said."""
     silent_ticks: bool = False
     """No spot events, while heartbeats and answers go on."""

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from twisted.internet.task import Clock
 
-from tickrelay.simulator.framing.delay_line import DelayLine
+from tickrelay.simulator.delay_line import DelayLine
 
 
 @given(st.lists(st.tuples(st.sampled_from([0.0, 0.1, 1.0, 3.0]), st.floats(0, 2)), max_size=30))
