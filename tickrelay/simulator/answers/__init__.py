@@ -1,9 +1,13 @@
-"""What each request gets: the answer first, then the events that it sets off. A request is refused by raising
-RequestRefused.
+"""What each request is answered with: the answer first, then the events that it sets off.
 
-``authority`` logs in and out and renews tokens; ``reference`` tells of symbols, categories, assets, the trader;
-``quotes`` subscribes spots; ``charts`` has bars, history and depth; ``trading``
-answers those who want to trade.
+A function takes the session and the request, and refuses by raising `tickrelay.simulator.refusal.RequestRefused`.
+The table `ANSWERS` is passed to each session by the factory that makes it::
+
+    authority    versions, application and account auth, account lists, token renewal
+    reference    symbols, categories, asset classes, assets, the trader
+    quotes       subscribing and unsubscribing spots
+    charts       live trend bars, history of bars and ticks, depth
+    trading      empty lists of orders and deals; orders are refused
 """
 
 from collections.abc import Mapping

@@ -34,12 +34,12 @@ MAX_TICKS = 5000
 
 
 def subscribe_live_bars(session: Session, request: ProtoOASubscribeLiveTrendbarReq) -> Sequence[Message]:
-    """One symbol and period; another technical event follows, with the bar. Spots must be subscribed."""
+    """Subscribe one symbol and period; a technical event with the bar follows. Spots must be subscribed."""
     broker, account_id = session.broker, request.ctidTraderAccountId
     check_account(session, account_id)
     subscription = broker.subscription(session.number, account_id, request.symbolId)
     if subscription is None:
-        # The documentation has NOT_SUBSCRIBED_TO_SPOTS; this is what was seen.
+        # The Open API documentation has NOT_SUBSCRIBED_TO_SPOTS; the rule's default was seen on the live server.
         raise RequestRefused(broker.rules.live_bar_without_spots, "Spots are not subscribed", account_id=account_id)
     if request.period in subscription.periods:
         raise RequestRefused("ALREADY_SUBSCRIBED", account_id=account_id)
@@ -56,7 +56,7 @@ def subscribe_live_bars(session: Session, request: ProtoOASubscribeLiveTrendbarR
 
 
 def unsubscribe_live_bars(session: Session, request: ProtoOAUnsubscribeLiveTrendbarReq) -> Sequence[Message]:
-    """No more bars of this period; what was not subscribed is no error."""
+    """Unsubscribe one symbol and period; succeeds also where it was not subscribed."""
     broker, account_id = session.broker, request.ctidTraderAccountId
     check_account(session, account_id)
     subscription = broker.subscription(session.number, account_id, request.symbolId)
@@ -85,7 +85,7 @@ def trendbars(session: Session, request: ProtoOAGetTrendbarsReq) -> Sequence[Mes
     # The future has no bars; a far end must not make the search long.
     now_ms = round(broker.market_now() * 1000)
     to_ms = min(to_ms, now_ms)
-    # The bar that contains the beginning is included (seen by a client). No calendar reaches the far future: a
+    # The bar that contains the beginning is included (seen on the live server). No calendar reaches the far future: a
     # beginning there is brought near, to a bar that is not begun yet.
     near = now_ms // 60_000 + 2 * MINUTES[request.period]
     begin = start_of(request.period, min(from_ms // 60_000, near))
@@ -144,7 +144,7 @@ def subscribe_depth(session: Session, request: ProtoOASubscribeDepthQuotesReq) -
 
 
 def unsubscribe_depth(session: Session, request: ProtoOAUnsubscribeDepthQuotesReq) -> Sequence[Message]:
-    """No more depth; what was not subscribed is no error."""
+    """Unsubscribe the depth of symbols; succeeds also where it was not subscribed."""
     broker, account_id = session.broker, request.ctidTraderAccountId
     check_account(session, account_id)
     for symbol_id in request.symbolId:

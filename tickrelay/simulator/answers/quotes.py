@@ -27,7 +27,7 @@ def subscribe_spots(session: Session, request: ProtoOASubscribeSpotsReq) -> Sequ
         raise RequestRefused("SYMBOL_NOT_FOUND", "Symbol is not found", account_id=account_id)
     fresh = [i for i in known if broker.subscription(session.number, account_id, i) is None]
     if len(fresh) < len(known) and (broker.rules.mixed_batch_refused or not fresh):
-        raise RequestRefused("ALREADY_SUBSCRIBED", account_id=account_id)  # without a description: seen so
+        raise RequestRefused("ALREADY_SUBSCRIBED", account_id=account_id)  # no description (seen on the live server)
     events: list[Message] = []
     for symbol_id in fresh:
         subscription = Subscription(session, account_id, request.subscribeToSpotTimestamp)

@@ -1,4 +1,4 @@
-"""What can be traded: symbols, categories, asset classes, assets; and the little that is told of the trader."""
+"""Answers about what can be traded: symbols, categories, asset classes, assets; and about the trader."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""An account that never trades: empty lists for those who ask at start, and orders that are refused.
+"""Empty lists of orders and deals, which some clients request at start, and refused orders.
 
 The five order requests have no answer of their own: a refusal is an OrderErrorEvent with the request's id.
 """
@@ -59,15 +59,15 @@ def order_details(session: Session, request: ProtoOAOrderDetailsReq) -> Sequence
 
 
 def _nothing(answer: type[Message], **fields: Any) -> Callable[[Session, Any], Sequence[Message]]:
-    """An empty list."""
+    """Answers with an empty list."""
 
-    def tell(session: Session, request: Any) -> Sequence[Message]:
+    def answer_empty(session: Session, request: Any) -> Sequence[Message]:
         check_account(session, request.ctidTraderAccountId)
         if "ctidTraderAccountId" in answer.DESCRIPTOR.fields_by_name:
             return [answer(ctidTraderAccountId=request.ctidTraderAccountId, **fields)]
         return [answer(**fields)]
 
-    return tell
+    return answer_empty
 
 
 ANSWERS: dict[type[Message], Any] = {

@@ -1,6 +1,7 @@
 """The control endpoint: order faults over plain HTTP, on the loopback interface only.
 
-``GET /`` tells what goes on (JSON); ``POST /faults`` runs the statements of its body; ``DELETE /faults`` ends them all.
+``GET /`` is the server's state (JSON), ``POST /faults`` runs the statements of its body, ``DELETE /faults`` ends all
+faults.
 """
 
 import json
@@ -17,7 +18,7 @@ MAX_BODY_BYTES = 65_536
 
 
 class _Guarded(Resource):
-    """Answers programs only: a page in a browser must not reach a port of the loopback interface."""
+    """Refuses browsers: a web page could else send requests to a port of the loopback interface (DNS rebinding)."""
 
     def render(self, request: Any) -> bytes:
         """Refuse what a browser sends for a page, and foreign host names."""

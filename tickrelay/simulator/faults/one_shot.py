@@ -52,7 +52,7 @@ def half_open(broker: SimulatedBroker, words: Words) -> None:
 
 
 def garbage(broker: SimulatedBroker, words: Words) -> None:
-    """Send a frame that is no message on every connection."""
+    """Send a frame that holds no message on every connection."""
     for peer in _peers(broker):
         peer.write_raw(b"\x00\x00\x00\x08\xff\xfe\xfd\xfc\xfb\xfa\xf9\xf8")
 
@@ -95,27 +95,27 @@ def account_disconnect(broker: SimulatedBroker, words: Words) -> None:
 
 
 def client_disconnect(broker: SimulatedBroker, words: Words) -> None:
-    """Tell every application that its session is gone; the sockets stand, as those of clients that never logged in."""
+    """End every application's session, with an event; connections stay open until the deadline of application auth."""
     for peer in _peers(broker):
         peer.lose_application()
         peer.send(ProtoOAClientDisconnectEvent(reason=" ".join(words) or "The session was ended by the server"))
 
 
 def token_invalidated(broker: SimulatedBroker, words: Words) -> None:
-    """Throw every account out because its token was replaced; the same token is good again."""
+    """End every account's session as if its token had been replaced; the same token is still valid."""
     for peer in _peers(broker):
         for event in throw_out(peer, None, " ".join(words) or "Access token is invalidated"):
             peer.send(event)
 
 
 def token_expired(broker: SimulatedBroker, words: Words) -> None:
-    """End every access token for good, and throw every account out; refresh tokens stay good."""
+    """Expire every access token and end every account's session; refresh tokens stay valid."""
     broker.accounts.expire()
     token_invalidated(broker, ("Access", "token", "expired"))
 
 
 def symbol_changed(broker: SimulatedBroker, words: Words) -> None:
-    """Change a symbol (default EURUSD; a number after it is its new digits) and say so."""
+    """Change a symbol (default EURUSD; a number after it is its new digits) and send SymbolChangedEvent."""
     name = words[0] if words else "EURUSD"
     symbol = names(broker.catalogue.light_symbols).get(name)
     if symbol is None:

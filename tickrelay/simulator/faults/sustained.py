@@ -102,16 +102,16 @@ def with_duration(statement: Statement) -> Statement:
     lengths = [word for word in statement.arguments if word not in kinds]
     if len(lengths) > 1:
         raise SettingError(f"{lengths[1]!r} is neither ms nor common")
-    told_s = duration_s(lengths[0]) if lengths else statement.for_s or MAINTENANCE_S
-    if not told_s:
+    sent_s = duration_s(lengths[0]) if lengths else statement.for_s or MAINTENANCE_S
+    if not sent_s:
         raise SettingError("a maintenance takes longer than no time")
-    told = lengths[0] if lengths else f"{told_s:.3f}".rstrip("0").rstrip(".") + "s"
-    return dataclasses.replace(statement, arguments=(told, *kinds), for_s=statement.for_s or told_s)
+    sent = lengths[0] if lengths else f"{sent_s:.3f}".rstrip("0").rstrip(".") + "s"
+    return dataclasses.replace(statement, arguments=(sent, *kinds), for_s=statement.for_s or sent_s)
 
 
 def maintenance(broker: SimulatedBroker, words: Words) -> Effect:
-    """Refuse everything until an end (30 s): told in seconds; ``ms``: in milliseconds; ``common``: by ProtoErrorRes."""
-    # The comments of the schema have milliseconds in ProtoErrorRes and seconds in ProtoOAErrorRes.
+    """Refuse everything until an end (30 s), sent in seconds; ``ms``: in milliseconds; ``common``: by ProtoErrorRes."""
+    # The public schema's comments: milliseconds in ProtoErrorRes, seconds in ProtoOAErrorRes.
     length, *kinds = words
     common = "common" in kinds
     unit = 1000 if common or "ms" in kinds else 1
@@ -141,16 +141,16 @@ def burst(broker: SimulatedBroker, words: Words) -> Effect:
 
 
 def markets_closed(broker: SimulatedBroker, words: Words) -> Effect:
-    """Close every market and tell the clients so; ``unannounced``: tell nobody. Subscriptions get a technical event."""
+    """Close every market, with SymbolChangedEvent and changed hours; ``unannounced``: without."""
     if words and words[0] != "unannounced":
         raise SettingError(f"{words[0]!r} is not unannounced")
 
-    def close(shut: bool, told: bool) -> None:
+    def close(shut: bool, announced: bool) -> None:
         before = broker.source.shut, broker.closure_announced
-        broker.source.shut, broker.closure_announced = shut, told
-        if told != before[1]:
+        broker.source.shut, broker.closure_announced = shut, announced
+        if announced != before[1]:
             broker.symbols_changed(broker.catalogue.full_symbols)
         if before[0] and not shut:
-            broker.restart()  # a closed symbol looks at its hours twice a minute: it need not wait for that
+            broker.restart()  # else a closed symbol checks its hours only every 30 s
 
     return Effect(lambda: close(True, not words), lambda: close(False, False))

@@ -1,7 +1,7 @@
 """JSON over plain TCP (with TLS): one object after the other, or each behind a 4-byte length.
 
-Which of the two the real server expects is not documented; a client that begins with a length is answered with
-lengths, any other is answered with one object a line.
+The Open API documentation does not say which of the two. A client that begins with a length is answered with lengths,
+any other with one object a line.
 """
 
 import struct
@@ -14,7 +14,7 @@ from tickrelay.simulator.framing.json_codec import Malformed, frame_of, text_of
 from tickrelay.simulator.framing.protocol import OpenSession, SimulatorProtocol
 
 _WAIT_BYTES = 1_048_576
-"""The longest object that is waited for."""
+"""The most characters of an incomplete object that are buffered."""
 
 
 class Objects:
@@ -67,7 +67,7 @@ class JsonProtocol(SimulatorProtocol):
         self._decoder = getincrementaldecoder("utf-8")("replace")
 
     def dataReceived(self, data: bytes) -> None:
-        """Bytes came in; the first one tells the framing."""
+        """Cut bytes into objects; the first byte decides the framing: zero begins a length."""
         if self.session.ended:
             return
         if not self._begun and data:

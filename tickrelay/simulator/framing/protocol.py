@@ -1,4 +1,4 @@
-"""The TCP framing of one connection: frames in, frames out, and what is done with a client that does not read."""
+"""The TCP framing of one connection, with backpressure for a client that does not read."""
 
 import struct
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ OpenSession = Callable[[Line], Session]
 
 @implementer(IPushProducer)
 class SimulatorProtocol(FrameReceiver):
-    """One client. The transport says when it is full (`pauseProducing`): it gets no ticks then."""
+    """One client. While the transport's buffer is full (`pauseProducing`), its session skips ticks."""
 
     session: Session
 
@@ -32,26 +32,26 @@ class SimulatorProtocol(FrameReceiver):
         self._slices = DelayLine(clock, self._write_slice)
 
     def connectionMade(self) -> None:
-        """The connection stands (with TLS: before the handshake, which costs nothing here)."""
+        """Open the session. With TLS this is before the handshake (Twisted 26.10)."""
         self.session = self._open_session(self)
         self._transport.registerProducer(self, True)
         self.session.opened()
 
     def dataReceived(self, data: bytes) -> None:
-        """Bytes came in; after the end they are dropped, not kept for a frame that nobody will read."""
+        """Cut bytes into frames; after the session's end they are dropped, not buffered."""
         if not self.session.ended:
             super().dataReceived(data)
 
     def stringReceived(self, string: bytes) -> None:
-        """A frame came in."""
+        """Pass a frame to the session."""
         self.session.received(string)
 
     def lengthLimitExceeded(self, length: int) -> None:
-        """A frame announces too many bytes; none of them is read."""
+        """Refuse a frame over the limit; none of its bytes is read."""
         self.session.refuse_long_frame()
 
     def connectionLost(self, reason: Failure | None = None) -> None:
-        """The connection is gone."""
+        """Drop what waits and end the session."""
         self._slices.drop()
         self.session.closed()
 
@@ -77,7 +77,7 @@ class SimulatorProtocol(FrameReceiver):
         """Close in order, after what was written."""
         if not self._closing:
             self._closing = True
-            self._transport.unregisterProducer()  # TLS waits for a producer before it closes
+            self._transport.unregisterProducer()  # TLSMemoryBIO does not close while one is registered (Twisted 26.10)
             if self._slices.rest_s:
                 self._clock.callLater(self._slices.rest_s + SLICE_EVERY_S, self._transport.loseConnection)
             else:
@@ -90,11 +90,11 @@ class SimulatorProtocol(FrameReceiver):
     # IPushProducer
 
     def pauseProducing(self) -> None:
-        """The transport holds enough."""
+        """The transport's buffer is full."""
         self.session.pause()
 
     def resumeProducing(self) -> None:
-        """The transport has room again."""
+        """The transport takes data again."""
         self.session.resume()
 
     def stopProducing(self) -> None:

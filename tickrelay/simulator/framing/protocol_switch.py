@@ -43,7 +43,7 @@ class ProtocolSwitch(Protocol):
         self._inner.dataReceived(data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """The connection is gone."""
+        """Cancel the deadline, or end the protocol that was chosen."""
         self._stop_waiting()
         if self._inner is not None:
             self._inner.connectionLost(reason)

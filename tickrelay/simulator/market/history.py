@@ -1,7 +1,7 @@
-"""What the market has done: ticks and bars, kept for those who ask, so that history agrees with what was sent.
+"""Ticks and bars made of the quotes that were sent, so that history agrees with them.
 
-Bounded: so many ticks and bars a symbol, the oldest go. What lies before the start of the simulator comes from
-`tickrelay.simulator.market.backfill` for bars; of ticks there are none.
+Bounded: the oldest ticks and bars of a symbol are dropped. Bars from before the start come from
+`tickrelay.simulator.market.backfill`; ticks from before it there are none.
 """
 
 from array import array
@@ -85,7 +85,7 @@ class SymbolHistory:
             self._hour = Bar(start, closed.open, closed.high, closed.low, closed.close, closed.volume)
 
     def live(self, period: int) -> Bar | None:
-        """The bar of *period* that is being made."""
+        """The unfinished bar of *period*; None before the first quote."""
         now = self._minute
         if now is None:
             return None
@@ -115,7 +115,7 @@ class SymbolHistory:
 
 
 class History:
-    """All symbols. Told of every quote before it is sent."""
+    """The history of all symbols. Takes every quote before it is sent."""
 
     def __init__(self, backfill: Backfill | None) -> None:
         self._backfill = backfill

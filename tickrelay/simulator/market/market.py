@@ -1,7 +1,7 @@
 """The simulated market: quotes of every instrument on seeded random walks, in the order of their time.
 
-Pure: no timer, no clock. `Market.advance` is told what time it is and returns the quotes up to then. All
-instruments walk all the time, subscribed or not, so that a price path depends on the seed and on nothing else.
+Pure: no timer, no clock. `Market.advance` takes the time and returns the quotes up to then. All instruments walk all
+the time, subscribed or not, so that a price path depends on the seed and the start alone.
 """
 
 import dataclasses
@@ -18,11 +18,11 @@ from tickrelay.simulator.market.bars import day_end_s
 from tickrelay.simulator.market.instruments import ASSETS, Instrument
 
 CLOSED_CHECK_S = 30.0
-"""How often a closed symbol looks whether it opens."""
+"""How often the hours of a closed symbol are checked."""
 CATCH_UP_S = 5.0
-"""The most time made good at once (a suspended machine); what lies further back is skipped, prices jump."""
+"""The most time caught up with at once (after a suspended machine); what lies further back is skipped."""
 MOST_AT_ONCE = 10_000
-"""Events of one call: a market that is faster than the machine lags, and does not keep the reactor from all else."""
+"""Events of one call of `Market.advance`: at any rate the reactor gets its turn, and market time falls behind."""
 
 
 class Listing:
@@ -114,7 +114,7 @@ class Listing:
 
 
 class Market:
-    """All listings, and whose turn it is. *hours* tells for an instrument whether it trades at a moment."""
+    """All listings, and when each is due. *hours* gives for an instrument whether it trades at a moment."""
 
     def __init__(
         self,
@@ -155,7 +155,7 @@ class Market:
         return dataclasses.replace(listing.last, changed=BOTH, session_close=listing.session_close)
 
     def subscribed(self, now_s: float, speed: float) -> None:
-        """The market does not care who watches."""
+        """No effect: all instruments walk all the time."""
 
     def restart(self) -> None:
         """Draw every waiting time anew: after a change of rate, which would else take effect one event later."""
