@@ -39,8 +39,8 @@ IDS = (1, 2, 9, 41, 52, 59)
 class Client(frames.FrameReceiver):
     """Logs in, asks for the symbols, subscribes, and keeps what it is sent."""
 
-    def __init__(self, factory: SimulatorFactory, heard: Callable[[bytes], None] = lambda _: None) -> None:
-        self.heard = heard
+    def __init__(self, factory: SimulatorFactory, on_frame: Callable[[bytes], None] = lambda _: None) -> None:
+        self.on_frame = on_frame
         self.received: list[Any] = []
         self._server = factory.buildProtocol(None)
         self._wire = StringTransport()
@@ -54,7 +54,7 @@ class Client(frames.FrameReceiver):
 
     def stringReceived(self, string: bytes) -> None:
         """A frame."""
-        self.heard(string)
+        self.on_frame(string)
         self.received.append(frames.open_payload(frames.open_envelope(string)))
 
     def send(self, *messages: Any) -> None:

@@ -59,7 +59,7 @@ class Accounts:
             self._by_refresh[grant.refresh_token] = grant
 
     def authenticate(self, client_id: str, client_secret: str) -> None:
-        """Check an application. Raises RequestRefused, after which the real server closes the connection."""
+        """Check an application. Raises RequestRefused, after which the live server closes the connection."""
         if (client_id, client_secret) != (self.settings.client_id, self.settings.client_secret):
             raise RequestRefused("CH_CLIENT_AUTH_FAILURE", "clientId or clientSecret is incorrect", close=True)
 

@@ -19,7 +19,7 @@ class ActiveFaults:
     late_ticks_s: float = 0.0
     """Ticks alone are sent this much later, with their own old time."""
     reordered: bool = False
-    """Ticks are held for a moment and sent symbol by symbol; the order within a symbol stands."""
+    """Ticks are held for a moment and sent symbol by symbol; the order within a symbol is kept."""
     no_timestamps: bool = False
     hung: set[int] = field(default_factory=set)
     """Requests of these payload types are never answered; 0: none is."""

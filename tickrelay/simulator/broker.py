@@ -220,7 +220,7 @@ class SimulatedBroker:
 
     def _release(self) -> None:
         held, self._held = self._held, []
-        self._send(sorted(held, key=lambda quote: quote.symbol_id))  # stable: the order within a symbol stands
+        self._send(sorted(held, key=lambda quote: quote.symbol_id))  # stable: the order within a symbol is kept
 
     def _send(self, quotes: list[Quote]) -> None:
         timestamps = not self.active_faults.no_timestamps

@@ -49,7 +49,7 @@ def payload_type(word: str) -> int:
     try:
         return registry.lookup(int(word) if word.isdigit() else word).number
     except LookupError:
-        raise SettingError(f"no request {word!r}; say {', '.join(ALIASES)}, or a payload name") from None
+        raise SettingError(f"no request {word!r}; write {', '.join(ALIASES)}, or a payload name") from None
 
 
 def set_fault(name: str, value: object, broker: SimulatedBroker, words: Words) -> Effect:
@@ -131,13 +131,13 @@ def burst(broker: SimulatedBroker, words: Words) -> Effect:
     if not 0 < factor <= 10_000:
         raise SettingError(f"a burst is up to 10000 times the usual, not {words[0]!r}")
 
-    def pace(factor: float) -> None:
+    def set_rate(factor: float) -> None:
         rate = broker.settings.rate * factor
         if broker.source.rate != rate:
             broker.source.rate = rate
             broker.restart()
 
-    return Effect(lambda: pace(factor), lambda: pace(1.0))
+    return Effect(lambda: set_rate(factor), lambda: set_rate(1.0))
 
 
 def markets_closed(broker: SimulatedBroker, words: Words) -> Effect:

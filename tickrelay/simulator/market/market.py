@@ -61,7 +61,7 @@ class Listing:
         self._points = instrument.spread_points
         self._burst = Burst(random.Random(f"{seed}/burst/{instrument.name}"), now_s)
         bid, ask = self._price(now_s)
-        # The quote before the start is a little old, as it is on a real server.
+        # The quote before the start is a little old, as it is on the live server.
         self.last = Quote(instrument.symbol_id, round((now_s - 60 * self._rng.random()) * 1000), bid, ask, BOTH)
         self._day_ends_s = day_end_s(now_s)
         self.session_close = max(self._unit, bid + self._rng.randint(-60, 60) * self._unit)
@@ -72,7 +72,7 @@ class Listing:
         return self._rng.expovariate(pace) if pace > 0 else CLOSED_CHECK_S
 
     def origin(self) -> tuple[int, int, float]:
-        """The bid as it stands, the size of a price step, the volatility of a year (of both assets together)."""
+        """The last bid in 1/100000, the size of a price step, the volatility of a year (of both assets together)."""
         own = ASSETS[self.instrument.base].volatility
         other = 0.0 if self._quote_asset is None else ASSETS[self.instrument.quote].volatility
         return self.last.bid, self._unit, math.hypot(own, other)
@@ -146,7 +146,7 @@ class Market:
         return self._turns[0][0] if self._turns else self._now_s + CLOSED_CHECK_S
 
     def origins(self) -> dict[int, tuple[int, int, float]]:
-        """By id: the bid as it stands, the size of a price step, the volatility of a year."""
+        """By id: the last bid in 1/100000, the size of a price step, the volatility of a year."""
         return {symbol_id: listing.origin() for symbol_id, listing in self.listings.items()}
 
     def technical(self, symbol_id: int) -> Quote | None:
