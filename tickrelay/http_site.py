@@ -4,7 +4,7 @@ from twisted.web.server import Site
 
 
 class UnloggedSite(Site):
-    """A web site that logs nothing of a request: probes and scrapes come every few seconds and would hide the rest.
+    """A web site without an access log: probes and scrapes come every few seconds and would drown all else.
 
     `HTTPFactory` dates its access log by ``reactor.seconds()``, which `tickrelay.startup.steady` makes monotonic, so
     its lines would be dated 1970 (Twisted 26.10). The ``Date`` header is not concerned: it comes from the wall clock.

@@ -25,7 +25,7 @@ from tickrelay.openapi.messages_pb2 import (
 )
 from tickrelay.openapi.model_pb2 import ProtoOALightSymbol
 from tickrelay.recording.format import gap_line, header_line, record_line
-from tickrelay.recording.player import Player
+from tickrelay.recording.player import MOST_AT_ONCE, Player, records
 from tickrelay.recording.recorder import Recorder
 from tickrelay.recording.segments import segment_paths
 from tickrelay.simulator.broker import SimulatedBroker
@@ -40,8 +40,8 @@ IDS = (1, 2, 9, 41, 52, 59)
 class Client(frames.FrameReceiver):
     """Logs in, asks for the symbols, subscribes, and keeps what it is sent."""
 
-    def __init__(self, factory: SimulatorFactory, heard: Callable[[bytes], None] = lambda _: None) -> None:
-        self.heard = heard
+    def __init__(self, factory: SimulatorFactory, on_frame: Callable[[bytes], None] = lambda _: None) -> None:
+        self.on_frame = on_frame
         self.received: list[Any] = []
         self._server = factory.buildProtocol(None)
         self._wire = StringTransport()
@@ -55,7 +55,7 @@ class Client(frames.FrameReceiver):
 
     def stringReceived(self, string: bytes) -> None:
         """A frame."""
-        self.heard(string)
+        self.on_frame(string)
         self.received.append(frames.open_payload(frames.open_envelope(string)))
 
     def send(self, *messages: Any) -> None:
@@ -140,13 +140,13 @@ def test_a_recorded_hour_at_sixty_times_the_pace(tmp_path: Path) -> None:
 
 
 def test_subscribing_in_batches_misses_nothing(tmp_path: Path) -> None:
-    """The tape waits until nobody has subscribed for a second."""
+    """The playback waits until there was no subscription for a second."""
     recorded = record(tmp_path, 60)
     assert play(tmp_path, 4, 30.0, batches=3) == recorded
 
 
 def test_a_late_client_gets_the_last_quote_and_what_follows(tmp_path: Path) -> None:
-    """Its first event is technical: both sides as they stand on the tape."""
+    """Its first event is technical: both sides as they stand on the player."""
     recorded = record(tmp_path, 60)
     clock = Clock()
     broker = SimulatedBroker(settings(), lambda: START_S + clock.seconds(), Player(tmp_path))
@@ -211,8 +211,87 @@ def test_after_a_gap_no_side_is_guessed(tmp_path: Path) -> None:
     for n, event in enumerate(events):
         lines.append(gap_line(7, n) if event is None else record_line(frames.encode(event), float(n))[1])
     (tmp_path / "a" / "x.jsonl").write_bytes(b"".join(lines))
-    tape = Player(tmp_path / "a")
-    tape.subscribed(100.0, 1.0)
-    quotes = tape.advance(101.0) + tape.advance(200.0)
+    player = Player(tmp_path / "a")
+    player.subscribed(100.0, 1.0)
+    quotes = player.advance(101.0) + player.advance(200.0)
     assert [(q.bid, q.ask) for q in quotes] == [(100, 110), (101, 110), (91, 96)]
-    tape.close()
+    player.close()
+
+
+def corrupt(path: Path, at: float) -> None:
+    """Overwrite some bytes of a compressed segment, *at* of the way through."""
+    data = bytearray(path.read_bytes())
+    start = round(len(data) * at)
+    data[start : start + 64] = bytes(64)
+    path.write_bytes(bytes(data))
+
+
+def test_a_corrupt_compressed_segment_ends_where_it_is_corrupt(tmp_path: Path, logged: list[dict[str, Any]]) -> None:
+    """What was read is played, the log has one line, and the replay ends in order."""
+    recorded = record(tmp_path, 60)
+    corrupt(segment_paths(tmp_path)[0], 0.7)
+    played = play(tmp_path, 4, 30.0)
+    assert 10 < len(played) < len(recorded)
+    assert recorded[: len(played)] == played
+    lines = [event["log_format"] for event in logged if "replay" in event.get("log_format", "")]
+    assert lines == [
+        "replay: the rest of a damaged segment is left out: {where}",
+        "replay: the recording has ended",
+    ]
+
+
+@pytest.mark.parametrize("header", [False, True])
+def test_a_recording_that_is_corrupt_from_the_start_is_one_clear_error(tmp_path: Path, header: bool) -> None:
+    """It names the file and what is wrong with it."""
+    record(tmp_path, 5)
+    if header:
+        (tmp_path / "20251123T000000.000000Z.jsonl.gz").write_bytes(b"no gzip at all")
+        segment_paths(tmp_path)[-1].unlink()
+    else:
+        corrupt(segment_paths(tmp_path)[0], 0.01)
+    with pytest.raises(SettingError, match=r"^--replay: .* holds no recording with symbols and ticks: .*\.jsonl\.gz: "):
+        Player(tmp_path)
+
+
+def test_after_a_damaged_segment_no_side_is_guessed(tmp_path: Path) -> None:
+    """The lost rest is a gap: a side may have changed in it."""
+    head = header_line(0.0) + record_line(frames.encode(ProtoOASymbolsListRes(symbol=[SYMBOL])), 0.0)[1]
+    for name, events in (
+        ("a", [ProtoOASpotEvent(symbolId=1, bid=100, ask=110)]),
+        ("b", [ProtoOASpotEvent(symbolId=1, bid=90), ProtoOASpotEvent(symbolId=1, bid=91, ask=96)]),
+    ):
+        lines = [record_line(frames.encode(event), float(ord(name)))[1] for event in events]
+        (tmp_path / f"{name}.jsonl").write_bytes(head + b"".join(lines) + b"cut short" * (name == "a"))
+    player = Player(tmp_path)
+    player.subscribed(100.0, 1.0)
+    assert [(q.bid, q.ask) for q in player.advance(200.0)] == [(100, 110), (91, 96)]
+    player.close()
+
+
+def test_a_turn_reads_so_many_lines_at_any_speed(tmp_path: Path) -> None:
+    """What is over is due at once in the next turn; lines that are no quote count too."""
+    lines = [header_line(0.0), record_line(frames.encode(ProtoOASymbolsListRes(symbol=[SYMBOL])), 0.0)[1]]
+    for n in range(2 * MOST_AT_ONCE):
+        event = ProtoOASpotEvent(symbolId=1, bid=100 + n, ask=200 + n)
+        lines.append(record_line(frames.encode(event), float(n))[1])
+    lines += [gap_line(1, 9e3)] * (2 * MOST_AT_ONCE)
+    lines.append(record_line(frames.encode(ProtoOASpotEvent(symbolId=1, bid=1, ask=2)), 9e3)[1])
+    (tmp_path / "x.jsonl").write_bytes(b"".join(lines))
+    player = Player(tmp_path)
+    player.subscribed(100.0, 1e5)
+    sizes = []
+    while player.next_s < 1e9:
+        sizes.append(len(player.advance(1e9)))
+    assert max(sizes) <= MOST_AT_ONCE
+    assert 4 <= len(sizes) <= 6
+    assert sum(sizes) == 2 * MOST_AT_ONCE + 1
+    assert player.ended
+
+
+def test_a_segment_that_cannot_be_opened_is_damaged(tmp_path: Path) -> None:
+    """As one that cannot be read: the others are still read."""
+    (tmp_path / "a.jsonl").mkdir()
+    (tmp_path / "b.jsonl").write_bytes(header_line(0.0) + gap_line(7, 1.0))
+    damage: list[str] = []
+    assert [record.type_name for record in records(tmp_path, damage.append)] == ["gap", "gap"]
+    assert damage[0].startswith(f"{tmp_path / 'a.jsonl'}: ")

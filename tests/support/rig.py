@@ -184,14 +184,14 @@ class Rig:
     def refuse(self, request: str, code: str, description: str = "", **more: Any) -> None:
         """From now on the simulator refuses a kind of request; code "" ends that."""
         number = registry.lookup(request).number
-        self.dependencies.conditions.refused.pop(number, None)
+        self.dependencies.active_faults.refused.pop(number, None)
         if code:
-            self.dependencies.conditions.refused[number] = lambda: RequestRefused(code, description, **more)
+            self.dependencies.active_faults.refused[number] = lambda: RequestRefused(code, description, **more)
 
     def hang(self, request: str, on: bool = True) -> None:
         """From now on the simulator never answers a kind of request."""
         number = registry.lookup(request).number
-        (self.dependencies.conditions.hung.add if on else self.dependencies.conditions.hung.discard)(number)
+        (self.dependencies.active_faults.hung.add if on else self.dependencies.active_faults.hung.discard)(number)
 
     def sent(self, request: str, connection: Connection | None = None) -> list[float]:
         """When the client sent a kind of message, on one connection or on all."""

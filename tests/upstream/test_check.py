@@ -108,7 +108,7 @@ def test_tls_that_hangs(check: Any, make_rig: Callable[..., Any]) -> None:
 def test_no_spot(check: Any, make_rig: Callable[..., Any]) -> None:
     """Ten seconds without one."""
     rig = make_rig()
-    rig.dependencies.conditions.silent_ticks = True
+    rig.dependencies.active_faults.silent_ticks = True
     status, lines = check(rig)
     assert status == 1 and "no spot of EURUSD within 10 s" in lines[-1]
 

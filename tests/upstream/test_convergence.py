@@ -152,8 +152,8 @@ class History(RuleBasedStateMachine):
     @rule()
     def upstream_heals(self) -> None:
         """Everything is answered again."""
-        self.rig.dependencies.conditions.hung.clear()
-        self.rig.dependencies.conditions.refused.clear()
+        self.rig.dependencies.active_faults.hung.clear()
+        self.rig.dependencies.active_faults.refused.clear()
 
     @rule(refuses=st.booleans())
     def network_changes(self, refuses: bool) -> None:

@@ -121,11 +121,11 @@ def test_an_answer_that_never_comes(rig: Any, request_name: str, state: str) -> 
 
 def test_a_server_that_answers_nothing_at_all(rig: Any) -> None:
     """TLS up and then silence: the deadline of the first request ends it."""
-    rig.dependencies.conditions.deaf = True
+    rig.dependencies.active_faults.half_open = True
     rig.service.startService()
     rig.run(10.5, 0.05)
     assert len(rig.net.connections) >= 1 and rig.counters.request_timeouts == 1
-    rig.dependencies.conditions.deaf = False
+    rig.dependencies.active_faults.half_open = False
     recovered(rig)
 
 
@@ -226,7 +226,7 @@ def test_a_frame_cut_anywhere_leaves_nothing_behind(make_rig: Callable[..., Any]
     rig.go_live("EURUSD")
     for size in range(1, len(spot)):
         rig.listener.spots.clear()
-        rig.dependencies.conditions.silent_ticks = True
+        rig.dependencies.active_faults.silent_ticks = True
         rig.connection.inject(spot[:size])
         assert not rig.listener.spots
         (rig.connection.reset if size % 2 else rig.connection.finish)()

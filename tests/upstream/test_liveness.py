@@ -166,7 +166,7 @@ def test_link_clock() -> None:
 
 def freeze(rig: Any, on: bool = True) -> None:
     """No spots, while heartbeats and answers go on."""
-    rig.dependencies.conditions.silent_ticks = on
+    rig.dependencies.active_faults.silent_ticks = on
 
 
 def test_a_frozen_feed_degrades_is_asked_again_and_reconnected(rig: Any) -> None:

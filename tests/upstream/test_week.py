@@ -65,12 +65,12 @@ def test_a_freeze_in_an_open_market_is_found(make_rig: Callable[..., Any], momen
     rig = week_rig(make_rig, begin, ("EURUSD", "XAUUSD"), 1.0)
     skip_ahead(rig, 3600)
     assert rig.counters.stale_feeds == 0
-    rig.dependencies.conditions.silent_ticks = True
+    rig.dependencies.active_faults.silent_ticks = True
     took = skip_ahead(rig, 3600, lambda: rig.state == "degraded")
     assert 60 <= took <= 90
     skip_ahead(rig, 600, lambda: len(rig.net.attempts) == 2)
     assert len(rig.net.attempts) == 2
-    rig.dependencies.conditions.silent_ticks = False
+    rig.dependencies.active_faults.silent_ticks = False
     skip_ahead(rig, 3600)
     assert rig.state == "live" and rig.counters.stale_feeds == 1
 
@@ -81,7 +81,7 @@ def test_a_freeze_over_the_weekend_is_found_after_the_open(make_rig: Callable[..
     rig = week_rig(make_rig, begin, ("EURUSD",), 0.2)
     saturday = datetime(2025, 11, 1, 12, tzinfo=NEW_YORK)
     skip_ahead(rig, saturday.timestamp() - begin.timestamp())
-    rig.dependencies.conditions.silent_ticks = True
+    rig.dependencies.active_faults.silent_ticks = True
     opens = datetime(2025, 11, 2, 17, 5, tzinfo=NEW_YORK)
     took = skip_ahead(rig, 3 * DAY_S, lambda: rig.state == "degraded")
     found = saturday.timestamp() + took
@@ -103,7 +103,7 @@ def test_a_holiday_on_which_no_tick_comes_is_no_fault(make_rig: Callable[..., An
         endSecond=end_s,
     )
     rig.go_live("EURUSD")
-    rig.dependencies.conditions.silent_ticks = True
+    rig.dependencies.active_faults.silent_ticks = True
     skip_ahead(rig, 3 * 3600)
     assert (rig.counters.stale_feeds, rig.counters.stale_symbols, len(rig.net.attempts)) == (0, 0, 1)
     assert rig.state == "live"

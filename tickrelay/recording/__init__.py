@@ -1,5 +1,9 @@
-"""Recording what comes from cTrader, and playing it.
+"""Records what comes from cTrader, and plays it again.
 
-``recorder`` is told of each frame and must not delay it; ``segments`` writes the files, in a thread; ``tape`` reads
-them again, for the simulator to play as a server. The format is `tickrelay.recording`'s.
+::
+
+    recorder    takes each frame from the upstream connection, buffers it, writes in a thread
+    segments    the files: appending, closing, compressing, removing the oldest
+    player      reads a recording as the market of the simulator
+    format      the lines of a file: header, records, gaps; which frames are kept
 """

@@ -30,11 +30,11 @@ from tickrelay.openapi.messages_pb2 import ProtoOASpotEvent
 FORMAT = "tickrelay-capture"
 VERSION = 1
 GAP = "gap"
-"""The type of the line that says that frames are missing."""
+"""The type of the line that stands for missing frames."""
 MAX_LINE_BYTES = 32_000_000
 """The longest line read: a frame of the largest size in base64, and its surroundings."""
 
-# What is kept is listed, not what is withheld: a type that nobody thought of stays out.
+# An allow list: a type that is added to the schema later is withheld.
 KEPT = frozenset(
     registry.lookup(message).number
     for message in (

@@ -1,12 +1,14 @@
-"""Reads a recording as the simulator wants it: the catalogue of symbols, then quote after quote in their old order.
+"""Plays a recording as the simulator's market: the catalogue of symbols, then the quotes in their recorded order.
 
-The tape is read as it is played, a block at a time. It starts a moment after the first subscription (so that a client
-that subscribes in batches misses nothing) and plays at the pace of the clock that `advance` is told.
+The files are read while they are played, a line at a time. The playback starts one second after the last of the first
+subscriptions, so that a client that subscribes in batches misses nothing, and follows the clock given to
+`Player.advance`.
 """
 
 import dataclasses
 import gzip
-from collections.abc import Generator, Iterator
+import zlib
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,24 +21,33 @@ from tickrelay.openapi.model_pb2 import ProtoOAArchivedSymbol, ProtoOALightSymbo
 from tickrelay.recording.format import GAP, MAX_LINE_BYTES, CaptureError, Record, quote_of, read_header, read_record
 from tickrelay.recording.segments import COMPRESSED, segment_paths
 
-_tape_log = Logger()
-
 START_AFTER_S = 1.0
-NEVER_S = 3600.0
-"""While nothing is due, somebody looks again after this time."""
+"""Real seconds between the last of the first subscriptions and the first quote."""
+NEVER_S = 3.6e12
+"""A due time that no clock reaches."""
+MOST_AT_ONCE = 2_000
+"""Lines read by one call of `Player.advance`: at any speed the reactor gets its turn."""
 
 
-def records(directory: Path) -> Generator[Record, None, None]:
-    """Every record of a recording, oldest first. A segment ends where it was cut short. Raises CaptureError."""
+def records(directory: Path, damaged: Callable[[str], object] = lambda _: None) -> Generator[Record, None, None]:
+    """Every record of a recording, oldest first.
+
+    A segment that is damaged or unreadable ends at the damage: *damaged* gets its path and the reason, and a record of
+    type ``gap`` stands for the lost rest.
+    """
     for path in segment_paths(directory):
-        opened: Any = gzip.open(path, "rb") if path.name.endswith(COMPRESSED) else path.open("rb")
-        with opened as file:
-            try:
-                yield from _segment(file)
-            except (CaptureError, OSError, EOFError) as e:
-                _tape_log.warn(
-                    "{path}: the rest of this segment is not played: {reason}", path=str(path), reason=str(e)
-                )
+        last_s = 0.0
+        try:
+            opened: Any = gzip.open(path, "rb") if path.name.endswith(COMPRESSED) else path.open("rb")
+            with opened as file:
+                for record in _segment(file):
+                    last_s = record.received_s
+                    yield record
+        # gzip raises zlib.error for a corrupt block, EOFError for a truncated file, BadGzipFile (an OSError) for a
+        # wrong header or checksum (Python 3.11 to 3.14).
+        except (CaptureError, OSError, EOFError, zlib.error) as e:
+            damaged(f"{path}: {e}")
+            yield Record(last_s, GAP, None)
 
 
 def _segment(file: BinaryIO) -> Iterator[Record]:
@@ -48,12 +59,19 @@ def _segment(file: BinaryIO) -> Iterator[Record]:
 
 
 class Player:
-    """A recording, as the simulated market of a server. Raises SettingError where there is nothing to play."""
+    """A recording as a `tickrelay.simulator.market.source.Source` with its own catalogue.
+
+    Reads up to the first spot event at once, which blocks. Raises SettingError where *directory* holds no symbols or no
+    ticks, with the reason where a damaged segment is the cause.
+    """
 
     _log = Logger()
 
     def __init__(self, directory: Path | str) -> None:
-        self._records = records(Path(directory))
+        if not Path(directory).is_dir():
+            raise SettingError(f"--replay: {directory} is no directory")
+        self._damage = ""
+        self._records = records(Path(directory), self._damaged)
         self.light_symbols: list[ProtoOALightSymbol] = []
         self.full_symbols: dict[int, ProtoOASymbol] = {}
         self.archived: list[ProtoOAArchivedSymbol] = []
@@ -61,91 +79,108 @@ class Player:
         self.asset_classes: list[Any] = []
         self.categories: list[Any] = []
         self.last: dict[int, Quote] = {}
-        """The newest quote of each symbol, as far as the tape has run."""
+        """The newest quote of each symbol that was played."""
         self.session_closes: dict[int, int] = {}
         self.rate = 1.0
-        """Without meaning here: a recording has the pace it has."""
+        """Has no effect: a recording keeps its pace."""
         self.shut = False
         self.ended = False
+        """Every line was read."""
         self._offset_s: float | None = None
+        """Market time minus the time of recording; None before the start."""
         self._starts_s = 0.0
+        self._read_to_s = 0.0
         self._next: tuple[float, messages_pb2.ProtoOASpotEvent] | None = None
-        if not Path(directory).is_dir():
-            raise SettingError(f"--replay: {directory} is no directory")
-        self._read_on()
+        while self._next is None and not self.ended:
+            self._read_line()
         if not self.light_symbols or self._next is None:
-            raise SettingError(f"--replay: {directory} holds no recording with symbols and ticks")
+            reason = f": {self._damage}" if self._damage else ""
+            raise SettingError(f"--replay: {directory} holds no recording with symbols and ticks{reason}")
 
-    # as the simulator's market
+    # Source
 
     @property
     def next_s(self) -> float:
-        """When the next quote is due, on the clock of `advance`."""
+        """When the next quote is due, on the clock of `advance`; at once where `advance` stopped at its limit."""
         if self._offset_s is None:
-            return self._starts_s or NEVER_S * 1e9
-        return self._next[0] + self._offset_s if self._next is not None else NEVER_S * 1e9
+            return self._starts_s or NEVER_S
+        if self.ended and self._next is None:
+            return NEVER_S
+        return (self._next[0] if self._next is not None else self._read_to_s) + self._offset_s
 
     def subscribed(self, now_s: float, speed: float) -> None:
-        """Somebody subscribed: the tape starts a moment later (a second on the client's clock)."""
+        """Start the playback `START_AFTER_S` later, at *speed* market seconds a second; no effect once it has begun."""
         if self._offset_s is None:
             self._starts_s = now_s + START_AFTER_S * speed
 
     def advance(self, now_s: float) -> list[Quote]:
-        """The quotes up to *now_s*, in the order of the recording."""
+        """The quotes up to *now_s* in the recorded order, from at most `MOST_AT_ONCE` lines."""
         if self._offset_s is None:
             if not self._starts_s or now_s < self._starts_s:
                 return []
             assert self._next is not None
             self._offset_s = self._starts_s - self._next[0]
         quotes: list[Quote] = []
-        while self._next is not None and self._next[0] + self._offset_s <= now_s:
-            _, event = self._next
-            quote = quote_of(event, self.last.get(event.symbolId))
-            if quote is not None:
-                self.last[event.symbolId] = quote
-                if quote.session_close:
-                    self.session_closes[event.symbolId] = quote.session_close
-                if not self.shut:
-                    quotes.append(quote)
-            self._read_on()
-        if self._next is None and not self.ended:
-            self.ended = True
-            self._log.info("the recording has come to its end")
+        for _ in range(MOST_AT_ONCE):
+            if self._next is not None:
+                received_s, event = self._next
+                if received_s + self._offset_s > now_s:
+                    break
+                self._next = None
+                quotes += self._quote(event)
+            if self.ended:
+                break
+            self._read_line()
         return quotes
 
     def technical(self, symbol_id: int) -> Quote | None:
-        """What a new subscription is told at once; None while the tape has not come to the symbol."""
+        """The newest quote with both sides and the session's close; None before the symbol's first one."""
         last = self.last.get(symbol_id)
         if last is None:
             return None
         return dataclasses.replace(last, changed=BOTH, session_close=self.session_closes.get(symbol_id, 0))
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the files; nothing more is played."""
         self._next = None
+        self.ended = True
         self._records.close()
 
     def restart(self) -> None:
-        """The pace of a recording does not change."""
+        """No effect: a recording keeps its pace."""
 
-    # inside
+    def _damaged(self, where: str) -> None:
+        self._damage = self._damage or where
+        self._log.error("replay: the rest of a damaged segment is left out: {where}", where=where)
 
-    def _read_on(self) -> None:
-        """Read to the next spot event; what describes the symbols is taken in on the way."""
-        self._next = None
-        for record in self._records:
-            if record.type_name == GAP:
-                self.last.clear()  # a side may have changed unseen: the next quote is one that brings both
-            if record.frame is None:
-                continue
-            try:
-                envelope = frames.open_envelope(record.frame)
-                message = frames.open_payload(envelope)
-            except frames.FrameError:
-                continue
-            if isinstance(message, messages_pb2.ProtoOASpotEvent):
-                self._next = (record.received_s, message)
-                return
+    def _quote(self, event: messages_pb2.ProtoOASpotEvent) -> list[Quote]:
+        quote = quote_of(event, self.last.get(event.symbolId))
+        if quote is None:
+            return []
+        self.last[event.symbolId] = quote
+        if quote.session_close:
+            self.session_closes[event.symbolId] = quote.session_close
+        return [] if self.shut else [quote]
+
+    def _read_line(self) -> None:
+        """Read one record: a spot event is the next one due, a description of symbols goes into the catalogue."""
+        record = next(self._records, None)
+        if record is None:
+            self.ended = True
+            self._log.info("replay: the recording has ended")
+            return
+        self._read_to_s = max(self._read_to_s, record.received_s)
+        if record.type_name == GAP:
+            self.last.clear()  # A side may have changed unseen: the next quote is one that brings both.
+        if record.frame is None:
+            return
+        try:
+            message = frames.open_payload(frames.open_envelope(record.frame))
+        except frames.FrameError:
+            return
+        if isinstance(message, messages_pb2.ProtoOASpotEvent):
+            self._next = record.received_s, message
+        else:
             self._describe(message)
 
     def _describe(self, message: object) -> None:

@@ -1,4 +1,4 @@
-"""Records each frame that comes from cTrader, and never gets in its way.
+"""Records each frame that comes from cTrader without delaying it.
 
 `Recorder.frame` only appends a line to a buffer. A timer hands the buffer to a thread, one write at a time. A disk
 that is full, failing or too slow stops the recording with an alarm (logged, `alarm`, `lost`), and it is tried again
@@ -23,10 +23,10 @@ from tickrelay.recording.format import CATALOGUE, gap_line, record_line
 from tickrelay.recording.segments import SegmentWriter
 
 WRITE_EVERY_S = 0.25
-"""What a killed process loses at most."""
+"""A killed process loses at most this much."""
 RETRY_S = 30.0
 MAX_PENDING_BYTES = 8_388_608
-"""More than this not yet on its way to the disk, and the disk counts as too slow."""
+"""With more than this waiting to be written, the disk counts as too slow."""
 MAX_HEAD_BYTES = 33_554_432
 
 _SYMBOLS_LIST = registry.lookup(ProtoOASymbolsListRes).number
@@ -70,12 +70,12 @@ class Recorder:
         self._timer = LoopingCall(self._write)
         self._timer.clock = clock
         self.alarm = ""
-        """Why nothing is recorded at the moment; empty when all is well."""
+        """Why nothing is recorded at the moment; empty while recording works."""
         self.recorded = 0
         """Frames handed to the system."""
         self.lost = 0
         """Frames that were not recorded for an alarm's reason."""
-        self._told = 0
+        self._reported = 0
 
     def check(self) -> None:
         """Make the directory and write to it, once, before the start. Blocks; raises SettingError."""
@@ -98,7 +98,7 @@ class Recorder:
         return before.addCallback(lambda _: self._write(last=True)).addCallback(lambda _: self._close())
 
     def frame(self, frame: bytes) -> None:
-        """A frame came in. Never raises, never blocks."""
+        """Record a frame. Never raises, never blocks."""
         number, line = record_line(frame, self._now())
         if number in CATALOGUE:
             self._fresh.append((number, line))
@@ -116,7 +116,7 @@ class Recorder:
         """Take in what describes the symbols since the last write: the next segment begins with it."""
         for number, line in self._fresh:
             if number == _SYMBOLS_LIST:
-                self._catalogue.clear()  # a new session: what was known of ids is void
+                self._catalogue.clear()  # a new session: ids may have changed
             self._catalogue.append(line)
         while sum(map(len, self._catalogue)) > MAX_HEAD_BYTES:
             self._catalogue.pop(0)
@@ -144,8 +144,8 @@ class Recorder:
         if self.alarm:
             self._log.info("recording again; {lost} frames were lost", lost=self.lost)
             self.alarm = ""
-            line = gap_line(self.lost - self._told, self._now())
-            self._told = self.lost
+            line = gap_line(self.lost - self._reported, self._now())
+            self._reported = self.lost
             self._pending.append(line)
             self._pending_bytes += len(line)
 

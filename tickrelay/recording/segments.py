@@ -1,4 +1,4 @@
-"""The files of a recording. Everything here blocks, and is called in a thread.
+"""The files of a recording. Everything here blocks: call it in a thread.
 
 Lines are appended and handed to the system at each write, so that a killed process loses only what had not been
 given to it. A segment that is full is closed, synced, and compressed.
@@ -19,7 +19,7 @@ _BLOCK_BYTES = 262_144
 
 
 class DiskFull(OSError):
-    """Too little room is left; what there is belongs to the rest of the machine."""
+    """Less than ``keep_free_bytes`` of the disk is free."""
 
 
 def segment_paths(directory: Path) -> list[Path]:
@@ -70,13 +70,13 @@ class SegmentWriter:
         self._compress(self._path)
 
     def abandon(self) -> None:
-        """Let go of a segment that cannot be written any more. Never raises."""
+        """Close a segment that cannot be written any more, without compressing it. Never raises."""
         file, self._file = self._file, None
         if file is not None:
             try:
                 file.close()
             except OSError:
-                pass  # it was failing already, that is why it is abandoned
+                pass  # it failed before, which is why it is abandoned
 
     def _open(self, now_s: float, head: bytes) -> None:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,20 +1,21 @@
 """A cTrader Open API server without a broker: the wire protocol, a market to look at, and faults on demand.
 
-::
+From the composition down; a module imports only from below its own place::
 
-    service      listens with TLS; certificates makes the authority and the certificate
-    door         one port, all framings: TCP (protocol), WebSocket (web_socket), JSON (json_line, json_codec)
-    factory      the TCP framing alone, for use without sockets
-    session      one connection: who is it, what may it ask, when is it cut off        (quota, lag, line)
-    answers/     what each request gets
-    broker        what all connections share: source, accounts, rules, subscriptions; the market's one timer
-    source       where quotes come from: the random market (broker: market, assets, moods, instruments, hours,
-                 catalogue), or a recording
-    history      ticks and bars that were made (bars), and those from before the start (prehistory); depth
-    accounts     applications, grants (tokens), trading accounts
-    faults       by name; faults_sudden, faults_lasting, their script, and the control endpoint
-    settings     what it is started with; reading makes them of text
+    service          listens with TLS, joins a relay to itself; uses certificates (authority and certificate)
+    faults/          faults by name, their script, and the control endpoint
+    framing/         TCP, WebSocket and JSON on one port: makes a session of each connection
+    answers/         what each request is answered with
+    session          one connection: authorization, limits, deadlines   (quota, envelopes, line, delay_line)
+    broker           what all connections share: market, accounts, rules, subscriptions; the market's one timer
+    spots            spot subscriptions and the bytes of their events
+    accounts         the application, grants with their tokens, trading accounts
+    settings         what the simulator is started with; settings_parser makes them from flags and TOML
+    active_faults    the faults that are on, as values that sessions and the broker read
+    market/          the random market, its catalogue, hours, history and depth
+    peer             what broker, depth, answers and faults use of a session
+    refusal          the exception that refuses a request, and the error that it becomes
 
-Nothing here reads the clock of the machine: time comes from the reactor or `Clock` handed in, and from ``now``
-(Unix seconds). What is known of the real server's behaviour, and from where, is said where it is imitated.
+Nothing here reads the machine's clock: timers run on the reactor or `Clock` passed in, Unix time comes from ``now``.
+Where the live server is imitated, a comment names the source: the Open API documentation, or seen on the live server.
 """

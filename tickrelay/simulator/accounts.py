@@ -1,19 +1,20 @@
-"""Applications, grants and trading accounts: who may do what, and how tokens are renewed.
+"""The application's credentials, grants and trading accounts: checks them and renews tokens.
 
-A grant is one user's consent: an access token that ends, and a refresh token that does not but is good for one use
-only; both change at each renewal (Open API documentation, and seen on the real server).
+A grant is one user's consent: an access token that expires, and a refresh token that does not but is good for one use;
+both change at each renewal (Open API documentation, and seen on the live server).
 """
 
 import random
 from dataclasses import dataclass, field
 
+from tickrelay.model.errors import SettingError
 from tickrelay.simulator.refusal import RequestRefused
 from tickrelay.simulator.settings import AccountSettings, SimulatorSettings, UserSettings
 
 
 @dataclass(slots=True)
 class Grant:
-    """What one access token opens."""
+    """What one access token gives access to."""
 
     access_token: str
     refresh_token: str
@@ -26,7 +27,10 @@ class Grant:
 
 @dataclass(slots=True)
 class Accounts:
-    """The books of the simulated broker."""
+    """The application, grants and accounts of a simulated broker that starts at *now_s* (Unix seconds).
+
+    Raises SettingError for empty credentials and for an account that two users have, or one has twice.
+    """
 
     settings: SimulatorSettings
     now_s: float
@@ -35,6 +39,7 @@ class Accounts:
     _rng: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
+        _check(self.settings)
         self._rng = random.Random(f"{self.settings.seed}/tokens")
         for number, user in enumerate(self.settings.grants()):
             self._add(user, number + 1)
@@ -54,7 +59,7 @@ class Accounts:
             self._by_refresh[grant.refresh_token] = grant
 
     def authenticate(self, client_id: str, client_secret: str) -> None:
-        """Check an application. Raises RequestRefused, after which the real server closes the connection."""
+        """Check an application. Raises RequestRefused, after which the live server closes the connection."""
         if (client_id, client_secret) != (self.settings.client_id, self.settings.client_secret):
             raise RequestRefused("CH_CLIENT_AUTH_FAILURE", "clientId or clientSecret is incorrect", close=True)
 
@@ -95,3 +100,21 @@ class Accounts:
         self._grants[grant.access_token] = grant
         self._by_refresh[grant.refresh_token] = grant
         return grant
+
+
+def _check(settings: SimulatorSettings) -> None:
+    """Raise SettingError for what each single setting allows, but all together do not."""
+    for name, value in (("client-id", settings.client_id), ("client-secret", settings.client_secret)):
+        if not value:
+            raise SettingError(f"{name} must not be empty")
+    taken: set[int] = set()
+    for user in settings.grants():
+        own: set[int] = set()
+        for account in user.accounts:
+            # Demo and live accounts share one space of ids: requests name an account by its id alone.
+            if account.account_id in own:
+                raise SettingError(f"a user has account {account.account_id} twice")
+            own.add(account.account_id)
+        if both := own & taken:
+            raise SettingError(f"account {min(both)} belongs to two users")
+        taken |= own

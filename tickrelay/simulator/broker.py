@@ -4,7 +4,7 @@ import dataclasses
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
@@ -13,36 +13,37 @@ from tickrelay.model.quotes import Quote
 from tickrelay.openapi.messages_pb2 import ProtoOASymbolChangedEvent
 from tickrelay.openapi.model_pb2 import ProtoOALightSymbol, ProtoOASymbol
 from tickrelay.simulator.accounts import Accounts
-from tickrelay.simulator.faults.active_faults import ActiveFaults
+from tickrelay.simulator.active_faults import ActiveFaults
 from tickrelay.simulator.market.depth import DepthBooks
 from tickrelay.simulator.market.history import History
 from tickrelay.simulator.market.hours import shut
 from tickrelay.simulator.market.market_setup import open_market
 from tickrelay.simulator.market.source import Listings, Source
+from tickrelay.simulator.peer import Peer, Subscriber
 from tickrelay.simulator.settings import SimulatorSettings
 from tickrelay.simulator.spots import SpotFrames, Subscription
 
-if TYPE_CHECKING:
-    from tickrelay.simulator.session import Session
-
 
 class Recording(Source, Listings, Protocol):
-    """A source that brings its own catalogue."""
+    """A source of quotes with a catalogue of its own."""
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the files."""
 
 
 HOLD_S = 0.2
 """How long reordered ticks are held."""
 IDLE_S = 60.0
-"""While nothing is due, the market looks again after this time."""
+"""The market's timer fires at least this often."""
 TURN_S = 0.005
-"""The market wakes at most this often; what fell due meanwhile is sent together."""
+"""The market's timer fires at most this often; what fell due in between is sent together."""
 
 
 class SimulatedBroker:
-    """One simulated broker. *now* gives Unix seconds; timers run on the clock that the factory was given."""
+    """One simulated broker. *now* returns Unix seconds; timers run on the clock given to `run`.
+
+    A *recording* replaces the random market. Raises SettingError for settings that contradict each other.
+    """
 
     _log = Logger()
 
@@ -53,7 +54,7 @@ class SimulatedBroker:
         self.rules = settings.rules
         self.now = now
         self.random = random.Random(f"{settings.seed}/broker")
-        self.conditions = ActiveFaults()
+        self.active_faults = ActiveFaults()
         self.accounts = Accounts(settings, now())
         self.started_s = self._now_s = now()
         self._shift_s = 0.0
@@ -63,12 +64,19 @@ class SimulatedBroker:
             self.source = self.catalogue = recording
             self.history = History(None)
         else:
-            self.source, self.catalogue, prehistory = open_market(settings, self.started_s)
-            self.history = History(prehistory)
-        self.closure_told = False
-        """Every market is shut, and the hours that clients are told say so (a fault)."""
+            self.source, self.catalogue, backfill = open_market(
+                settings.symbols,
+                seed=settings.seed,
+                now_s=self.started_s,
+                rate=settings.rate,
+                speed=settings.speed,
+                real_hours=settings.schedule == "real",
+            )
+            self.history = History(backfill)
+        self.closure_announced = False
+        """Every market is shut, and the schedules sent to clients agree (a fault)."""
         self.depth = DepthBooks(settings.seed)
-        self.sessions: dict[int, Session] = {}
+        self.sessions: dict[int, Peer] = {}
         self._spots: defaultdict[int, dict[tuple[int, int], Subscription]] = defaultdict(dict)
         self._listed: list[ProtoOALightSymbol] = []
         self._trades: set[int] = set()
@@ -78,17 +86,17 @@ class SimulatedBroker:
         self._held: list[Quote] = []
 
     def trades(self, symbol_id: int) -> bool:
-        """Is there such a symbol, and is it enabled?"""
+        """Whether the symbol exists and is enabled."""
         if self._listed is not self.catalogue.light_symbols:  # a recording can bring a new list
             self._listed = self.catalogue.light_symbols
             self._trades = {symbol.symbolId for symbol in self._listed if symbol.enabled}
         return symbol_id in self._trades
 
     def full_symbols(self, ids: Iterable[int]) -> list[ProtoOASymbol]:
-        """Those that there are, in the catalogue's order; while a closure is told, with hours that say so."""
+        """The full symbols of *ids* that exist, in the catalogue's order; closed ones during an announced closure."""
         wanted = set(ids)
         found = [symbol for symbol_id, symbol in self.catalogue.full_symbols.items() if symbol_id in wanted]
-        return [shut(symbol) for symbol in found] if self.closure_told else found
+        return [shut(symbol) for symbol in found] if self.closure_announced else found
 
     def symbols_changed(self, ids: Iterable[int]) -> None:
         """Send 2120 to every account that is open on a connection."""
@@ -103,7 +111,7 @@ class SimulatedBroker:
         """The market's time, Unix seconds: runs ``speed`` times as fast as the clock."""
         now_s = self.now()
         if now_s < self._now_s - 1.0:
-            self._shift_s += self._now_s - now_s  # somebody set the clock back: the market goes on from where it was
+            self._shift_s += self._now_s - now_s  # the system clock was set back: market time goes on
         self._now_s = now_s
         return self.started_s + (now_s + self._shift_s - self.started_s) * self.settings.speed
 
@@ -114,19 +122,19 @@ class SimulatedBroker:
             self._wait()
 
     def stop(self) -> None:
-        """Stop the market; connections stand."""
+        """Stop the market's timer; connections stay open."""
         if self._turn is not None:
             self._turn.cancel()
             self._turn = None
         self._clock = None
 
     def restart(self) -> None:
-        """The market's rate has changed: draw the waiting times anew."""
+        """Draw the times of the next quotes anew, after a change of the rate."""
         self.source.restart()
         self.wake()
 
     def wake(self) -> None:
-        """Something may be due earlier than it was."""
+        """Set the timer anew: a quote may be due earlier than before."""
         if self._turn is not None:
             self._turn.cancel()
             self._wait()
@@ -144,14 +152,14 @@ class SimulatedBroker:
 
     # connections
 
-    def admit(self, session: "Session") -> int:
+    def admit(self, session: Peer) -> int:
         """Count a connection; returns its number."""
         self._connections += 1
         self.sessions[self._connections] = session
         return self._connections
 
     def dismiss(self, number: int) -> None:
-        """The connection is gone, and with it all it had."""
+        """Remove a closed connection and its subscriptions."""
         self.sessions.pop(number, None)
         self.forget(number)
 
@@ -174,7 +182,7 @@ class SimulatedBroker:
         self._spots[symbol_id][key] = subscription
 
     def unsubscribe(self, number: int, account_id: int, symbol_id: int) -> None:
-        """No more quotes, but for those that are on their way (a real server sends late ones too)."""
+        """End a subscription; ticks go on for the rule ``late_ticks_s``, as from the live server."""
         subscription = self._spots[symbol_id][number, account_id]
         late_s = self.rules.late_ticks_s
 
@@ -196,11 +204,11 @@ class SimulatedBroker:
                 subscriptions.pop(key).end()
 
     def publish(self, quotes: list[Quote]) -> None:
-        """Send quotes to whoever subscribed to them: each is encoded once for all who get the same bytes."""
+        """Send quotes to their subscribers; each is encoded once for all that get the same bytes."""
         self.history.quotes(quotes, round(self.market_now() * 1000))
-        if self.conditions.silent_ticks:
+        if self.active_faults.silent_ticks:
             return
-        if self.conditions.reordered:
+        if self.active_faults.reordered:
             self._hold(quotes)
             return
         self._send(quotes)
@@ -212,11 +220,11 @@ class SimulatedBroker:
 
     def _release(self) -> None:
         held, self._held = self._held, []
-        self._send(sorted(held, key=lambda quote: quote.symbol_id))  # stable: the order within a symbol stands
+        self._send(sorted(held, key=lambda quote: quote.symbol_id))  # stable: the order within a symbol is kept
 
     def _send(self, quotes: list[Quote]) -> None:
-        timestamps = not self.conditions.no_timestamps
-        batches: dict[Session, list[bytes]] = {}
+        timestamps = not self.active_faults.no_timestamps
+        batches: dict[Subscriber, list[bytes]] = {}
         for quote in quotes:
             subscriptions = self._spots.get(quote.symbol_id)
             if not subscriptions:

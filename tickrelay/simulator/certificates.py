@@ -1,10 +1,12 @@
 """A certificate authority for one run of the simulator, and the server certificate it signs.
 
-Made at start and kept in memory: the authority's key is gone with the process, so a client that trusts the
-authority trusts this server and nothing else.
+Made at start. The authority's key never leaves memory, so a client that trusts the authority trusts this process and
+nothing else. Written on `cryptography`, which the TLS of a relay needs anyway: trustme would be one more dependency of
+every installation, and takes the time of its authority from no clock but its own.
 """
 
 import ipaddress
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,15 +20,20 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from twisted.internet.ssl import CertificateOptions, TLSVersion
 
+from tickrelay.model.errors import SettingError
+
 LIFE = timedelta(days=90)
 _HOUR = timedelta(hours=1)
 _EARLIER = timedelta(days=1)
 """Valid from before the start: clocks of client and server differ."""
+_LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_HOST = re.compile(rf"(\*\.)?{_LABEL}(\.{_LABEL})*")
+"""A host name; a wildcard stands for the whole first label (RFC 6125)."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServerCertificate:
-    """What the server shows, and what its clients must trust."""
+    """The options of the TLS server, and the authority (PEM) that its clients must trust."""
 
     authority_pem: bytes
     options: CertificateOptions
@@ -40,13 +47,16 @@ def _alternative(name: str) -> x509.GeneralName:
     try:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
+        # x509.DNSName takes any ASCII text (cryptography 50).
+        if not _HOST.fullmatch(name):
+            raise SettingError(f"certificate-names: {name!r} is neither a host name nor an IP address") from None
         return x509.DNSName(name)
 
 
 def make_certificate(names: Sequence[str], now_s: float, expired: bool = False) -> ServerCertificate:
     """A fresh authority and a certificate for *names* (host names, wildcards, addresses), valid around *now_s*.
 
-    An *expired* one has ended an hour ago.
+    An *expired* one ended an hour before. Raises SettingError for a name that no host can have.
     """
     now = datetime.fromtimestamp(now_s, UTC)
     authority_key = ec.generate_private_key(ec.SECP256R1())

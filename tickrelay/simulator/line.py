@@ -1,11 +1,11 @@
-"""What a session needs of its framing (TCP, WebSocket, JSON)."""
+"""What a session uses of its framing (TCP, WebSocket, JSON)."""
 
 from collections.abc import Sequence
 from typing import Protocol
 
 
 class Line(Protocol):
-    """The way out of one connection."""
+    """The sending side of one connection."""
 
     def send(self, batch: Sequence[bytes]) -> None:
         """Send frames (serialized envelopes), together if the framing can."""
@@ -14,7 +14,7 @@ class Line(Protocol):
         """Send bytes that are no frame (faults)."""
 
     def close(self) -> None:
-        """Close in order, after what was sent."""
+        """Flush, then close in order."""
 
     def abort(self) -> None:
         """Reset the connection."""

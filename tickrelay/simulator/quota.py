@@ -1,4 +1,4 @@
-"""The request budget of one connection: so many a second, historical ones counted apart."""
+"""The rate limit of one connection's requests; historical ones are counted apart."""
 
 from collections import deque
 
@@ -10,7 +10,7 @@ WINDOW_S = 1.0
 
 
 class Quota:
-    """Counts requests over the last second (documented: 50, and 5 historical ones, a connection)."""
+    """Counts requests over the last second: 50, and 5 historical ones, a connection (Open API documentation)."""
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
@@ -33,7 +33,7 @@ class Quota:
         recent.append(now_s)
 
     def _refusal(self) -> RequestRefused:
-        # No account id: the limit is the connection's. The older code came without retryAfter.
+        # No account id: the limit is the connection's (seen on the live server). The older code had no retryAfter.
         old = self._rules.rate_code == "REQUEST_FREQUENCY_EXCEEDED"
         return RequestRefused(
             self._rules.rate_code,

@@ -1,11 +1,11 @@
-"""The way a request is refused: raised where the reason is found, sent as an error in one place."""
+"""The exception that refuses a request, and the error message that it becomes."""
 
 from tickrelay.openapi.common_pb2 import ProtoErrorRes
 from tickrelay.openapi.messages_pb2 import ProtoOAErrorRes
 
 
 class RequestRefused(Exception):
-    """A request is answered with an error. The real server uses 2142 for the common codes as well."""
+    """A request is answered with an error: 2142, for the common codes as well (seen on the live server)."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class RequestRefused(Exception):
         """Sent as ProtoErrorRes (50), as the documentation has it for some codes."""
 
     def message(self) -> ProtoOAErrorRes | ProtoErrorRes:
-        """The answer; fields that say nothing are absent."""
+        """The answer; empty fields are left out."""
         if self.common:
             return ProtoErrorRes(
                 errorCode=self.code, description=self.description, maintenanceEndTimestamp=self.maintenance_end

@@ -1,4 +1,4 @@
-"""The simulator as a Service: listens with TLS, says where, and ends with its connections."""
+"""The simulator as a Twisted Service: binds its ports with TLS, logs where, and closes its connections at the end."""
 
 import dataclasses
 import os
@@ -106,12 +106,12 @@ class SimulatorService(Service):
         super().privilegedStartService()
 
     def startService(self) -> None:
-        """Be there; the market runs from now on."""
+        """Start; binds here where `listen` was not called before."""
         self.listen()
         super().startService()
 
     def stopService(self) -> "Deferred[Any]":
-        """Stop listening, close every connection in order."""
+        """Stop listening and close every connection in order. Fires when the ports are closed."""
         super().stopService()
         ports, self._ports = self._ports, []
         if self.broker is not None:
@@ -129,7 +129,7 @@ class SimulatorService(Service):
         return DeferredList([maybeDeferred(port.stopListening) for port in ports], consumeErrors=True)
 
     def join(self, settings: CTraderSettings) -> CTraderSettings:
-        """*settings* pointed at this simulator: where it listens, whom to trust, who logs in. Call after the start."""
+        """*settings* with this simulator's host, port and certificate authority. Call after `listen`."""
         if not self.ca_file:
             handle, path = tempfile.mkstemp(prefix="ctrader-simulator-", suffix=".pem")
             with os.fdopen(handle, "wb") as file:
@@ -159,7 +159,7 @@ class SimulatorService(Service):
         return bound
 
     def _listen_control(self, port: int) -> IListeningPort:
-        """The control endpoint; on the loopback interface only, whatever --host says."""
+        """Bind the control endpoint: on the loopback interface, whatever ``--host`` is."""
         assert self.broker is not None and self.faults is not None
         site = UnloggedSite(Control(self.broker, self.faults))
         try:

@@ -1,11 +1,10 @@
-"""Spot events: who gets which, and their bytes.
+"""Spot subscriptions, and the bytes of spot events.
 
 The first event after a subscription is technical: both sides, the last tick's old time and the session's close.
-Later ones carry only the sides that changed. Prices are 1/100000 whatever the digits.
+Later ones carry only the sides that changed. Prices are 1/100000 whatever the digits (Open API documentation).
 """
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from twisted.internet.interfaces import IDelayedCall
 
@@ -13,16 +12,14 @@ from tickrelay.model.quotes import ASK, BID, Quote
 from tickrelay.openapi import frames
 from tickrelay.openapi.messages_pb2 import ProtoOASpotEvent
 from tickrelay.simulator.market.history import History
-
-if TYPE_CHECKING:
-    from tickrelay.simulator.session import Session
+from tickrelay.simulator.peer import Subscriber
 
 
 @dataclass(slots=True, eq=False)
 class Subscription:
     """One account's subscription of one symbol on one connection."""
 
-    session: "Session"
+    session: Subscriber
     account_id: int
     timestamps: bool
     ending: IDelayedCall | None = None
@@ -30,7 +27,7 @@ class Subscription:
     periods: tuple[int, ...] = field(default=())
     """Live trendbars that were asked for, by period number."""
     missed: bool = False
-    """Quotes were lost while the client did not read: the next event carries both sides."""
+    """Quotes were skipped while the client did not read: the next event carries both sides."""
 
     def end(self) -> None:
         """No late ticks either."""
@@ -65,7 +62,7 @@ class SpotFrames:
                 event.sessionClose = quote.session_close
             if self._timestamps and subscription.timestamps and quote.time_ms:
                 event.timestamp = quote.time_ms
-            if subscription.periods and event.bid:  # bars are of bids: an event without one carries none
+            if subscription.periods and event.bid:  # no bar without a bid (seen on the live server)
                 history = self._history.of(quote.symbol_id)
                 bars = ((period, history.live(period)) for period in subscription.periods)
                 event.trendbar.extend(bar.live(period) for period, bar in bars if bar is not None)

@@ -1,14 +1,31 @@
-"""Faults of the moment: what they leave behind on the connections."""
+"""One-shot faults: what a client sees, and what they leave behind on the connections."""
 
 from typing import Any
 
 import pytest
 
 from tickrelay.model.errors import SettingError
-from tickrelay.openapi.messages_pb2 import ProtoOAApplicationAuthReq, ProtoOAApplicationAuthRes, ProtoOAVersionReq
+from tickrelay.openapi import frames
+from tickrelay.openapi.messages_pb2 import (
+    ProtoOAAccountAuthReq,
+    ProtoOAAccountAuthRes,
+    ProtoOAAccountDisconnectEvent,
+    ProtoOAAccountsTokenInvalidatedEvent,
+    ProtoOAApplicationAuthReq,
+    ProtoOAApplicationAuthRes,
+    ProtoOAClientDisconnectEvent,
+    ProtoOARefreshTokenReq,
+    ProtoOASymbolByIdReq,
+    ProtoOASymbolChangedEvent,
+    ProtoOASymbolsListReq,
+    ProtoOASymbolsListRes,
+    ProtoOAVersionReq,
+)
 from tickrelay.simulator.faults.faults import Faults
 
 APPLICATION = ProtoOAApplicationAuthReq(clientId="sim", clientSecret="sim-secret")
+ACCOUNT = ProtoOAAccountAuthReq(ctidTraderAccountId=1001, accessToken="sim-token")
+SYMBOLS = ProtoOASymbolsListReq(ctidTraderAccountId=1001)
 
 
 @pytest.fixture
@@ -51,3 +68,108 @@ def test_a_symbol_of_which_only_the_name_is_known(broker: Any, faults: Faults, t
     del broker.broker.catalogue.full_symbols[1]
     with pytest.raises(SettingError, match="no more than the name"):
         faults.run("symbol-changed EURUSD 4")
+
+
+def test_drop(faults: Faults, trader: Any) -> None:
+    """An orderly close."""
+    faults.run("drop")
+    assert trader.wire.ended == "closed"
+
+
+def test_reset(broker: Any, faults: Faults, trader: Any) -> None:
+    """Half a frame, then the reset."""
+    trader.take()
+    faults.run("reset")
+    data = trader.wire.value()
+    assert 4 < len(data) < 4 + int.from_bytes(data[:4], "big")
+    broker.run(0.1)
+    assert trader.wire.ended == "reset"
+
+
+def test_half_open(broker: Any, faults: Faults, trader: Any) -> None:
+    """The connection stands and says nothing; a new one works."""
+    trader.subscribe(1)
+    trader.take()
+    faults.run("half-open")
+    trader.send(SYMBOLS, "m")
+    broker.run(600, 10)
+    assert (trader.take(), trader.wire.ended) == ([], "")
+    other = broker.connect()
+    other.log_in()
+    assert isinstance(other.ask(SYMBOLS), ProtoOASymbolsListRes)
+
+
+@pytest.mark.parametrize(
+    ("fault", "start"),
+    [
+        ("garbage", b"\0\0\0\x08\xff"),
+        ("overlong", b"\x80\0\0\0"),
+        ("overlong 16000000", b"\0\xf4\x24\0"),
+        ("empty-frame", b"\0\0\0\0"),
+    ],
+)
+def test_bytes_that_are_no_frame(faults: Faults, trader: Any, fault: str, start: bytes) -> None:
+    """Garbage, a length over every limit, nothing at all."""
+    trader.take()
+    faults.run(fault)
+    assert trader.wire.value().startswith(start)
+
+
+def test_garbage_spot_and_unknown_type(faults: Faults, trader: Any) -> None:
+    """A good envelope around a broken payload; a type that no schema has."""
+    trader.take()
+    faults.run("garbage-spot; unknown-type")
+    broken, unknown = trader.take()
+    with pytest.raises(frames.FrameError):
+        frames.open_payload(broken)
+    assert frames.open_payload(unknown) is None
+
+
+def test_account_disconnect(broker: Any, faults: Faults, trader: Any) -> None:
+    """The account is out and its ticks stop; it can come back on the same connection."""
+    trader.subscribe(1)
+    trader.take()
+    faults.run("account-disconnect")
+    assert [type(m) for m in trader.messages()] == [ProtoOAAccountDisconnectEvent]
+    broker.run(5)
+    assert not trader.spots()
+    assert isinstance(trader.ask(ACCOUNT), ProtoOAAccountAuthRes)
+    trader.subscribe(1)
+
+
+def test_client_disconnect(faults: Faults, trader: Any) -> None:
+    """The application is out, the socket stands."""
+    trader.take()
+    faults.run("client-disconnect Server restarts")
+    (event,) = trader.messages(ProtoOAClientDisconnectEvent)
+    assert (event.reason, trader.wire.ended) == ("Server restarts", "")
+    assert trader.ask(SYMBOLS).errorCode == "CH_CLIENT_NOT_AUTHENTICATED"
+
+
+def test_token_invalidated(faults: Faults, trader: Any) -> None:
+    """Both events come; the same token is good again."""
+    trader.take()
+    faults.run("token-invalidated")
+    kinds = [type(m) for m in trader.messages()]
+    assert kinds == [ProtoOAAccountsTokenInvalidatedEvent, ProtoOAAccountDisconnectEvent]
+    assert isinstance(trader.ask(ACCOUNT), ProtoOAAccountAuthRes)
+
+
+def test_token_expired(faults: Faults, trader: Any) -> None:
+    """The token is no good any more; a refresh mends it."""
+    faults.run("token-expired")
+    error = trader.ask(ACCOUNT)
+    assert (error.errorCode, error.description) == ("CH_ACCESS_TOKEN_INVALID", "Access token expired")
+    fresh = trader.ask(ProtoOARefreshTokenReq(refreshToken="sim-refresh"))
+    again = ProtoOAAccountAuthReq(ctidTraderAccountId=1001, accessToken=fresh.accessToken)
+    assert isinstance(trader.ask(again), ProtoOAAccountAuthRes)
+
+
+def test_symbol_changed(faults: Faults, trader: Any) -> None:
+    """The event names the id, and the symbol is another one then."""
+    trader.take()
+    faults.run("symbol-changed EURUSD 4")
+    (event,) = trader.messages(ProtoOASymbolChangedEvent)
+    assert list(event.symbolId) == [1]
+    details = trader.ask(ProtoOASymbolByIdReq(ctidTraderAccountId=1001, symbolId=[1]))
+    assert details.symbol[0].digits == 4

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tickrelay.model.errors import SettingError
+from tickrelay.simulator.faults.faults import FAULTS, check
 from tickrelay.simulator.faults.script import Statement, duration_s, parse
 
 
@@ -39,3 +40,18 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         parse(text)
     except SettingError:
         pass
+
+
+@pytest.mark.parametrize("name", [*(fault.name for fault in FAULTS.values() if not fault.lasts), "clear"])
+def test_a_fault_that_is_over_at_once_takes_no_duration(name: str) -> None:
+    """``for`` would have no effect, so it is refused."""
+    with pytest.raises(SettingError, match=f"^fault script: {name} for 5s: {name} is over at once"):
+        check(f"{name} for 5s")
+
+
+def test_which_faults_last() -> None:
+    """Those of the second table of the documentation."""
+    assert {fault.name for fault in FAULTS.values() if fault.lasts} == {
+        "deaf", "silent-ticks", "slow", "late", "reorder", "no-timestamps", "hang", "refuse", "rate-limit",
+        "maintenance", "burst", "markets-closed", "no-connections", "slow-close",
+    }  # fmt: skip

@@ -12,7 +12,7 @@ from tickrelay.openapi.messages_pb2 import (
     ProtoOASymbolByIdReq,
     ProtoOASymbolChangedEvent,
 )
-from tickrelay.simulator.faults.active_faults import ActiveFaults
+from tickrelay.simulator.active_faults import ActiveFaults
 from tickrelay.simulator.faults.faults import Faults
 from tickrelay.upstream.symbol_table import make_schedule
 
@@ -110,13 +110,13 @@ def test_one_of_two_faults_ends(broker: Any, faults: Faults, trader: Any) -> Non
         "markets-closed for 5s; markets-closed for 10s"
     )
     broker.run(5.1)
-    conditions, simulated = broker.broker.conditions, broker.broker
-    assert conditions.silent_ticks and conditions.delay_s == 1 and conditions.hung == {2114, 2173}
-    assert conditions.refusal(2100).code == "UNKNOWN_ERROR"
-    assert (simulated.source.rate, simulated.source.shut, simulated.closure_told) == (3, True, True)
+    active, simulated = broker.broker.active_faults, broker.broker
+    assert active.silent_ticks and active.delay_s == 1 and active.hung == {2114, 2173}
+    assert active.refusal(2100).code == "UNKNOWN_ERROR"
+    assert (simulated.source.rate, simulated.source.shut, simulated.closure_announced) == (3, True, True)
     broker.run(5.1)
-    assert conditions == ActiveFaults()
-    assert (simulated.source.rate, simulated.source.shut, simulated.closure_told) == (1, False, False)
+    assert active == ActiveFaults()
+    assert (simulated.source.rate, simulated.source.shut, simulated.closure_announced) == (1, False, False)
 
 
 def test_a_rate_limit_of_less_than_a_second_has_a_time_to_wait(faults: Faults, trader: Any) -> None:
@@ -148,4 +148,4 @@ def test_words_that_make_no_sense(faults: Faults, trader: Any, script: str, said
     trader.take()
     with pytest.raises(SettingError, match=f"^fault script: .*{said}"):
         faults.run(script)
-    assert faults.lasting == [] and trader.take() == [] and not trader.wire.ended
+    assert faults.sustained == [] and trader.take() == [] and not trader.wire.ended

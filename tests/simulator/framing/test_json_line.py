@@ -1,6 +1,7 @@
 """JSON over TCP: objects in a stream, or behind their lengths."""
 
 import json
+from functools import partial
 from typing import Any
 
 import pytest
@@ -8,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.frames import length_prefixed
+from tickrelay.simulator.answers import ANSWERS
 from tickrelay.simulator.framing.json_codec import Malformed
 from tickrelay.simulator.framing.json_line import JsonProtocol, Objects
+from tickrelay.simulator.session import Session
 
 OBJECTS = ['{"a":1}', '{"b":"} \\" {"}', '{"c":{"d":[1,{"e":2}]}}', "{}"]
 
@@ -48,7 +51,7 @@ def client(broker: Any) -> Any:
     peer = broker.connect()
     peer.protocol.connectionLost()
     peer.wire = type(peer.wire)()
-    protocol = JsonProtocol(broker.broker, broker.clock)
+    protocol = JsonProtocol(partial(Session, broker.broker, broker.clock, ANSWERS), broker.clock)
     protocol.makeConnection(peer.wire)
     peer.protocol = protocol
     return peer

@@ -38,25 +38,46 @@ REQUESTS = (
 
 def test_a_client_that_says_nothing_is_closed(broker: Any, clock: Clock) -> None:
     """After the time that an unauthenticated connection has."""
-    door = ProtocolSwitchFactory(broker.broker, clock).buildProtocol(None)
+    switch = ProtocolSwitchFactory(broker.broker, clock).buildProtocol(None)
     wire = StringTransport()
-    door.makeConnection(wire)
+    switch.makeConnection(wire)
     clock.pump([1] * 29)
     assert not wire.disconnecting
     clock.pump([1] * 2)
     assert wire.disconnecting
-    door.connectionLost()
+    switch.connectionLost()
+
+
+@pytest.mark.parametrize("first", [b"\0", b"G"])
+def test_a_late_first_byte_gets_no_second_deadline(broker: Any, clock: Clock, first: bytes) -> None:
+    """The time to log in counts from the connection, whatever was sent before and in whichever framing."""
+    switch = ProtocolSwitchFactory(broker.broker, clock).buildProtocol(None)
+    wire = StringTransport()
+    switch.makeConnection(wire)
+    clock.advance(29)
+    if first == b"G":
+        switch.dataReceived(
+            b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+        )
+    else:
+        switch.dataReceived(first)
+    assert not wire.disconnecting
+    assert len(broker.broker.sessions) == 1
+    clock.advance(1.1)
+    assert wire.disconnecting or wire.value().endswith(b"\x88\x05\x03\xe8Bye")
+    switch.connectionLost()
 
 
 def test_the_first_byte_decides(broker: Any, clock: Clock) -> None:
     """A length begins with zero, an HTTP request with GET; a byte at a time will do."""
     factory = ProtocolSwitchFactory(broker.broker, clock)
-    door = factory.buildProtocol(None)
+    switch = factory.buildProtocol(None)
     wire = StringTransport()
-    door.makeConnection(wire)
+    switch.makeConnection(wire)
     frame = frames.encode(REQUESTS[0], "m")
     for byte in length_prefixed(frame):
-        door.dataReceived(bytes([byte]))
+        switch.dataReceived(bytes([byte]))
     assert wire.value()[4:] == b"\x08\xb5\x10\x12\x00\x1a\x01m"
 
 

@@ -1,21 +1,22 @@
-"""What each request gets: the answer first, then the events that it sets off. A request is refused by raising
-RequestRefused.
+"""What each request is answered with: the answer first, then the events that it sets off.
 
-``authority`` logs in and out and renews tokens; ``reference`` tells of symbols, categories, assets, the trader;
-``quotes`` subscribes spots; ``charts`` has bars, history and depth; ``trading``
-answers those who want to trade.
+A function takes the session and the request, and refuses by raising `tickrelay.simulator.refusal.RequestRefused`.
+The table `ANSWERS` is passed to each session by the factory that makes it::
+
+    authority    versions, application and account auth, account lists, token renewal
+    reference    symbols, categories, asset classes, assets, the trader
+    quotes       subscribing and unsubscribing spots
+    charts       live trend bars, history of bars and ticks, depth
+    trading      empty lists of orders and deals; orders are refused
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 from google.protobuf.message import Message
 
 from tickrelay.openapi import registry
-from tickrelay.openapi.messages_pb2 import ProtoOAApplicationAuthReq, ProtoOARefreshTokenReq, ProtoOAVersionReq
 from tickrelay.simulator.answers import authority, charts, quotes, reference, trading
-
-Answer = Callable[[Any, Any], Sequence[Message]]
+from tickrelay.simulator.session import Answer
 
 _TABLES: tuple[Mapping[type[Message], Answer], ...] = (
     authority.ANSWERS,
@@ -28,10 +29,4 @@ _TABLES: tuple[Mapping[type[Message], Answer], ...] = (
 ANSWERS: Mapping[int, Answer] = {
     registry.lookup(request).number: answer for table in _TABLES for request, answer in table.items()
 }
-"""Payload type of a request -> what answers it."""
-
-OPEN_TO_ALL = frozenset(
-    registry.lookup(request).number
-    for request in (ProtoOAApplicationAuthReq, ProtoOAVersionReq, ProtoOARefreshTokenReq)
-)
-"""Requests that are looked at before the application has logged in."""
+"""Payload type of a request -> the function that answers it."""

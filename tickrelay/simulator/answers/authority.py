@@ -1,7 +1,7 @@
-"""Logging in and out: application, accounts, tokens."""
+"""Application and account auth, logout, account lists, token renewal."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from google.protobuf.message import Message
 
@@ -24,29 +24,28 @@ from tickrelay.openapi.messages_pb2 import (
     ProtoOAVersionRes,
 )
 from tickrelay.openapi.model_pb2 import ProtoOAClientPermissionScope, ProtoOACtidProfile, ProtoOACtidTraderAccount
+from tickrelay.simulator.accounts import Grant
+from tickrelay.simulator.peer import Peer
 from tickrelay.simulator.refusal import RequestRefused
-
-if TYPE_CHECKING:
-    from tickrelay.simulator.accounts import Grant
-    from tickrelay.simulator.session import Session
+from tickrelay.simulator.session import Session
 
 PROTOCOL_VERSION = "90"
 
 
-def check_account(session: "Session", account_id: int) -> None:
-    """Raise the refusal that a request for an account gets which is not authorized on this connection."""
+def check_account(session: Session, account_id: int) -> None:
+    """Raise RequestRefused for an account that is not authorized on this connection."""
     if account_id not in session.accounts:
-        # The code is INVALID_REQUEST and clients go by the text; seen by several of them.
+        # The code is INVALID_REQUEST, and clients recognise it by the text (seen on the live server).
         raise RequestRefused("INVALID_REQUEST", "Trading account is not authorized", account_id=account_id)
 
 
-def version(session: "Session", request: ProtoOAVersionReq) -> Sequence[Message]:
-    """The version of the protocol; asked by anyone."""
+def version(session: Session, request: ProtoOAVersionReq) -> Sequence[Message]:
+    """The version of the protocol; needs no application auth."""
     return [ProtoOAVersionRes(version=PROTOCOL_VERSION)]
 
 
-def application_auth(session: "Session", request: ProtoOAApplicationAuthReq) -> Sequence[Message]:
-    """Log the application in, once a connection."""
+def application_auth(session: Session, request: ProtoOAApplicationAuthReq) -> Sequence[Message]:
+    """Authorize the application, once a connection. A second request is refused (seen on the live server)."""
     if session.application:
         raise RequestRefused("ALREADY_LOGGED_IN", "Application is already authorized in this channel")
     session.broker.accounts.authenticate(request.clientId, request.clientSecret)
@@ -54,8 +53,8 @@ def application_auth(session: "Session", request: ProtoOAApplicationAuthReq) -> 
     return [ProtoOAApplicationAuthRes()]
 
 
-def account_auth(session: "Session", request: ProtoOAAccountAuthReq) -> Sequence[Message]:
-    """Open an account on this connection."""
+def account_auth(session: Session, request: ProtoOAAccountAuthReq) -> Sequence[Message]:
+    """Authorize an account on this connection."""
     accounts, account_id = session.broker.accounts, request.ctidTraderAccountId
     grant = accounts.grant(request.accessToken, session.broker.now())
     accounts.account(grant, account_id)
@@ -67,8 +66,8 @@ def account_auth(session: "Session", request: ProtoOAAccountAuthReq) -> Sequence
     return [ProtoOAAccountAuthRes(ctidTraderAccountId=account_id)]
 
 
-def account_logout(session: "Session", request: ProtoOAAccountLogoutReq) -> Sequence[Message]:
-    """Close an account on this connection; the event that says so follows."""
+def account_logout(session: Session, request: ProtoOAAccountLogoutReq) -> Sequence[Message]:
+    """End an account's session; AccountDisconnectEvent follows the answer."""
     account_id = request.ctidTraderAccountId
     check_account(session, account_id)
     session.log_out(account_id)
@@ -78,8 +77,11 @@ def account_logout(session: "Session", request: ProtoOAAccountLogoutReq) -> Sequ
     ]
 
 
-def account_list(session: "Session", request: ProtoOAGetAccountListByAccessTokenReq) -> Sequence[Message]:
-    """Every account of the grant, live and demo: the list is served on either host. A dead token has none, by rule."""
+def account_list(session: Session, request: ProtoOAGetAccountListByAccessTokenReq) -> Sequence[Message]:
+    """Every account of the grant, demo and live: either host serves the whole list (seen on the live server).
+
+    The rule ``dead_token_empty_list`` answers an invalid token with an empty list.
+    """
     broker = session.broker
     try:
         grant = broker.accounts.grant(request.accessToken, broker.now())
@@ -109,14 +111,14 @@ def account_list(session: "Session", request: ProtoOAGetAccountListByAccessToken
     ]
 
 
-def profile(session: "Session", request: ProtoOAGetCtidProfileByTokenReq) -> Sequence[Message]:
-    """Who gave the token."""
+def profile(session: Session, request: ProtoOAGetCtidProfileByTokenReq) -> Sequence[Message]:
+    """The user who granted the token."""
     grant = session.broker.accounts.grant(request.accessToken, session.broker.now())
     return [ProtoOAGetCtidProfileByTokenRes(profile=ProtoOACtidProfile(userId=grant.user_id))]
 
 
-def refresh_token(session: "Session", request: ProtoOARefreshTokenReq) -> Sequence[Message]:
-    """Renew a grant. Wherever its accounts are open, they are thrown out: the events go to each such connection."""
+def refresh_token(session: Session, request: ProtoOARefreshTokenReq) -> Sequence[Message]:
+    """Renew a grant. Its accounts are thrown out of every connection, with events (seen on the live server)."""
     broker = session.broker
     if not session.application and broker.rules.refresh_needs_application:
         raise RequestRefused("CH_CLIENT_NOT_AUTHENTICATED", "Application is not authenticated")
@@ -138,13 +140,13 @@ def refresh_token(session: "Session", request: ProtoOARefreshTokenReq) -> Sequen
     return [answer, *events]
 
 
-def throw_out(session: "Session", grant: "Grant | None", reason: str) -> list[Message]:
-    """End a connection's accounts opened by *grant* (None: all) and return the events that say so."""
-    ended = [account_id for account_id, opened in session.accounts.items() if grant is None or opened is grant]
+def throw_out(peer: Peer, grant: Grant | None, reason: str) -> list[Message]:
+    """End the sessions of the accounts authorized by *grant* (None: of all); returns the events to send for it."""
+    ended = [account_id for account_id, opened in peer.accounts.items() if grant is None or opened is grant]
     if not ended:
         return []
     for account_id in ended:
-        session.throw_out(account_id)
+        peer.throw_out(account_id)
     return [
         ProtoOAAccountsTokenInvalidatedEvent(ctidTraderAccountIds=ended, reason=reason),
         *(ProtoOAAccountDisconnectEvent(ctidTraderAccountId=account_id) for account_id in ended),

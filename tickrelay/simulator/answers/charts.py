@@ -1,7 +1,7 @@
 """Live trend bars, bar and tick history, depth."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from google.protobuf.message import Message
 
@@ -26,22 +26,20 @@ from tickrelay.simulator.answers.authority import check_account
 from tickrelay.simulator.market.bars import MINUTES, start_of
 from tickrelay.simulator.market.depth import DepthSubscription
 from tickrelay.simulator.refusal import RequestRefused
+from tickrelay.simulator.session import Session
 from tickrelay.simulator.spots import technical_event
-
-if TYPE_CHECKING:
-    from tickrelay.simulator.session import Session
 
 MAX_BARS = 5000
 MAX_TICKS = 5000
 
 
-def subscribe_live_bars(session: "Session", request: ProtoOASubscribeLiveTrendbarReq) -> Sequence[Message]:
-    """One symbol and period; another technical event follows, with the bar. Spots must be subscribed."""
+def subscribe_live_bars(session: Session, request: ProtoOASubscribeLiveTrendbarReq) -> Sequence[Message]:
+    """Subscribe one symbol and period; a technical event with the bar follows. Spots must be subscribed."""
     broker, account_id = session.broker, request.ctidTraderAccountId
     check_account(session, account_id)
     subscription = broker.subscription(session.number, account_id, request.symbolId)
     if subscription is None:
-        # The documentation has NOT_SUBSCRIBED_TO_SPOTS; this is what was seen.
+        # The Open API documentation has NOT_SUBSCRIBED_TO_SPOTS; the rule's default was seen on the live server.
         raise RequestRefused(broker.rules.live_bar_without_spots, "Spots are not subscribed", account_id=account_id)
     if request.period in subscription.periods:
         raise RequestRefused("ALREADY_SUBSCRIBED", account_id=account_id)
@@ -57,8 +55,8 @@ def subscribe_live_bars(session: "Session", request: ProtoOASubscribeLiveTrendba
     return [answer, event]
 
 
-def unsubscribe_live_bars(session: "Session", request: ProtoOAUnsubscribeLiveTrendbarReq) -> Sequence[Message]:
-    """No more bars of this period; what was not subscribed is no error."""
+def unsubscribe_live_bars(session: Session, request: ProtoOAUnsubscribeLiveTrendbarReq) -> Sequence[Message]:
+    """Unsubscribe one symbol and period; succeeds also where it was not subscribed."""
     broker, account_id = session.broker, request.ctidTraderAccountId
     check_account(session, account_id)
     subscription = broker.subscription(session.number, account_id, request.symbolId)
@@ -67,13 +65,13 @@ def unsubscribe_live_bars(session: "Session", request: ProtoOAUnsubscribeLiveTre
     return [ProtoOAUnsubscribeLiveTrendbarRes(ctidTraderAccountId=account_id)]
 
 
-def _check_symbol(session: "Session", symbol_id: int, account_id: int) -> None:
+def _check_symbol(session: Session, symbol_id: int, account_id: int) -> None:
     check_account(session, account_id)
     if not session.broker.trades(symbol_id):
         raise RequestRefused("UNKNOWN_SYMBOL", "Unknown symbol", account_id=account_id)
 
 
-def trendbars(session: "Session", request: ProtoOAGetTrendbarsReq) -> Sequence[Message]:
+def trendbars(session: Session, request: ProtoOAGetTrendbarsReq) -> Sequence[Message]:
     """Bars, oldest first. With a count they are counted back from the end, and the beginning does not bound them."""
     broker, account_id = session.broker, request.ctidTraderAccountId
     _check_symbol(session, request.symbolId, account_id)
@@ -87,7 +85,7 @@ def trendbars(session: "Session", request: ProtoOAGetTrendbarsReq) -> Sequence[M
     # The future has no bars; a far end must not make the search long.
     now_ms = round(broker.market_now() * 1000)
     to_ms = min(to_ms, now_ms)
-    # The bar that contains the beginning is included (seen by a client). No calendar reaches the far future: a
+    # The bar that contains the beginning is included (seen on the live server). No calendar reaches the far future: a
     # beginning there is brought near, to a bar that is not begun yet.
     near = now_ms // 60_000 + 2 * MINUTES[request.period]
     begin = start_of(request.period, min(from_ms // 60_000, near))
@@ -104,7 +102,7 @@ def trendbars(session: "Session", request: ProtoOAGetTrendbarsReq) -> Sequence[M
     ]
 
 
-def tick_data(session: "Session", request: ProtoOAGetTickDataReq) -> Sequence[Message]:
+def tick_data(session: Session, request: ProtoOAGetTickDataReq) -> Sequence[Message]:
     """Changes of one side, newest first: the first absolute, the others as differences from the one before."""
     broker, account_id = session.broker, request.ctidTraderAccountId
     _check_symbol(session, request.symbolId, account_id)
@@ -122,7 +120,7 @@ def tick_data(session: "Session", request: ProtoOAGetTickDataReq) -> Sequence[Me
     return [ProtoOAGetTickDataRes(ctidTraderAccountId=account_id, tickData=ticks, hasMore=more)]
 
 
-def subscribe_depth(session: "Session", request: ProtoOASubscribeDepthQuotesReq) -> Sequence[Message]:
+def subscribe_depth(session: Session, request: ProtoOASubscribeDepthQuotesReq) -> Sequence[Message]:
     """The whole book of each symbol follows, then its changes."""
     broker, account_id = session.broker, request.ctidTraderAccountId
     check_account(session, account_id)
@@ -145,8 +143,8 @@ def subscribe_depth(session: "Session", request: ProtoOASubscribeDepthQuotesReq)
     return [ProtoOASubscribeDepthQuotesRes(ctidTraderAccountId=account_id), *events]
 
 
-def unsubscribe_depth(session: "Session", request: ProtoOAUnsubscribeDepthQuotesReq) -> Sequence[Message]:
-    """No more depth; what was not subscribed is no error."""
+def unsubscribe_depth(session: Session, request: ProtoOAUnsubscribeDepthQuotesReq) -> Sequence[Message]:
+    """Unsubscribe the depth of symbols; succeeds also where it was not subscribed."""
     broker, account_id = session.broker, request.ctidTraderAccountId
     check_account(session, account_id)
     for symbol_id in request.symbolId:

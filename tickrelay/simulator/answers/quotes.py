@@ -1,7 +1,7 @@
 """Subscribing and unsubscribing spots."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from google.protobuf.message import Message
 
@@ -13,13 +13,11 @@ from tickrelay.openapi.messages_pb2 import (
 )
 from tickrelay.simulator.answers.authority import check_account
 from tickrelay.simulator.refusal import RequestRefused
+from tickrelay.simulator.session import Session
 from tickrelay.simulator.spots import Subscription, technical_event
 
-if TYPE_CHECKING:
-    from tickrelay.simulator.session import Session
 
-
-def subscribe_spots(session: "Session", request: ProtoOASubscribeSpotsReq) -> Sequence[Message]:
+def subscribe_spots(session: Session, request: ProtoOASubscribeSpotsReq) -> Sequence[Message]:
     """Subscribe symbols; one technical event for each follows the answer. All or none where the batch is wrong."""
     broker, account_id = session.broker, request.ctidTraderAccountId
     check_account(session, account_id)
@@ -29,20 +27,20 @@ def subscribe_spots(session: "Session", request: ProtoOASubscribeSpotsReq) -> Se
         raise RequestRefused("SYMBOL_NOT_FOUND", "Symbol is not found", account_id=account_id)
     fresh = [i for i in known if broker.subscription(session.number, account_id, i) is None]
     if len(fresh) < len(known) and (broker.rules.mixed_batch_refused or not fresh):
-        raise RequestRefused("ALREADY_SUBSCRIBED", account_id=account_id)  # without a description: seen so
+        raise RequestRefused("ALREADY_SUBSCRIBED", account_id=account_id)  # no description (seen on the live server)
     events: list[Message] = []
     for symbol_id in fresh:
         subscription = Subscription(session, account_id, request.subscribeToSpotTimestamp)
         broker.subscribe(subscription, symbol_id)
         last = broker.source.technical(symbol_id)
-        if last is not None and not broker.conditions.silent_ticks:
+        if last is not None and not broker.active_faults.silent_ticks:
             events.append(technical_event(last, subscription))
     broker.source.subscribed(broker.market_now(), broker.settings.speed)
     broker.wake()
     return [ProtoOASubscribeSpotsRes(ctidTraderAccountId=account_id), *events]
 
 
-def unsubscribe_spots(session: "Session", request: ProtoOAUnsubscribeSpotsReq) -> Sequence[Message]:
+def unsubscribe_spots(session: Session, request: ProtoOAUnsubscribeSpotsReq) -> Sequence[Message]:
     """Unsubscribe symbols; a few late events may still come."""
     broker, account_id = session.broker, request.ctidTraderAccountId
     check_account(session, account_id)

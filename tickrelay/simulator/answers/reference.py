@@ -1,7 +1,7 @@
-"""What can be traded: symbols, categories, asset classes, assets; and the little that is told of the trader."""
+"""Answers about what can be traded: symbols, categories, asset classes, assets; and about the trader."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from google.protobuf.message import Message
 
@@ -25,12 +25,10 @@ from tickrelay.openapi.model_pb2 import ProtoOATrader
 from tickrelay.simulator.answers.authority import check_account
 from tickrelay.simulator.market.source import asset_ids, between
 from tickrelay.simulator.refusal import RequestRefused
-
-if TYPE_CHECKING:
-    from tickrelay.simulator.session import Session
+from tickrelay.simulator.session import Session
 
 
-def symbols_list(session: "Session", request: ProtoOASymbolsListReq) -> Sequence[Message]:
+def symbols_list(session: Session, request: ProtoOASymbolsListReq) -> Sequence[Message]:
     """The light symbols. Archived ones come in a list of their own, on request only."""
     account_id = request.ctidTraderAccountId
     check_account(session, account_id)
@@ -41,7 +39,7 @@ def symbols_list(session: "Session", request: ProtoOASymbolsListReq) -> Sequence
     return [answer]
 
 
-def symbol_by_id(session: "Session", request: ProtoOASymbolByIdReq) -> Sequence[Message]:
+def symbol_by_id(session: Session, request: ProtoOASymbolByIdReq) -> Sequence[Message]:
     """The full symbols that are known, in the catalogue's order; archived ids come apart, unknown ones are missing."""
     account_id = request.ctidTraderAccountId
     check_account(session, account_id)
@@ -55,7 +53,7 @@ def symbol_by_id(session: "Session", request: ProtoOASymbolByIdReq) -> Sequence[
     ]
 
 
-def symbols_for_conversion(session: "Session", request: ProtoOASymbolsForConversionReq) -> Sequence[Message]:
+def symbols_for_conversion(session: Session, request: ProtoOASymbolsForConversionReq) -> Sequence[Message]:
     """The chain of symbols from one asset to another: one symbol, or two by way of the dollar."""
     account_id = request.ctidTraderAccountId
     check_account(session, account_id)
@@ -68,7 +66,7 @@ def symbols_for_conversion(session: "Session", request: ProtoOASymbolsForConvers
     raise RequestRefused("ENTITY_NOT_FOUND", "No conversion chain", account_id=account_id)
 
 
-def category_list(session: "Session", request: ProtoOASymbolCategoryListReq) -> Sequence[Message]:
+def category_list(session: Session, request: ProtoOASymbolCategoryListReq) -> Sequence[Message]:
     """The categories of symbols."""
     check_account(session, request.ctidTraderAccountId)
     return [
@@ -78,7 +76,7 @@ def category_list(session: "Session", request: ProtoOASymbolCategoryListReq) -> 
     ]
 
 
-def asset_class_list(session: "Session", request: ProtoOAAssetClassListReq) -> Sequence[Message]:
+def asset_class_list(session: Session, request: ProtoOAAssetClassListReq) -> Sequence[Message]:
     """The classes that the categories belong to."""
     check_account(session, request.ctidTraderAccountId)
     return [
@@ -88,13 +86,13 @@ def asset_class_list(session: "Session", request: ProtoOAAssetClassListReq) -> S
     ]
 
 
-def asset_list(session: "Session", request: ProtoOAAssetListReq) -> Sequence[Message]:
+def asset_list(session: Session, request: ProtoOAAssetListReq) -> Sequence[Message]:
     """The assets that symbols are made of."""
     check_account(session, request.ctidTraderAccountId)
     return [ProtoOAAssetListRes(ctidTraderAccountId=request.ctidTraderAccountId, asset=session.broker.catalogue.assets)]
 
 
-def trader(session: "Session", request: ProtoOATraderReq) -> Sequence[Message]:
+def trader(session: Session, request: ProtoOATraderReq) -> Sequence[Message]:
     """The trader's account: a balance that never changes, for this server does not trade."""
     account_id = request.ctidTraderAccountId
     check_account(session, account_id)

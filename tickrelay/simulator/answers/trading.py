@@ -1,10 +1,10 @@
-"""An account that never trades: empty lists for those who ask at start, and orders that are refused.
+"""Empty lists of orders and deals, which some clients request at start, and refused orders.
 
 The five order requests have no answer of their own: a refusal is an OrderErrorEvent with the request's id.
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from google.protobuf.message import Message
 
@@ -37,12 +37,10 @@ from tickrelay.openapi.messages_pb2 import (
 )
 from tickrelay.simulator.answers.authority import check_account
 from tickrelay.simulator.refusal import RequestRefused
-
-if TYPE_CHECKING:
-    from tickrelay.simulator.session import Session
+from tickrelay.simulator.session import Session
 
 
-def order(session: "Session", request: Any) -> Sequence[Message]:
+def order(session: Session, request: Any) -> Sequence[Message]:
     """Any order: this server does not trade."""
     check_account(session, request.ctidTraderAccountId)
     return [
@@ -54,22 +52,22 @@ def order(session: "Session", request: Any) -> Sequence[Message]:
     ]
 
 
-def order_details(session: "Session", request: ProtoOAOrderDetailsReq) -> Sequence[Message]:
+def order_details(session: Session, request: ProtoOAOrderDetailsReq) -> Sequence[Message]:
     """There is no order."""
     check_account(session, request.ctidTraderAccountId)
     raise RequestRefused("ORDER_NOT_FOUND", "Order is not found", account_id=request.ctidTraderAccountId)
 
 
-def _nothing(answer: type[Message], **fields: Any) -> Callable[["Session", Any], Sequence[Message]]:
-    """An empty list."""
+def _nothing(answer: type[Message], **fields: Any) -> Callable[[Session, Any], Sequence[Message]]:
+    """Answers with an empty list."""
 
-    def tell(session: "Session", request: Any) -> Sequence[Message]:
+    def answer_empty(session: Session, request: Any) -> Sequence[Message]:
         check_account(session, request.ctidTraderAccountId)
         if "ctidTraderAccountId" in answer.DESCRIPTOR.fields_by_name:
             return [answer(ctidTraderAccountId=request.ctidTraderAccountId, **fields)]
         return [answer(**fields)]
 
-    return tell
+    return answer_empty
 
 
 ANSWERS: dict[type[Message], Any] = {

@@ -1,6 +1,7 @@
 """The control endpoint: order faults over plain HTTP, on the loopback interface only.
 
-``GET /`` tells what goes on (JSON); ``POST /faults`` runs the statements of its body; ``DELETE /faults`` ends them all.
+``GET /`` is the server's state (JSON), ``POST /faults`` runs the statements of its body, ``DELETE /faults`` ends all
+faults.
 """
 
 import json
@@ -17,7 +18,7 @@ MAX_BODY_BYTES = 65_536
 
 
 class _Guarded(Resource):
-    """Answers programs only: a page in a browser must not reach a port of the loopback interface."""
+    """Refuses browsers: a web page could else send requests to a port of the loopback interface (DNS rebinding)."""
 
     def render(self, request: Any) -> bytes:
         """Refuse what a browser sends for a page, and foreign host names."""
@@ -49,7 +50,7 @@ class Control(_Guarded):
                     {"number": number, "application": session.application, "accounts": sorted(session.accounts)}
                     for number, session in broker.sessions.items()
                 ],
-                "faults": self._faults.lasting,
+                "faults": self._faults.sustained,
                 "market_time": broker.market_now(),
                 "known_faults": {fault.name: fault.about for fault in FAULTS.values()},
             },
@@ -65,7 +66,7 @@ class FaultOrders(_Guarded):
 
     def render_GET(self, request: Any) -> bytes:
         """The faults that are on."""
-        return _json(request, {"faults": self._faults.lasting})
+        return _json(request, {"faults": self._faults.sustained})
 
     def render_POST(self, request: Any) -> bytes:
         """Run the statements of the body."""

@@ -1,5 +1,6 @@
-"""Faults on demand, by their names: `FAULTS` is the list that the documentation, the script and the control endpoint
-share, `Faults` runs them. All of them were met by users of the real server.
+"""The list of faults (`FAULTS`), shared by script, control endpoint and documentation, and what runs them (`Faults`).
+
+Each was reported by users of the live server.
 """
 
 from collections.abc import Callable
@@ -11,13 +12,13 @@ from twisted.logger import Logger
 
 from tickrelay.model.errors import SettingError
 from tickrelay.simulator.broker import SimulatedBroker
-from tickrelay.simulator.faults import one_shot as sudden
-from tickrelay.simulator.faults import sustained as lasting
+from tickrelay.simulator.faults import one_shot, sustained
 from tickrelay.simulator.faults.script import Statement, parse
 from tickrelay.simulator.faults.sustained import Effect, Words
 
 MAX_RUNNING = 1000
 """Faults that are on, or due, at the same time."""
+MANY = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,106 +28,113 @@ class Fault:
     name: str
     run: Callable[[SimulatedBroker, Words], Effect | None]
     about: str
-    words: int = 0
-    """How many words it takes at most."""
+    words: int
+    """How many arguments it takes at most."""
+    lasts: bool
+    """It can be given a duration with ``for``."""
     complete: Callable[[Statement], Statement] = lambda statement: statement
-    """Adds what a statement leaves to the fault, such as how long it lasts (else: for good, or over at once)."""
+    """Adds defaults to a statement, such as its duration (else: until ``clear``). Raises SettingError."""
 
 
-MANY = 10_000
+def _first_line(run: Callable[..., object]) -> str:
+    return (run.__doc__ or "").strip().partition("\n")[0]
 
 
-def _fault(
+def _one_shot(name: str, run: Callable[[SimulatedBroker, Words], None], words: int = 0) -> Fault:
+    return Fault(name, run, _first_line(run), words, lasts=False)
+
+
+def _sustained(
     name: str,
-    run: Callable[[SimulatedBroker, Words], Effect | None],
-    about: str = "",
+    run: Callable[[SimulatedBroker, Words], Effect],
     words: int = 0,
     complete: Callable[[Statement], Statement] = lambda statement: statement,
 ) -> Fault:
-    return Fault(name, run, about or (run.__doc__ or "").strip().partition("\n")[0], words, complete)
+    return Fault(name, run, _first_line(run), words, True, complete)
+
+
+def _flag(name: str, attribute: str, about: str) -> Fault:
+    return Fault(name, partial(sustained.set_fault, attribute, True), about, 0, lasts=True)
+
+
+def _delay(name: str, attribute: str, default_s: float, about: str) -> Fault:
+    run = partial(sustained.set_duration, attribute, default_s)
+    return Fault(name, run, f"{about} (default {default_s:g}s).", 1, lasts=True)
 
 
 FAULTS = {
     fault.name: fault
     for fault in (
-        _fault("drop", sudden.drop),
-        _fault("reset", sudden.reset),
-        _fault("half-open", sudden.half_open),
-        _fault("deaf", partial(lasting.condition, "deaf", True), "Nothing is heard or said, on new connections too."),
-        _fault(
-            "silent-ticks", partial(lasting.condition, "silent_ticks", True), "No ticks; heartbeats and answers go on."
-        ),
-        _fault("slow", partial(lasting.timed, "delay_s", 2.0), "Everything is sent this much later (default 2s).", 1),
-        _fault(
-            "late", partial(lasting.timed, "late_ticks_s", 2.0), "Ticks alone are sent this much later (default 2s).", 1
-        ),
-        _fault(
-            "reorder",
-            partial(lasting.condition, "reordered", True),
-            "Ticks are held a moment and sent symbol by symbol.",
-        ),
-        _fault("no-timestamps", partial(lasting.condition, "no_timestamps", True), "Spot events carry no time."),
-        _fault(
-            "slow-close", partial(lasting.timed, "lingers_s", 5.0), "An orderly close takes this long (default 5s).", 1
-        ),
-        _fault(
-            "no-connections", partial(lasting.condition, "closes_at_once", True), "New connections are closed at once."
-        ),
-        _fault("garbage", sudden.garbage),
-        _fault("garbage-spot", sudden.garbage_spot),
-        _fault("overlong", sudden.overlong, words=1),
-        _fault("empty-frame", sudden.empty_frame),
-        _fault("unknown-type", sudden.unknown_type),
-        _fault("hang", lasting.hang, words=MANY),
-        _fault("refuse", lasting.refuse, words=MANY),
-        _fault("rate-limit", lasting.rate_limit, words=2),
-        _fault("maintenance", lasting.maintenance, words=3, complete=lasting.until_its_end),
-        _fault("token-expired", sudden.token_expired),
-        _fault("token-invalidated", sudden.token_invalidated, words=MANY),
-        _fault("account-disconnect", sudden.account_disconnect, words=MANY),
-        _fault("client-disconnect", sudden.client_disconnect, words=MANY),
-        _fault("symbol-changed", sudden.symbol_changed, words=2),
-        _fault("burst", lasting.burst, words=1, complete=lambda s: replace(s, for_s=s.for_s or 5.0)),
-        _fault("markets-closed", lasting.markets_closed, words=1),
+        _one_shot("drop", one_shot.drop),
+        _one_shot("reset", one_shot.reset),
+        _one_shot("half-open", one_shot.half_open),
+        _flag("deaf", "half_open", "Nothing is read or sent, on new connections neither."),
+        _flag("silent-ticks", "silent_ticks", "No ticks; heartbeats and answers go on."),
+        _delay("slow", "delay_s", 2.0, "Everything is sent this much later"),
+        _delay("late", "late_ticks_s", 2.0, "Ticks alone are sent this much later"),
+        _flag("reorder", "reordered", "Ticks are held for 0.2 s and sent symbol by symbol."),
+        _flag("no-timestamps", "no_timestamps", "Spot events carry no time."),
+        _delay("slow-close", "lingers_s", 5.0, "An orderly close takes this long"),
+        _flag("no-connections", "closes_at_once", "New connections are closed at once."),
+        _one_shot("garbage", one_shot.garbage),
+        _one_shot("garbage-spot", one_shot.garbage_spot),
+        _one_shot("overlong", one_shot.overlong, 1),
+        _one_shot("empty-frame", one_shot.empty_frame),
+        _one_shot("unknown-type", one_shot.unknown_type),
+        _sustained("hang", sustained.hang, MANY),
+        _sustained("refuse", sustained.refuse, MANY),
+        _sustained("rate-limit", sustained.rate_limit, 2),
+        _sustained("maintenance", sustained.maintenance, 3, sustained.with_duration),
+        _one_shot("token-expired", one_shot.token_expired),
+        _one_shot("token-invalidated", one_shot.token_invalidated, MANY),
+        _one_shot("account-disconnect", one_shot.account_disconnect, MANY),
+        _one_shot("client-disconnect", one_shot.client_disconnect, MANY),
+        _one_shot("symbol-changed", one_shot.symbol_changed, 2),
+        _sustained("burst", sustained.burst, 1, lambda s: replace(s, for_s=s.for_s or 5.0)),
+        _sustained("markets-closed", sustained.markets_closed, 1),
     )
 }
 
 
 def check(script: str) -> list[Statement]:
-    """The statements of a script, completed, that names known faults only. Raises SettingError."""
+    """The statements of a script, with defaults filled in. Raises SettingError for an unknown fault or argument."""
     return [_checked(statement) for statement in parse(script)]
 
 
 def _checked(statement: Statement) -> Statement:
-    if statement.fault != "clear" and statement.fault not in FAULTS:
-        raise SettingError(f"fault script: no fault {statement.fault!r}; there are clear, {', '.join(FAULTS)}")
-    most = FAULTS[statement.fault].words if statement.fault in FAULTS else 0
+    name = statement.fault
+    fault = FAULTS.get(name)
+    if fault is None and name != "clear":
+        raise SettingError(f"fault script: no fault {name!r}; there are clear, {', '.join(FAULTS)}")
+    most = fault.words if fault is not None else 0
     if len(statement.arguments) > most:
         raise SettingError(f"fault script: {statement}: {statement.arguments[most]!r} is one word too many")
-    if statement.fault == "clear":
+    if statement.for_s and (fault is None or not fault.lasts):
+        raise SettingError(f"fault script: {statement}: {name} is over at once: leave out the time it lasts")
+    if fault is None:
         return statement
     try:
-        return FAULTS[statement.fault].complete(statement)
+        return fault.complete(statement)
     except SettingError as e:
         raise SettingError(f"fault script: {statement}: {e}") from None
 
 
 class Faults:
-    """The faults of one broker: those that are on, and those that are due."""
+    """Runs the faults of one broker. Timers are on *clock*; at most `MAX_RUNNING` are on or due at a time."""
 
     _log = Logger()
 
     def __init__(self, broker: SimulatedBroker, clock: IReactorTime) -> None:
         self._broker = broker
         self._clock = clock
-        self._lasting: dict[int, tuple[Statement, Effect, IDelayedCall | None]] = {}
+        self._sustained: dict[int, tuple[Statement, Effect, IDelayedCall | None]] = {}
         self._due: set[IDelayedCall] = set()
         self._count = 0
 
     def run(self, script: str) -> list[Statement]:
         """Start a script: its times count from now. Raises SettingError, and then nothing of it runs."""
         statements = check(script)
-        if len(self._due) + len(self._lasting) + len(statements) > MAX_RUNNING:
+        if len(self._due) + len(self._sustained) + len(statements) > MAX_RUNNING:
             raise SettingError(f"fault script: more than {MAX_RUNNING} faults at a time")
         for statement in statements:
             if statement.at_s:
@@ -136,20 +144,20 @@ class Faults:
         return statements
 
     def clear(self) -> None:
-        """End every fault that lasts, and forget those that are due."""
+        """End every sustained fault and cancel those that are due."""
         for due in self._due:
             due.cancel()
         self._due.clear()
-        lasting, self._lasting = self._lasting, {}
-        for _, effect, call in lasting.values():
+        ended, self._sustained = self._sustained, {}
+        for _, effect, call in ended.values():
             if call is not None:
                 call.cancel()
             effect.end()
 
     @property
-    def lasting(self) -> list[str]:
+    def sustained(self) -> list[str]:
         """The faults that are on, as statements."""
-        return [str(statement) for statement, _, _ in self._lasting.values()]
+        return [str(statement) for statement, _, _ in self._sustained.values()]
 
     def _later(self, wait_s: float, statement: Statement) -> None:
         def run() -> None:
@@ -178,10 +186,10 @@ class Faults:
         effect.begin()
         self._count += 1
         call = self._clock.callLater(statement.for_s, self._end, self._count) if statement.for_s else None
-        self._lasting[self._count] = (statement, effect, call)
+        self._sustained[self._count] = (statement, effect, call)
 
     def _end(self, number: int) -> None:
-        _, ended, _ = self._lasting.pop(number)
+        _, ended, _ = self._sustained.pop(number)
         ended.end()
-        for _, effect, _ in self._lasting.values():
-            effect.begin()  # the two may have set the same
+        for _, effect, _ in self._sustained.values():
+            effect.begin()  # Both may have set the same attribute: the one that is still on counts.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from tickrelay.model.errors import SettingError
 
 MAX_DURATION_S = 366 * 86_400.0
-"""Times that are told to clients must fit into the fields of messages."""
+"""A year: times sent to clients must fit into the fields of messages."""
 _UNITS_S = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|)")
 _WHEN = re.compile(r"(at|every)\s+(\S+?)\s*:\s*(.*)", re.DOTALL)

@@ -1,5 +1,5 @@
-"""Faults that last: each returns what it does to the broker and what ends it. Each takes its words from the script and
-raises SettingError for those that make no sense.
+"""Sustained faults: each returns an `Effect`, which begins and ends it. Its words are the script's arguments; each
+raises SettingError for a word it does not know.
 """
 
 import dataclasses
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from tickrelay.model.errors import SettingError
 from tickrelay.openapi import registry
+from tickrelay.simulator.active_faults import ActiveFaults
 from tickrelay.simulator.broker import SimulatedBroker
-from tickrelay.simulator.faults.active_faults import ActiveFaults
 from tickrelay.simulator.faults.script import Statement, duration_s
 from tickrelay.simulator.refusal import RequestRefused
 
@@ -20,8 +20,8 @@ MAINTENANCE_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What a fault does, and what ends it. ``begin`` sets, whatever was before: it is called again when another fault
-    ends that may have set the same.
+    """Begins and ends a fault. ``begin`` is idempotent: it is called again when another fault ends that may have set
+    the same attribute.
     """
 
     begin: Callable[[], object]
@@ -49,31 +49,31 @@ def payload_type(word: str) -> int:
     try:
         return registry.lookup(int(word) if word.isdigit() else word).number
     except LookupError:
-        raise SettingError(f"no request {word!r}; say {', '.join(ALIASES)}, or a payload name") from None
+        raise SettingError(f"no request {word!r}; write {', '.join(ALIASES)}, or a payload name") from None
 
 
-def condition(name: str, value: object, broker: SimulatedBroker, words: Words) -> Effect:
-    """Set one of the broker's conditions; afterwards it is as when nothing is wrong."""
+def set_fault(name: str, value: object, broker: SimulatedBroker, words: Words) -> Effect:
+    """Set an attribute of `ActiveFaults`, and its default at the end."""
     return Effect(
-        lambda: setattr(broker.conditions, name, value),
-        lambda: setattr(broker.conditions, name, getattr(ActiveFaults(), name)),
+        lambda: setattr(broker.active_faults, name, value),
+        lambda: setattr(broker.active_faults, name, getattr(ActiveFaults(), name)),
     )
 
 
-def timed(name: str, default_s: float, broker: SimulatedBroker, words: Words) -> Effect:
-    """Set a condition that is a length of time."""
-    return condition(name, duration_s(words[0]) if words else default_s, broker, words)
+def set_duration(name: str, default_s: float, broker: SimulatedBroker, words: Words) -> Effect:
+    """Set an attribute of `ActiveFaults` that counts seconds. Raises SettingError for a word that is no duration."""
+    return set_fault(name, duration_s(words[0]) if words else default_s, broker, words)
 
 
 def hang(broker: SimulatedBroker, words: Words) -> Effect:
     """Never answer requests of these kinds (default: account-auth)."""
     types = {payload_type(word) for word in words or ("account-auth",)}
-    hung = broker.conditions.hung
+    hung = broker.active_faults.hung
     return Effect(lambda: hung.update(types), lambda: hung.difference_update(types))
 
 
 def _refusing(number: int, refusal: Callable[[], RequestRefused], broker: SimulatedBroker) -> Effect:
-    refused = broker.conditions.refused
+    refused = broker.active_faults.refused
     return Effect(lambda: refused.update({number: refusal}), lambda: refused.pop(number, None))
 
 
@@ -93,22 +93,25 @@ def rate_limit(broker: SimulatedBroker, words: Words) -> Effect:
     return _refusing(kind, lambda: RequestRefused(broker.rules.rate_code, text, retry_after_s=wait_s), broker)
 
 
-def until_its_end(statement: Statement) -> Statement:
-    """A maintenance with both lengths, the one that is told and the one that it has: they differ only on request."""
+def with_duration(statement: Statement) -> Statement:
+    """A maintenance with the duration that clients are sent and the one it has; they differ only on request.
+
+    Raises SettingError for an unknown word.
+    """
     kinds = tuple(word for word in statement.arguments if word in ("ms", "common"))
     lengths = [word for word in statement.arguments if word not in kinds]
     if len(lengths) > 1:
         raise SettingError(f"{lengths[1]!r} is neither ms nor common")
-    told_s = duration_s(lengths[0]) if lengths else statement.for_s or MAINTENANCE_S
-    if not told_s:
+    sent_s = duration_s(lengths[0]) if lengths else statement.for_s or MAINTENANCE_S
+    if not sent_s:
         raise SettingError("a maintenance takes longer than no time")
-    told = lengths[0] if lengths else f"{told_s:.3f}".rstrip("0").rstrip(".") + "s"
-    return dataclasses.replace(statement, arguments=(told, *kinds), for_s=statement.for_s or told_s)
+    sent = lengths[0] if lengths else f"{sent_s:.3f}".rstrip("0").rstrip(".") + "s"
+    return dataclasses.replace(statement, arguments=(sent, *kinds), for_s=statement.for_s or sent_s)
 
 
 def maintenance(broker: SimulatedBroker, words: Words) -> Effect:
-    """Refuse everything until an end (30 s): told in seconds; ``ms``: in milliseconds; ``common``: by ProtoErrorRes."""
-    # The comments of the schema have milliseconds in ProtoErrorRes and seconds in ProtoOAErrorRes.
+    """Refuse everything until an end (30 s), sent in seconds; ``ms``: in milliseconds; ``common``: by ProtoErrorRes."""
+    # The public schema's comments: milliseconds in ProtoErrorRes, seconds in ProtoOAErrorRes.
     length, *kinds = words
     common = "common" in kinds
     unit = 1000 if common or "ms" in kinds else 1
@@ -128,26 +131,26 @@ def burst(broker: SimulatedBroker, words: Words) -> Effect:
     if not 0 < factor <= 10_000:
         raise SettingError(f"a burst is up to 10000 times the usual, not {words[0]!r}")
 
-    def pace(factor: float) -> None:
+    def set_rate(factor: float) -> None:
         rate = broker.settings.rate * factor
         if broker.source.rate != rate:
             broker.source.rate = rate
             broker.restart()
 
-    return Effect(lambda: pace(factor), lambda: pace(1.0))
+    return Effect(lambda: set_rate(factor), lambda: set_rate(1.0))
 
 
 def markets_closed(broker: SimulatedBroker, words: Words) -> Effect:
-    """Close every market and tell the clients so; ``unannounced``: tell nobody. Subscriptions get a technical event."""
+    """Close every market, with SymbolChangedEvent and changed hours; ``unannounced``: without."""
     if words and words[0] != "unannounced":
         raise SettingError(f"{words[0]!r} is not unannounced")
 
-    def close(shut: bool, told: bool) -> None:
-        before = broker.source.shut, broker.closure_told
-        broker.source.shut, broker.closure_told = shut, told
-        if told != before[1]:
+    def close(shut: bool, announced: bool) -> None:
+        before = broker.source.shut, broker.closure_announced
+        broker.source.shut, broker.closure_announced = shut, announced
+        if announced != before[1]:
             broker.symbols_changed(broker.catalogue.full_symbols)
         if before[0] and not shut:
-            broker.restart()  # a closed symbol looks at its hours twice a minute: it need not wait for that
+            broker.restart()  # else a closed symbol checks its hours only every 30 s
 
     return Effect(lambda: close(True, not words), lambda: close(False, False))

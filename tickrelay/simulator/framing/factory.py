@@ -1,10 +1,14 @@
 """One `SimulatorProtocol` a connection, all of them of one `SimulatedBroker`."""
 
+from functools import partial
+
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import Factory
 
+from tickrelay.simulator.answers import ANSWERS
 from tickrelay.simulator.broker import SimulatedBroker
 from tickrelay.simulator.framing.protocol import SimulatorProtocol
+from tickrelay.simulator.session import Session
 
 
 class SimulatorFactory(Factory):
@@ -22,6 +26,6 @@ class SimulatorFactory(Factory):
 
     def buildProtocol(self, addr: IAddress | None) -> SimulatorProtocol:
         """A protocol for one client."""
-        protocol = SimulatorProtocol(self.broker, self._clock)
+        protocol = SimulatorProtocol(partial(Session, self.broker, self._clock, ANSWERS), self._clock)
         protocol.factory = self
         return protocol

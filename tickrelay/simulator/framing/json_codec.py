@@ -1,7 +1,7 @@
 """The JSON encoding of the protocol (port 5036): ``{"clientMsgId": "…", "payloadType": 2102, "payload": {…}}``.
 
 Numbers stay numbers, also those of 64 bits; enums are numbers on the way out, names or numbers on the way in. An empty
-payload is left out, as the real server does.
+payload is left out, as the live server does.
 """
 
 import json
@@ -19,7 +19,7 @@ _FLOATS = {FieldDescriptor.CPPTYPE_DOUBLE, FieldDescriptor.CPPTYPE_FLOAT}
 
 
 class Malformed(ValueError):
-    """A text that is no message; the sentence is the one that the real server sends."""
+    """A text that is no message; the sentence is the one that the live server sends."""
 
 
 def frame_of(text: str) -> bytes:

@@ -1,7 +1,7 @@
 """JSON over plain TCP (with TLS): one object after the other, or each behind a 4-byte length.
 
-Which of the two the real server expects is not documented; a client that begins with a length is answered with
-lengths, any other is answered with one object a line.
+The Open API documentation does not say which of the two. A client that begins with a length is answered with lengths,
+any other with one object a line.
 """
 
 import struct
@@ -10,12 +10,11 @@ from collections.abc import Sequence
 
 from twisted.internet.interfaces import IReactorTime
 
-from tickrelay.simulator.broker import SimulatedBroker
 from tickrelay.simulator.framing.json_codec import Malformed, frame_of, text_of
-from tickrelay.simulator.framing.protocol import SimulatorProtocol
+from tickrelay.simulator.framing.protocol import OpenSession, SimulatorProtocol
 
 _WAIT_BYTES = 1_048_576
-"""The longest object that is waited for."""
+"""The most characters of an incomplete object that are buffered."""
 
 
 class Objects:
@@ -61,14 +60,14 @@ class Objects:
 class JsonProtocol(SimulatorProtocol):
     """One client that speaks JSON over TCP."""
 
-    def __init__(self, broker: SimulatedBroker, clock: IReactorTime) -> None:
-        super().__init__(broker, clock)
+    def __init__(self, open_session: OpenSession, clock: IReactorTime) -> None:
+        super().__init__(open_session, clock)
         self._objects: Objects | None = None
         self._begun = False
         self._decoder = getincrementaldecoder("utf-8")("replace")
 
     def dataReceived(self, data: bytes) -> None:
-        """Bytes came in; the first one tells the framing."""
+        """Cut bytes into objects; the first byte decides the framing: zero begins a length."""
         if self.session.ended:
             return
         if not self._begun and data:

@@ -1,7 +1,7 @@
-"""The TCP framing of one connection: frames in, frames out, and what is done with a client that does not read."""
+"""The TCP framing of one connection, with backpressure for a client that does not read."""
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.interfaces import IPushProducer, IReactorTime
@@ -9,46 +9,49 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from tickrelay.openapi.frames import FrameReceiver
-from tickrelay.simulator.broker import SimulatedBroker
-from tickrelay.simulator.framing.delay_line import DelayLine
+from tickrelay.simulator.delay_line import DelayLine
+from tickrelay.simulator.line import Line
 from tickrelay.simulator.session import Session
 
 SLICE_EVERY_S = 0.001
 
+OpenSession = Callable[[Line], Session]
+"""Makes the session of a connection whose framing is the line."""
+
 
 @implementer(IPushProducer)
 class SimulatorProtocol(FrameReceiver):
-    """One client. The transport says when it is full (`pauseProducing`): it gets no ticks then."""
+    """One client. While the transport's buffer is full (`pauseProducing`), its session skips ticks."""
 
     session: Session
 
-    def __init__(self, broker: SimulatedBroker, clock: IReactorTime) -> None:
-        self._broker = broker
+    def __init__(self, open_session: OpenSession, clock: IReactorTime) -> None:
+        self._open_session = open_session
         self._clock = clock
         self._closing = False
         self._slices = DelayLine(clock, self._write_slice)
 
     def connectionMade(self) -> None:
-        """The connection stands (with TLS: before the handshake, which costs nothing here)."""
-        self.session = Session(self._broker, self._clock, self)
+        """Open the session. With TLS this is before the handshake (Twisted 26.10)."""
+        self.session = self._open_session(self)
         self._transport.registerProducer(self, True)
         self.session.opened()
 
     def dataReceived(self, data: bytes) -> None:
-        """Bytes came in; after the end they are dropped, not kept for a frame that nobody will read."""
+        """Cut bytes into frames; after the session's end they are dropped, not buffered."""
         if not self.session.ended:
             super().dataReceived(data)
 
     def stringReceived(self, string: bytes) -> None:
-        """A frame came in."""
+        """Pass a frame to the session."""
         self.session.received(string)
 
     def lengthLimitExceeded(self, length: int) -> None:
-        """A frame announces too many bytes; none of them is read."""
+        """Refuse a frame over the limit; none of its bytes is read."""
         self.session.refuse_long_frame()
 
     def connectionLost(self, reason: Failure | None = None) -> None:
-        """The connection is gone."""
+        """Drop what waits and end the session."""
         self._slices.drop()
         self.session.closed()
 
@@ -60,7 +63,7 @@ class SimulatorProtocol(FrameReceiver):
 
     def write_raw(self, data: bytes) -> None:
         """Send bytes, frames or not."""
-        size = self._broker.rules.slice_bytes
+        size = self.session.broker.rules.slice_bytes
         if not size:
             self._transport.write(data)
             return
@@ -74,7 +77,7 @@ class SimulatorProtocol(FrameReceiver):
         """Close in order, after what was written."""
         if not self._closing:
             self._closing = True
-            self._transport.unregisterProducer()  # TLS waits for a producer before it closes
+            self._transport.unregisterProducer()  # TLSMemoryBIO does not close while one is registered (Twisted 26.10)
             if self._slices.rest_s:
                 self._clock.callLater(self._slices.rest_s + SLICE_EVERY_S, self._transport.loseConnection)
             else:
@@ -87,11 +90,11 @@ class SimulatorProtocol(FrameReceiver):
     # IPushProducer
 
     def pauseProducing(self) -> None:
-        """The transport holds enough."""
+        """The transport's buffer is full."""
         self.session.pause()
 
     def resumeProducing(self) -> None:
-        """The transport has room again."""
+        """The transport takes data again."""
         self.session.resume()
 
     def stopProducing(self) -> None:

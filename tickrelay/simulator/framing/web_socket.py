@@ -6,19 +6,20 @@ from collections.abc import Sequence
 from typing import Any
 
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
-from twisted.internet.interfaces import IPushProducer, IReactorTime
+from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
 from tickrelay.openapi.frames import MAX_FRAME_BYTES
-from tickrelay.simulator.broker import SimulatedBroker
 from tickrelay.simulator.framing.json_codec import Malformed, frame_of, text_of
+from tickrelay.simulator.framing.protocol import OpenSession
 from tickrelay.simulator.session import Session
 
 
 @implementer(IPushProducer)
 class WebSocketLine(WebSocketServerProtocol):
-    """One client over WebSocket. Autobahn owns ``log`` and ``factory.server``, so neither name is used."""
+    """One client over WebSocket. Autobahn 26.10 sets ``log`` and ``factory.server`` itself: neither is used here."""
 
+    open_session: OpenSession
     _session: Session | None = None
 
     @property
@@ -26,13 +27,13 @@ class WebSocketLine(WebSocketServerProtocol):
         return self.transport
 
     def onOpen(self) -> None:
-        """The handshake is over."""
-        self._session = Session(self.factory.broker, self.factory.clock, self)
+        """Open the session, once the handshake is over."""
+        self._session = self.open_session(self)
         self._wire.registerProducer(self, True)
         self._session.opened()
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
-        """A message is a frame."""
+        """Pass a message to the session, as a frame."""
         if self._session is None:
             return
         if not self.factory.json:
@@ -44,7 +45,7 @@ class WebSocketLine(WebSocketServerProtocol):
             self._session.refuse_malformed(str(e))
 
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
-        """The connection is gone."""
+        """End the session."""
         if self._session is not None:
             self._session.closed()
 
@@ -63,7 +64,7 @@ class WebSocketLine(WebSocketServerProtocol):
         self._wire.write(data)
 
     def close(self) -> None:
-        """Close as the real server was seen to."""
+        """Close with 1000 and the reason "Bye" (seen on the live server)."""
         self._wire.unregisterProducer()
         self.sendClose(1000, "Bye")
 
@@ -74,12 +75,12 @@ class WebSocketLine(WebSocketServerProtocol):
     # IPushProducer
 
     def pauseProducing(self) -> None:
-        """The transport holds enough."""
+        """The transport's buffer is full."""
         if self._session is not None:
             self._session.pause()
 
     def resumeProducing(self) -> None:
-        """The transport has room again."""
+        """The transport takes data again."""
         if self._session is not None:
             self._session.resume()
 
@@ -93,10 +94,8 @@ class WebSocketLines(WebSocketServerFactory):
     protocol = WebSocketLine
     noisy = False
 
-    def __init__(self, broker: SimulatedBroker, clock: IReactorTime, json: bool) -> None:
+    def __init__(self, json: bool) -> None:
         super().__init__(server="")
-        self.broker = broker
-        self.clock = clock
         self.json = json
         self.setProtocolOptions(
             webStatus=False,
@@ -108,8 +107,9 @@ class WebSocketLines(WebSocketServerFactory):
             allowNullOrigin=True,
         )
 
-    def buildProtocol(self, addr: Any) -> Any:
+    def build(self, open_session: OpenSession) -> WebSocketLine:
         """A protocol for one client."""
         protocol = self.protocol()
         protocol.factory = self
+        protocol.open_session = open_session
         return protocol

@@ -33,7 +33,7 @@ class CommonMove:
 
 
 class CommonMoves:
-    """One common move a kind of asset, told apart by what its members are."""
+    """One common move for each kind of asset."""
 
     def __init__(self, seed: int, now_s: float) -> None:
         self._moves = {

@@ -1,4 +1,4 @@
-"""Bars from before the simulator was started: drawn from the seed on demand, none is kept.
+"""Bars from before the simulator was started: computed from the seed on demand, none is stored.
 
 The closes of a symbol follow a Brownian path that can be read at any minute (each midpoint of an interval is drawn
 from the interval's own hash), so that bars of all periods agree on where they open and close. How far a bar

@@ -1,21 +1,18 @@
 """Depth quotes: a small order book a symbol, around its quote, sent as changes.
 
-The first event after a subscription is the whole book; later ones delete ids and bring new ones. Prices are
-1/100000, sizes 1/100 of a unit.
+The first event after a subscription is the whole book (all clients assume so); later ones delete ids and bring new
+ones. Prices are 1/100000, sizes 1/100 of a unit (Open API documentation).
 """
 
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from tickrelay.model.quotes import Quote
 from tickrelay.openapi import frames
 from tickrelay.openapi.messages_pb2 import ProtoOADepthEvent
 from tickrelay.openapi.model_pb2 import ProtoOADepthQuote
-
-if TYPE_CHECKING:
-    from tickrelay.simulator.session import Session
+from tickrelay.simulator.peer import Subscriber
 
 LEVELS = 5
 
@@ -65,23 +62,23 @@ class Book:
 class DepthSubscription:
     """One account's depth subscription on one connection."""
 
-    session: "Session"
+    session: Subscriber
     account_id: int
     known: set[int] | None = None
     """The ids that the client holds, where it has missed changes; None: it has them all."""
 
 
 class DepthBooks:
-    """The books that somebody watches."""
+    """The order books of symbols whose depth is subscribed."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
         self._books: dict[int, Book] = {}
-        self._watched: dict[int, dict[tuple[int, int], DepthSubscription]] = {}
+        self._subscribed: dict[int, dict[tuple[int, int], DepthSubscription]] = {}
 
     def subscribed(self, key: tuple[int, int], symbol_id: int) -> bool:
         """Has this account on this connection (number, account id) subscribed the symbol's depth?"""
-        return key in self._watched.get(symbol_id, {})
+        return key in self._subscribed.get(symbol_id, {})
 
     def subscribe(self, subscription: DepthSubscription, last: Quote | None, unit: int) -> ProtoOADepthEvent:
         """Begin; returns the event with the whole book of the quote's symbol."""
@@ -92,40 +89,40 @@ class DepthBooks:
             book = self._books[symbol_id] = Book(symbol_id, unit, random.Random(f"{self._seed}/depth/{symbol_id}"))
             book.follow(last)
         key = subscription.session.number, subscription.account_id
-        self._watched.setdefault(symbol_id, {})[key] = subscription
+        self._subscribed.setdefault(symbol_id, {})[key] = subscription
         return ProtoOADepthEvent(
             ctidTraderAccountId=subscription.account_id, symbolId=symbol_id, newQuotes=book.quotes().values()
         )
 
     def unsubscribe(self, key: tuple[int, int], symbol_id: int) -> None:
-        """End, if it was there. A book that nobody watches is forgotten."""
-        watchers = self._watched.get(symbol_id, {})
-        watchers.pop(key, None)
-        if not watchers:
-            self._watched.pop(symbol_id, None)
+        """End a subscription, if there is one; a book without subscribers is dropped."""
+        subscriptions = self._subscribed.get(symbol_id, {})
+        subscriptions.pop(key, None)
+        if not subscriptions:
+            self._subscribed.pop(symbol_id, None)
             self._books.pop(symbol_id, None)
 
     def forget(self, number: int, account_id: int | None = None) -> None:
         """Drop all of a connection, or of one account on it."""
-        for symbol_id, watchers in list(self._watched.items()):
-            for key in [k for k in watchers if k[0] == number and account_id in (None, k[1])]:
+        for symbol_id, subscriptions in list(self._subscribed.items()):
+            for key in [k for k in subscriptions if k[0] == number and account_id in (None, k[1])]:
                 self.unsubscribe(key, symbol_id)
 
-    def follow(self, quotes: Sequence[Quote]) -> list[tuple["Session", bytes]]:
-        """Let the books follow the quotes; the frames to send."""
-        if not self._watched:
+    def follow(self, quotes: Sequence[Quote]) -> list[tuple[Subscriber, bytes]]:
+        """Move the books to the quotes; returns the frames to send, each with its connection."""
+        if not self._subscribed:
             return []
         found = []
         for quote in quotes:
-            watchers = self._watched.get(quote.symbol_id)
-            if not watchers:
+            subscriptions = self._subscribed.get(quote.symbol_id)
+            if not subscriptions:
                 continue
             book = self._books[quote.symbol_id]
             before = book.quotes()
             book.follow(quote)
             after = book.quotes()
             whole: dict[int, bytes] = {}
-            for subscription in watchers.values():
+            for subscription in subscriptions.values():
                 if subscription.session.paused:
                     if subscription.known is None:
                         subscription.known = set(before)

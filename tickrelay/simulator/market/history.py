@@ -1,7 +1,7 @@
-"""What the market has done: ticks and bars, kept for those who ask, so that history agrees with what was sent.
+"""Ticks and bars made of the quotes that were sent, so that history agrees with them.
 
-Bounded: so many ticks and bars a symbol, the oldest go. What lies before the start of the simulator comes from
-`tickrelay.simulator.market.backfill` for bars; of ticks there are none.
+Bounded: the oldest ticks and bars of a symbol are dropped. Bars from before the start come from
+`tickrelay.simulator.market.backfill`; ticks from before it there are none.
 """
 
 from array import array
@@ -85,7 +85,7 @@ class SymbolHistory:
             self._hour = Bar(start, closed.open, closed.high, closed.low, closed.close, closed.volume)
 
     def live(self, period: int) -> Bar | None:
-        """The bar of *period* that is being made."""
+        """The unfinished bar of *period*; None before the first quote."""
         now = self._minute
         if now is None:
             return None
@@ -115,10 +115,10 @@ class SymbolHistory:
 
 
 class History:
-    """All symbols. Told of every quote before it is sent."""
+    """The history of all symbols. Takes every quote before it is sent."""
 
-    def __init__(self, prehistory: Backfill | None) -> None:
-        self._prehistory = prehistory
+    def __init__(self, backfill: Backfill | None) -> None:
+        self._backfill = backfill
         self._symbols: dict[int, SymbolHistory] = {}
 
     def quotes(self, quotes: Sequence[Quote], now_ms: int) -> None:
@@ -138,11 +138,11 @@ class History:
         the start of the simulator, and is joined.
         """
         found = [bar for bar in self.of(symbol_id).bars(period, to_minute) if bar.minute >= from_minute][-most:]
-        if self._prehistory is None:
+        if self._backfill is None:
             return found
-        earliest = self._prehistory.start_minute
+        earliest = self._backfill.start_minute
         join = start_of(period, min(found[0].minute, to_minute) if found else min(earliest, to_minute))
-        older = self._prehistory.bars(symbol_id, period, max(from_minute, 0), join, most - len(found) + 1)
+        older = self._backfill.bars(symbol_id, period, max(from_minute, 0), join, most - len(found) + 1)
         if found and older and older[-1].minute == found[0].minute:
             older[-1].extend(found.pop(0))
         return (older + found)[-most:]

@@ -11,14 +11,12 @@ from tickrelay.openapi.model_pb2 import ProtoOAInterval, ProtoOASymbol
 
 NEW_YORK = "America/New_York"
 _HOUR_S = 3600
-
-
 SLOT_S = 30
 """Sessions begin and end on multiples of this, so one answer is good for a whole slot."""
 
 
 class OpenHours:
-    """Asks a schedule once a slot: it is asked for every quote, and a calendar is slow."""
+    """A schedule read once a slot of 30 s: it is needed for every quote, and calendar arithmetic is slow."""
 
     __slots__ = ("_open", "_schedule", "_slot")
 
@@ -28,7 +26,7 @@ class OpenHours:
         self._open = False
 
     def __call__(self, now_s: float) -> bool:
-        """Does it trade?"""
+        """Whether it trades at *now_s* (Unix seconds)."""
         slot = int(now_s // SLOT_S)
         if slot != self._slot:
             self._slot = slot
@@ -75,14 +73,13 @@ HOLIDAYS = {
 """Kind of instrument -> its holidays."""
 
 HOURS = {kind: replace(week, holidays=tuple(n.holiday for n in HOLIDAYS[kind])) for kind, week in _WEEKS.items()}
-"""Kind of instrument -> its week. Crypto never sleeps."""
+"""Kind of instrument -> its week; crypto trades round the clock."""
 
 
 def shut(symbol: ProtoOASymbol) -> ProtoOASymbol:
-    """The symbol with hours that are as good as none.
+    """The symbol with hours of one second a week.
 
-    A schedule without intervals says nothing, and clients take the symbol for open: one second a week is left, the
-    last before Sunday.
+    Clients take a symbol whose schedule has no intervals for open: one second a week is left, the last before Sunday.
     """
     closed = ProtoOASymbol()
     closed.CopyFrom(symbol)

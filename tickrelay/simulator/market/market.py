@@ -1,7 +1,7 @@
 """The simulated market: quotes of every instrument on seeded random walks, in the order of their time.
 
-Pure: no timer, no clock. `Market.advance` is told what time it is and returns the quotes up to then. All
-instruments walk all the time, subscribed or not, so that a price path depends on the seed and on nothing else.
+Pure: no timer, no clock. `Market.advance` takes the time and returns the quotes up to then. All instruments walk all
+the time, subscribed or not, so that a price path depends on the seed and the start alone.
 """
 
 import dataclasses
@@ -18,11 +18,11 @@ from tickrelay.simulator.market.bars import day_end_s
 from tickrelay.simulator.market.instruments import ASSETS, Instrument
 
 CLOSED_CHECK_S = 30.0
-"""How often a closed symbol looks whether it opens."""
+"""How often the hours of a closed symbol are checked."""
 CATCH_UP_S = 5.0
-"""The most time made good at once (a suspended machine); what lies further back is skipped, prices jump."""
+"""The most time caught up with at once (after a suspended machine); what lies further back is skipped."""
 MOST_AT_ONCE = 10_000
-"""Events of one call: a market that is faster than the machine lags, and does not keep the reactor from all else."""
+"""Events of one call of `Market.advance`: at any rate the reactor gets its turn, and market time falls behind."""
 
 
 class Listing:
@@ -61,7 +61,7 @@ class Listing:
         self._points = instrument.spread_points
         self._burst = Burst(random.Random(f"{seed}/burst/{instrument.name}"), now_s)
         bid, ask = self._price(now_s)
-        # The quote before the start is a little old, as it is on a real server.
+        # The quote before the start is a little old, as it is on the live server.
         self.last = Quote(instrument.symbol_id, round((now_s - 60 * self._rng.random()) * 1000), bid, ask, BOTH)
         self._day_ends_s = day_end_s(now_s)
         self.session_close = max(self._unit, bid + self._rng.randint(-60, 60) * self._unit)
@@ -72,7 +72,7 @@ class Listing:
         return self._rng.expovariate(pace) if pace > 0 else CLOSED_CHECK_S
 
     def origin(self) -> tuple[int, int, float]:
-        """The bid as it stands, the size of a price step, the volatility of a year (of both assets together)."""
+        """The last bid in 1/100000, the size of a price step, the volatility of a year (of both assets together)."""
         own = ASSETS[self.instrument.base].volatility
         other = 0.0 if self._quote_asset is None else ASSETS[self.instrument.quote].volatility
         return self.last.bid, self._unit, math.hypot(own, other)
@@ -114,7 +114,7 @@ class Listing:
 
 
 class Market:
-    """All listings, and whose turn it is. *hours* tells for an instrument whether it trades at a moment."""
+    """All listings, and when each is due. *hours* gives for an instrument whether it trades at a moment."""
 
     def __init__(
         self,
@@ -146,7 +146,7 @@ class Market:
         return self._turns[0][0] if self._turns else self._now_s + CLOSED_CHECK_S
 
     def origins(self) -> dict[int, tuple[int, int, float]]:
-        """By id: the bid as it stands, the size of a price step, the volatility of a year."""
+        """By id: the last bid in 1/100000, the size of a price step, the volatility of a year."""
         return {symbol_id: listing.origin() for symbol_id, listing in self.listings.items()}
 
     def technical(self, symbol_id: int) -> Quote | None:
@@ -155,7 +155,7 @@ class Market:
         return dataclasses.replace(listing.last, changed=BOTH, session_close=listing.session_close)
 
     def subscribed(self, now_s: float, speed: float) -> None:
-        """The market does not care who watches."""
+        """No effect: all instruments walk all the time."""
 
     def restart(self) -> None:
         """Draw every waiting time anew: after a change of rate, which would else take effect one event later."""

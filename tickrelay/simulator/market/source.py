@@ -1,4 +1,4 @@
-"""Where quotes come from, as the broker sees it: the random market, or a recording (`tickrelay.recording.player`)."""
+"""What the broker needs of a market: the random one, or a recording (`tickrelay.recording.player`)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -37,13 +37,13 @@ class Source(Protocol):
         """When the next quote is due."""
 
     def advance(self, now_s: float) -> list[Quote]:
-        """The quotes up to now, oldest first."""
+        """The quotes up to *now_s*, oldest first; may stop at a limit, and then more are due at once."""
 
     def technical(self, symbol_id: int) -> Quote | None:
         """The last quote, both sides, with the session's close; None where there is none yet."""
 
     def subscribed(self, now_s: float, speed: float) -> None:
-        """Somebody subscribed spots."""
+        """Called after each subscription of spots; *speed* is market seconds a second."""
 
     def restart(self) -> None:
         """The rate has changed."""

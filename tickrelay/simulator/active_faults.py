@@ -1,4 +1,4 @@
-"""What is wrong with the server at the moment: the faults that last, as plain values that the sessions look at."""
+"""The sustained faults that are on, as plain values that sessions and the broker read."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,10 +8,10 @@ from tickrelay.simulator.refusal import RequestRefused
 
 @dataclass(slots=True)
 class ActiveFaults:
-    """Nothing is wrong by default."""
+    """By default no fault is on."""
 
-    deaf: bool = False
-    """Half-open: connections stand, nothing is heard and nothing is said."""
+    half_open: bool = False
+    """Connections stay open, but nothing is read or sent."""
     silent_ticks: bool = False
     """No spot events, while heartbeats and answers go on."""
     delay_s: float = 0.0
@@ -19,7 +19,7 @@ class ActiveFaults:
     late_ticks_s: float = 0.0
     """Ticks alone are sent this much later, with their own old time."""
     reordered: bool = False
-    """Ticks are held for a moment and sent symbol by symbol; the order within a symbol stands."""
+    """Ticks are held for a moment and sent symbol by symbol; the order within a symbol is kept."""
     no_timestamps: bool = False
     hung: set[int] = field(default_factory=set)
     """Requests of these payload types are never answered; 0: none is."""
@@ -31,6 +31,6 @@ class ActiveFaults:
     """An orderly close takes this long."""
 
     def refusal(self, payload_type: int) -> RequestRefused | None:
-        """What a request of this type is refused with now, if it is."""
+        """What a request of this type is refused with; None: it is served."""
         found = self.refused.get(payload_type) or self.refused.get(0)
         return found() if found else None

@@ -1,4 +1,4 @@
-"""Delays what passes through it and keeps its order, also when the delay shrinks: TCP never overtakes."""
+"""Delays batches of frames and keeps their order, also when the delay shrinks, as TCP does."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -9,7 +9,7 @@ Batch = Sequence[bytes]
 
 
 class DelayLine:
-    """A queue in time before *out*. What waits is bounded by the delay and the pace of what comes."""
+    """A queue in time before *out*. Its size is bounded by the delay times the rate of what is sent."""
 
     __slots__ = ("_call", "_clock", "_out", "_waiting")
 
@@ -21,7 +21,7 @@ class DelayLine:
 
     @property
     def rest_s(self) -> float:
-        """Until what was sent last is out."""
+        """Seconds until the last batch is passed on; 0 where none waits."""
         return max(0.0, self._waiting[-1][0] - self._clock.seconds()) if self._waiting else 0.0
 
     def send(self, batch: Batch, delay_s: float) -> None:
@@ -35,7 +35,7 @@ class DelayLine:
             self._wait()
 
     def drop(self) -> None:
-        """Forget what waits."""
+        """Drop what waits."""
         self._waiting.clear()
         if self._call is not None:
             self._call.cancel()
