@@ -166,6 +166,10 @@ class RelayService(MultiService):
         self._serving = False
         return Deferred.fromCoroutine(self._stop()).addTimeout(STOP_TIMEOUT_S, self._reactor, self._give_up)
 
+    def hurry(self) -> None:
+        """End the drain now."""
+        self.clients.hurry()
+
     async def _stop(self) -> None:
         await self.clients.disownServiceParent()
         if self.upstream is not None:
