@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,14 @@ def test_a_mistake_on_the_command_line_is_one_line(words: list[str], said: str, 
         Example().parseOptions(words)
     assert ended.value.code == f"example: {said}"
     assert capsys.readouterr() == ("", "")
+
+
+def test_the_version_is_ours_and_twisteds(capsys: Any) -> None:
+    """Both are needed in a report of a defect."""
+    with pytest.raises(SystemExit) as ended:
+        Example().parseOptions(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"tickrelay {version('tickrelay')} (Twisted {version('twisted')})\n"
 
 
 def test_an_option_of_twistds_is_known_as_one() -> None:

@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 from typing import Any, NoReturn, Protocol
 
 from twisted.application.service import Application, IService, MultiService
@@ -57,6 +58,11 @@ class OneLineOptions(usage.Options):
             super().parseOptions(options)
         except usage.UsageError as e:
             raise SystemExit(f"{self.program}: {self._mistake(e)}") from None
+
+    def opt_version(self) -> NoReturn:
+        """Display the versions of tickrelay and Twisted, and exit."""
+        print(f"tickrelay {version('tickrelay')} (Twisted {version('twisted')})")
+        raise SystemExit(0)
 
     def parseArgs(self, *words: str) -> None:
         """There is nothing but options."""
