@@ -5,9 +5,11 @@ import os
 import socket
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from twisted.internet.address import IPv4Address
 from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import Factory
 from twisted.internet.testing import MemoryReactorClock
@@ -30,6 +32,25 @@ class TakenReactor(MemoryReactorClock):
     def listenTCP(self, port: int, *args: object, **kwargs: object) -> None:  # type: ignore[override]
         """Refuse."""
         raise CannotListenError("", port, OSError(self.number, "no"))
+
+
+class Port:
+    """A port that knows its *interface*."""
+
+    def __init__(self, interface: str) -> None:
+        self.interface = interface
+
+    def getHost(self) -> IPv4Address:
+        """The interface; without one, every."""
+        return IPv4Address("TCP", self.interface or "0.0.0.0", 8080)
+
+
+class HostReactor(MemoryReactorClock):
+    """Tells the interface that was asked for; Twisted's own says 0.0.0.0 for every one of IPv4."""
+
+    def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> Port:  # type: ignore[override]
+        """Listen."""
+        return Port(interface)
 
 
 def test_an_endpoint_is_bound() -> None:
@@ -200,8 +221,40 @@ def test_a_unix_socket_that_was_left_behind_is_no_obstacle(tmp_path: Path) -> No
     assert not list(tmp_path.iterdir())
 
 
+LOOPBACK = "tcp:8080:interface=127.0.0.1"
+
+
+def warnings(logged: list[LogEvent]) -> list[str]:
+    """The warnings in the log."""
+    return [e["warning"] for e in logged if e.get("log_level") is LogLevel.warn]
+
+
+@pytest.mark.parametrize(
+    ("listen", "tokens", "warned"),
+    [
+        ("tcp:8080", False, True),
+        (r"tcp:8080:interface=\:\:", False, True),
+        ("tcp:8080:interface=192.0.2.1", False, True),
+        ("tcp:8080", True, False),
+        (LOOPBACK, False, False),
+        (r"tcp:8080:interface=\:\:1", False, False),
+        ("unix:{folder}/socket", False, False),
+    ],
+)
+def test_a_relay_open_to_other_machines_is_warned_of_once(
+    tmp_path: Path, logged: list[LogEvent], listen: str, tokens: bool, warned: bool
+) -> None:
+    """With the settings that change it; neither this machine nor those with tokens are a matter of concern."""
+    (tmp_path / "tokens").write_text("0" * 64)
+    environ = {"TICKRELAY_TOKENS_FILE": str(tmp_path / "tokens")} if tokens else {}
+    relay(HostReactor(), TICKRELAY_LISTEN=listen.format(folder=tmp_path), **environ).privilegedStartService()
+    found = warnings(logged)
+    assert len(found) == warned
+    for line in found:
+        assert "TICKRELAY_TOKENS_FILE" in line and "TICKRELAY_ALLOWED_ORIGINS" in line
+
+
 def test_warnings_of_the_settings_are_logged_at_the_start(logged: list[LogEvent]) -> None:
     """A misspelt variable of the environment is named, once, at warn."""
-    relay(MemoryReactorClock(), TICKRELAY_LISTN="x").privilegedStartService()
-    warnings = [e["warning"] for e in logged if e.get("log_level") is LogLevel.warn]
-    assert warnings == ["TICKRELAY_LISTN is no setting; did you mean TICKRELAY_LISTEN?"]
+    relay(HostReactor(), TICKRELAY_LISTN="x", TICKRELAY_LISTEN=LOOPBACK).privilegedStartService()
+    assert warnings(logged) == ["TICKRELAY_LISTN is no setting; did you mean TICKRELAY_LISTEN?"]

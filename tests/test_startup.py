@@ -1,8 +1,10 @@
 """What both plugins do at their start."""
 
 import os
+import signal
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,7 @@ class Broken(Service):
     """A service whose preparation succeeds only before the fork, or not at all."""
 
     where = "listens nowhere"
+    hurried = 0
 
     def __init__(self, early: bool) -> None:
         self.early = early
@@ -40,6 +43,10 @@ class Broken(Service):
         """Fail."""
         if self.early:
             raise SettingError("PORT must be a number", "HOST is odd")
+
+    def hurry(self) -> None:
+        """Count."""
+        self.hurried += 1
 
     def privilegedStartService(self) -> None:
         """Fail later."""
@@ -83,6 +90,14 @@ def test_a_mistake_on_the_command_line_is_one_line(words: list[str], said: str, 
     assert capsys.readouterr() == ("", "")
 
 
+def test_the_version_is_ours_and_twisteds(capsys: Any) -> None:
+    """Both are needed in a report of a defect."""
+    with pytest.raises(SystemExit) as ended:
+        Example().parseOptions(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"tickrelay {version('tickrelay')} (Twisted {version('twisted')})\n"
+
+
 def test_an_option_of_twistds_is_known_as_one() -> None:
     """--nodaemon after the program's name is the commonest slip."""
     command = Example()
@@ -95,14 +110,14 @@ def test_an_option_of_twistds_is_known_as_one() -> None:
 def test_a_start_is_refused_with_a_line_for_each_problem(capsys: Any) -> None:
     """The program, the reason, exit status 1; in the foreground the terminal is the log, so nothing is said twice."""
     with pytest.raises(SystemExit) as ended:
-        Prepared(Broken(early=True), options(nodaemon=True))
+        Prepared(Broken(early=True), options(nodaemon=True), MemoryReactorClock())
     assert ended.value.code == 1
     assert capsys.readouterr().err == "example: PORT must be a number\nexample: HOST is odd\n"
 
 
 def test_a_start_that_fails_after_all_in_the_foreground(capsys: Any) -> None:
     """A line as well."""
-    service = Prepared(Broken(early=False), options(nodaemon=True))
+    service = Prepared(Broken(early=False), options(nodaemon=True), MemoryReactorClock())
     with pytest.raises(SystemExit, match=r"^example: the port is taken$"):
         service.privilegedStartService()
     assert capsys.readouterr().out == ""
@@ -114,7 +129,7 @@ def test_a_daemon_that_fails_after_the_fork(
     """twistd needs an exception (on SystemExit its parent process waits for ever); the log has the line alone."""
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     pid, log = str(tmp_path / "x.pid"), str(tmp_path / "x.log")
-    service = Prepared(Broken(early=False), options(nodaemon=False, pidfile=pid, logfile=log))
+    service = Prepared(Broken(early=False), options(nodaemon=False, pidfile=pid, logfile=log), MemoryReactorClock())
     assert capsys.readouterr().out == (
         f"example: listens nowhere; runs in the background, pid file {pid}, log file {log}\n"
     )
@@ -129,4 +144,20 @@ def test_a_daemon_that_fails_after_the_fork(
 def test_with_chroot_nothing_is_prepared_outside_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """No file is where it will be."""
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    Prepared(Broken(early=True), options(nodaemon=True, chroot="/"))
+    Prepared(Broken(early=True), options(nodaemon=True, chroot="/"), MemoryReactorClock())
+
+
+def test_more_signals_than_one_only_hurry_the_stop() -> None:
+    """Twisted's own handler would stop the reactor twice, which is an error there."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    reactor, broken = MemoryReactorClock(), Broken(early=False)
+    reactor.callFromThread = lambda call: reactor.callLater(0, call)  # type: ignore[attr-defined]
+    try:
+        Prepared(broken, options(nodaemon=True), reactor).stopService()
+        for number in before:
+            signal.raise_signal(number)
+        reactor.advance(0)
+        assert broken.hurried == 2
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

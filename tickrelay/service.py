@@ -1,6 +1,7 @@
 """The whole relay as one service: how its parts are joined, started and stopped."""
 
 import secrets
+from collections.abc import Iterator
 from typing import Any
 
 from twisted.application.service import MultiService
@@ -8,6 +9,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
+from tickrelay.config.schema import is_loopback
 from tickrelay.config.settings import Config
 from tickrelay.downstream import tokens
 from tickrelay.downstream.factory import ClientFactory
@@ -144,13 +146,23 @@ class RelayService(MultiService):
         """Do what is left to prepare, while the process may still have the rights to. Raises SettingError."""
         self.prepare()
         self.hub.status_changed(FeedStatus(Status.WS_OPEN, FeedState.IDLE))
-        for warning in self._config.warnings:
+        for warning in (*self._config.warnings, *self._exposure()):
             self._log.warn("{warning}", warning=warning)
         self._log.info("{where} (set by {source})", where=self.where, source=self._listen_source)
         for name in ("host", "port"):
             source = "the simulator" if self._simulator else self._config.sources.get(name, "default")
             value = getattr(self.settings, name)
             self._log.info("cTrader {name} {value} (set by {source})", name=name, value=value, source=source)
+
+    def _exposure(self) -> Iterator[str]:
+        """A warning where other machines get market data for nothing; it stays allowed."""
+        host = getattr(self.clients.port.getHost(), "host", "") if self.clients.port is not None else ""
+        # A UNIX socket has no host, and the simulator's prices are nobody's.
+        if host and not is_loopback(host) and not self._config.clients.tokens_file and self._simulator is None:
+            yield (
+                f"whoever reaches {self._config.clients.listen} gets ticks: ask for tokens with TICKRELAY_TOKENS_FILE, "
+                "limit browser pages with TICKRELAY_ALLOWED_ORIGINS, or listen on interface=127.0.0.1"
+            )
 
     def startService(self) -> None:
         """Serve the clients, then begin to connect to cTrader."""
@@ -168,6 +180,10 @@ class RelayService(MultiService):
         """Let the clients go, then close the cTrader connection, then the rest; all within a deadline."""
         self._serving = False
         return Deferred.fromCoroutine(self._stop()).addTimeout(STOP_TIMEOUT_S, self._reactor, self._give_up)
+
+    def hurry(self) -> None:
+        """End the drain now."""
+        self.clients.hurry()
 
     async def _stop(self) -> None:
         await self.clients.disownServiceParent()

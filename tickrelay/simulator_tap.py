@@ -124,6 +124,9 @@ class _Service(SimulatorService):
     def prepare(self, *, forking: bool = False) -> None:
         self.listen()
 
+    def hurry(self) -> None:
+        pass  # it waits for nobody
+
     @property
     def where(self) -> str:
         return f"simulates cTrader on {self.settings.host}:{self.port} (TLS)"
@@ -133,4 +136,4 @@ def makeService(options: Options) -> IService:
     """Called by twistd."""
     from twisted.internet import reactor
 
-    return Prepared(_Service(options.settings, steady(reactor), recording=options.tape), options)
+    return Prepared(_Service(options.settings, steady(reactor), recording=options.tape), options, reactor)

@@ -7,12 +7,15 @@ in ``makeService``, where the terminal is still there.
 
 import contextlib
 import getopt
+import signal
 import sys
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 from typing import Any, NoReturn, Protocol
 
 from twisted.application.service import Application, IService, MultiService
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python import usage
 
@@ -56,6 +59,11 @@ class OneLineOptions(usage.Options):
         except usage.UsageError as e:
             raise SystemExit(f"{self.program}: {self._mistake(e)}") from None
 
+    def opt_version(self) -> NoReturn:
+        """Display the versions of tickrelay and Twisted, and exit."""
+        print(f"tickrelay {version('tickrelay')} (Twisted {version('twisted')})")
+        raise SystemExit(0)
+
     def parseArgs(self, *words: str) -> None:
         """There is nothing but options."""
         if words:
@@ -86,17 +94,22 @@ class Preparing(Protocol):
     def prepare(self, *, forking: bool = False) -> None:
         """Check and bind; *forking*: leave out what does not survive a fork. Raises SettingError."""
 
+    def hurry(self) -> None:
+        """Stop sooner: somebody waits for the end."""
+
 
 class Prepared(MultiService):
     """What twistd starts: *service*, prepared as far as possible before twistd forks, and where it cannot start, the
     end of the process with one line for each problem.
     """
 
-    def __init__(self, service: Any, options: OneLineOptions) -> None:
+    def __init__(self, service: Any, options: OneLineOptions, reactor: Any) -> None:
         super().__init__()
+        self._reactor = reactor
         self._program = options.program
         self._config: dict[str, Any] = dict(options.parent or {"nodaemon": True})
         self._daemon = not self._config.get("nodaemon")
+        self._hurry = service.hurry
         prepared: Preparing = service
         problems = Problems(twistd_files.problems(self._config))
         if not self._config.get("chroot"):  # else nothing is where it will be
@@ -120,6 +133,14 @@ class Prepared(MultiService):
             _log.critical("{problems}", problems=self._lines(e))
             sys.excepthook = lambda *_: None
             raise
+
+    def stopService(self) -> "Deferred[None]":
+        """Called by twistd at the first signal; the next ones only make it stop sooner."""
+        # Twisted (26.10) would stop the reactor at each, and log a ReactorNotRunning with its traceback.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: self._reactor.callFromThread(self._hurry))
+        stopped: Deferred[None] = super().stopService()
+        return stopped
 
     def _refuse(self, error: SettingError) -> NoReturn:
         """End the process before twistd has begun to log: to the terminal, and to the log where it is another."""

@@ -141,4 +141,4 @@ def makeService(options: Options) -> IService:
     """Called by twistd."""
     from twisted.internet import reactor
 
-    return Prepared(_relay(options, steady(reactor))[0], options)
+    return Prepared(_relay(options, steady(reactor))[0], options, reactor)

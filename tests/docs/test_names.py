@@ -32,6 +32,7 @@ ELSEWHERE = {
     "WS_PORT=9001 make run": "run by test_commands.py::test_make_run",
     "NODE_EXTRA_CA_CERTS=ca.pem node client.js": "run by tests/integration/test_foreign_clients.py",
     "twistd tickrelay --check": "run by tests/integration/test_end_to_end.py; it exits",
+    "twistd tickrelay --version": "run by tests/test_startup.py; it exits",
     "twistd ctrader-simulator --replay DIR": "run by tests/integration/test_record_replay.py; it wants a recording",
     "source .venv/bin/activate": "not run: of every virtual environment",
     "--listen ssl:443:privateKey=…:certKey=…": "run by tests/integration/test_wss.py",

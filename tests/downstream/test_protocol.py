@@ -190,6 +190,20 @@ def test_the_drain_closes_everybody_with_1012(server: Server) -> None:
     assert done.called
 
 
+def test_a_drain_can_be_hurried(clock: Clock) -> None:
+    """All are closed at once, none twice; before the drain it has no effect."""
+    server = Server(clock, max_connections_per_address=300)
+    browsers = [server.browser() for _ in range(200)]
+    server.factory.hurry()
+    assert not any(closing(browser) for browser in browsers)
+    server.factory.drain()
+    server.factory.hurry()
+    server.factory.hurry()
+    assert all(closing(browser) == [1012] for browser in browsers)
+    clock.pump([0.1] * 30)
+    assert not any(closing(browser) for browser in browsers)
+
+
 def test_clients_are_told_that_the_feed_ends(server: Server) -> None:
     """The status comes before the close frame, and nothing is said of a feed that comes back meanwhile."""
     browser = server.browser()

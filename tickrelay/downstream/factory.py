@@ -224,6 +224,14 @@ class ClientFactory(WebSocketServerFactory):
         self._close(clients, CloseCode.RESTART, "service restart")
         return done
 
+    def hurry(self) -> None:
+        """Close those who are left at once, in the middle of a drain. Whoever does not answer is cut off by Autobahn's
+        timeout.
+        """
+        if self.draining:
+            for client in list(self._clients):
+                client.close(CloseCode.RESTART, "service restart")
+
     def _close(self, clients: Sequence[ClientProtocol], code: CloseCode, reason: str) -> None:
         """Close them, spread out: all at once would be a long turn of the reactor, and a herd that comes back."""
         spread_s = min(self.settings.drain_s, len(clients) / _CLOSES_PER_S)

@@ -45,3 +45,7 @@ class ClientService(Service):
         if self.port is not None:
             maybeDeferred(self.port.stopListening).addErrback(lambda f: self._log.failure("still listening", f))
         return self._factory.drain()
+
+    def hurry(self) -> None:
+        """Close every client that is left at once."""
+        self._factory.hurry()
