@@ -1,4 +1,4 @@
-"""Whom the connection to cTrader trusts: the system's authorities and the one named in ``CTRADER_CA_FILE``.
+"""Which certificates the connection to cTrader trusts: the system's authorities and those in ``CTRADER_CA_FILE``.
 
 Certificate and host name are always verified; there is no switch that turns it off.
 """
@@ -44,7 +44,7 @@ def _options(host: str, ca_file: str) -> IOpenSSLClientConnectionCreator:
 
 @implementer(IOpenSSLClientConnectionCreator)
 class ClientOptions:
-    """What `connectSSL` needs to speak to *host*; the CA file is read again for a connection after it has changed.
+    """The TLS options of `connectSSL` for *host*; the CA file is read again for a connection after it has changed.
 
     Raises SettingError where *ca_file* is no certificate file.
     """
@@ -65,7 +65,7 @@ class ClientOptions:
                 self._options = _options(self._host, self._ca_file)
                 self._seen = seen
             except SettingError as e:
-                self._log.warn("{error}: trusting what stood there before", error=str(e))
+                self._log.warn("{error}: the certificates read before stay trusted", error=str(e))
         return self._options.clientConnectionForTLS(protocol)
 
     def _look(self) -> tuple[int, int, int]:
