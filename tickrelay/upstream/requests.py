@@ -99,7 +99,7 @@ class Requests:
         return True
 
     def close(self) -> None:
-        """Nothing is sent any longer."""
+        """Nothing is sent any longer; new requests fail with LinkLost."""
         self._over = True
 
     def lost(self) -> None:

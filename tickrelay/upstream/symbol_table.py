@@ -63,7 +63,7 @@ class SymbolTable:
         return list(self.by_id.values())
 
     async def load(self, link: OpenApiProtocol, account_id: int) -> None:
-        """Ask for everything. Raises UpstreamError where the list or the symbols are not to be had."""
+        """Ask for everything. Raises UpstreamError where the list or the symbols are refused or late."""
         listed, assets, classes, categories = await _all(
             [
                 link.request(ProtoOASymbolsListReq(ctidTraderAccountId=account_id), ProtoOASymbolsListRes),
@@ -91,7 +91,10 @@ class SymbolTable:
         self._index()
 
     async def refresh(self, link: OpenApiProtocol, account_id: int, ids: Iterable[int]) -> bool:
-        """Ask again for the symbols with these *ids*; for the whole list where one is new. True: something changed."""
+        """Ask again for the symbols with these *ids*; for the whole list where one is new. True: something changed.
+
+        Raises UpstreamError; the table then is as it was, but for a list that was read already.
+        """
         wanted = set(ids)
         if not wanted <= self._light.keys():
             listed = await link.request(ProtoOASymbolsListReq(ctidTraderAccountId=account_id), ProtoOASymbolsListRes)
@@ -138,7 +141,7 @@ class SymbolTable:
 
 
 def _all(answers: "list[Deferred[Any]]") -> "Deferred[list[Any]]":
-    """Wait for every answer; fails with the first error itself."""
+    """Wait for every answer; fails with the first error itself, where gatherResults wraps it in FirstError."""
 
     def unwrap(failure: Failure) -> Failure:
         return failure.value.subFailure if isinstance(failure.value, FirstError) else failure

@@ -17,6 +17,8 @@ from zope.interface import implementer
 from tickrelay.model.errors import SettingError
 
 
+# IOpenSSLTrustRoot is private, in Twisted 26.10 too: the public trust roots are the system's authorities
+# (`platformTrust`) or a list of certificates (`trustRootFromCertificates`), and never both.
 @implementer(IOpenSSLTrustRoot)
 class SystemAndFile:
     """The system's certificate authorities, and those of a PEM file besides. Raises SettingError for a bad file."""
