@@ -28,9 +28,10 @@ from tickrelay.openapi.messages_pb2 import (
     ProtoOAVersionRes,
 )
 from tickrelay.openapi.registry import UnknownPayloadType
+from tickrelay.upstream.allow_list import VIEW_ONLY
 from tickrelay.upstream.counters import Counters
 from tickrelay.upstream.errors import LinkLost, NotAllowed, OpenApiError, RequestTimeout
-from tickrelay.upstream.protocol import VIEW_ONLY, LinkSettings, OpenApiProtocol
+from tickrelay.upstream.protocol import LinkSettings, OpenApiProtocol
 
 
 class Bench:

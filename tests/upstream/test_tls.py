@@ -104,7 +104,7 @@ def test_an_untrusted_server_gets_nothing(certificate: ServerCertificate) -> Non
     owner, server = meet(certificate, ClientOptions("localhost"))
     assert not owner.secured and server.read == b"" and owner.reason is not None
     cause = cause_of_loss(owner.reason, SETTINGS)
-    assert cause.kind is Kind.CERTIFICATE and cause.kind.needs_mending
+    assert cause.kind is Kind.CERTIFICATE and cause.kind.needs_operator
     assert "localhost:5035" in cause.message and "CTRADER_CA_FILE" in cause.message
 
 

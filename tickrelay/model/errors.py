@@ -1,7 +1,7 @@
 """The codes that clients see, and the exceptions that cross floors.
 
-Close codes: the standard ones first (RFC 6455 and its registry); of the private range, 40xx asks the client to
-reconnect with backoff and 45xx tells it not to. 4504 is retired: too many connections are 1013 now.
+Close codes: the standard ones first (RFC 6455 and its registry); of the private range, after 40xx the client should
+reconnect with backoff, after 45xx it should not. 4504 is retired: too many connections are 1013 now.
 """
 
 from enum import IntEnum, StrEnum

@@ -15,7 +15,7 @@ from tickrelay.model.ticks import Symbol
 
 @dataclass(frozen=True, slots=True)
 class SymbolFeed:
-    """What the feed knows of one symbol's subscription, for a client that asks why it is quiet."""
+    """What the feed knows of one symbol's subscription, for a client that asks why it gets no ticks."""
 
     wanted: bool
     confirmed_at_ms: int
@@ -40,7 +40,7 @@ class IFeed(Interface):
 
 
 class IFeedListener(Interface):
-    """Who is told what the feed brings; called in the reactor thread, must not raise."""
+    """What the feed reports to; called in the reactor thread, must not raise."""
 
     def status_changed(status: FeedStatus) -> None:
         """The session went from one state to another; equal ones in a row are not repeated."""

@@ -9,7 +9,7 @@ BOTH = BID | ASK
 
 @dataclass(slots=True)
 class Quote:
-    """A quote of one symbol, prices in 1/100000; ``changed`` says which sides moved."""
+    """A quote of one symbol, prices in 1/100000; ``changed``: which sides moved, `BID`, `ASK` or `BOTH`."""
 
     symbol_id: int
     time_ms: int

@@ -79,7 +79,7 @@ class Schedule:
     zone_name: str = "UTC"
     holidays: Sequence[Holiday] = ()
     disabled: bool = False
-    """The trading mode says that the symbol does not trade at all."""
+    """The trading mode excludes all trading."""
 
     def is_open(self, now_s: float) -> bool:
         """Does the symbol trade at this moment (Unix seconds)?"""

@@ -1,4 +1,4 @@
-"""What the relay says of itself: the six status values of the client protocol and the finer states of the feed."""
+"""The state of the feed: the six status values of the client protocol and the finer states of the feed."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -32,11 +32,11 @@ class FeedState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FeedStatus:
-    """One transition of the feed, as told to the relay and by it to the clients."""
+    """One transition of the feed, as reported to the relay and by it to the clients."""
 
     status: Status
     state: FeedState
     message: str = ""
-    """For people: what is wrong and what to mend. Never holds a secret."""
+    """For people: what is wrong and how to correct it. Never holds a secret."""
     upstream_code: str = ""
     """cTrader's own error code, where there is one."""

@@ -21,6 +21,7 @@ subscriptions that clients want on it.
     connection         the one connection, made and made again; the ReconnectingClientFactory
     tls                  which certificates are trusted
     protocol             one connection: frames in and out; the way of a tick
+    allow_list             the messages that the relay may send
     event_listeners        who is called with which event
     requests               requests, their answers and deadlines
     request_limiter        how many leave in a second, and which first

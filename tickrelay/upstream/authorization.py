@@ -1,7 +1,7 @@
 """The steps from a connection to an authorised account, and what a refusal on the way means.
 
-Each step is a coroutine that raises `SessionFailed` with a cause that says, for people, which of host, application,
-account or token is to be mended.
+Each step is a coroutine that raises `SessionFailed` with a cause that names the setting to correct: host, application,
+account or token.
 """
 
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ class Redactor:
 
 
 async def authorise_application(link: OpenApiProtocol, settings: CTraderSettings) -> None:
-    """Tell cTrader which application this is."""
+    """Log the application in; being logged in already is success. Raises SessionFailed."""
     request = ProtoOAApplicationAuthReq(clientId=settings.client_id, clientSecret=settings.client_secret.reveal())
     try:
         await link.request(request)
@@ -69,14 +69,14 @@ class AccountAuthorizer:
     _log = Logger()
 
     async def run(self, link: OpenApiProtocol) -> None:
-        """Authorise the account, renewing the token where it ends soon or is refused: once."""
+        """Authorise the account, renewing the token where it ends soon or is refused: once. Raises SessionFailed."""
         tokens = self.tokens.load()
         fresh = False
         if tokens.ends_soon(self.clock.wall_ms() / 1000) and tokens.refresh:
             try:
                 tokens, fresh = await self._renew(link, tokens), True
             except (UpstreamError, TokenFileError) as e:
-                # It is good for some days yet: the session comes up, and people are told.
+                # It is valid for some days yet: the session goes live, and the log asks the operator to act.
                 self._log.warn("the access token ends soon and could not be renewed: {error}", error=str(e))
         try:
             try:
@@ -105,7 +105,7 @@ class AccountAuthorizer:
                 raise
 
     async def _renew(self, link: OpenApiProtocol, tokens: Tokens) -> Tokens:
-        # The old pair dies with the request: no request unless the new pair can be kept.
+        # The request invalidates the old pair: it is not sent unless the new pair can be stored.
         self.tokens.prepare()
         answer = await link.request(
             ProtoOARefreshTokenReq(refreshToken=tokens.refresh.reveal()), ProtoOARefreshTokenRes
@@ -137,7 +137,7 @@ class AccountAuthorizer:
             ) from None
 
     async def _accounts(self, link: OpenApiProtocol, tokens: Tokens) -> ProtoOAGetAccountListByAccessTokenRes | None:
-        """The accounts that the token opens; None where the server does not say."""
+        """The accounts that the token opens; None where the server does not give them."""
         try:
             return await link.request(
                 ProtoOAGetAccountListByAccessTokenReq(accessToken=tokens.access.reveal()),
@@ -147,7 +147,7 @@ class AccountAuthorizer:
             return None
 
     async def _explain(self, link: OpenApiProtocol, tokens: Tokens, error: UpstreamError) -> Cause:
-        """The cause of a refusal, with what the account list tells of it."""
+        """The cause of a refusal, made precise by the account list."""
         cause = cause_of(error, self.settings)
         if not isinstance(error, OpenApiError) or not needs_account_list(error):
             return cause

@@ -1,7 +1,7 @@
 """How long to wait before the next connection, by the cause of the last loss.
 
-Network trouble is met with full jitter, so that the clients of a restarted server do not come back in one wave; what
-a person must mend is tried slowly; a maintenance is waited for. Nothing is ever given up.
+After network errors with full jitter, so that the clients of a restarted server do not reconnect in one wave; slowly
+where an operator must correct something; after the announced end of a maintenance. Retries never end.
 """
 
 import random

@@ -1,4 +1,4 @@
-"""Why a session ended, for people: which of host, application, account or token is to be mended. Pure functions.
+"""Why a session ended, in a sentence that names the setting to correct. Pure functions.
 
 `cause_of` reads an exception, `cause_of_loss` the end of a connection, `explain_refusal` the refusal of an account
 together with the list of the accounts that the token opens.
@@ -18,17 +18,18 @@ CANT_ROUTE = "CANT_ROUTE_REQUEST"
 """The answer to an account of the other kind than the host serves, and to one whose trading server is away."""
 
 MAX_CANT_ROUTE = 5
-"""So often in a row it is taken for passing trouble, where nothing says that the host serves the account."""
+"""After so many such answers in a row the host counts as wrong, where nothing shows that it serves the account."""
 
 _NO_TLS = ("version", "unsupported protocol", "handshake failure", "no shared", "http request", "unknown protocol")
-"""Words of OpenSSL's for a peer that speaks no TLS, or none that is good enough: no retry mends that."""
+"""Parts of OpenSSL's messages about a peer without TLS, or whose TLS is too old: a retry does not help.
+pyOpenSSL's SSL.Error has these texts only, no codes."""
 
 BLOCKED_LEAST_S = 300.0
 """A blocked channel is not tried again sooner."""
 
 
 def cause_of(error: BaseException, settings: CTraderSettings) -> Cause:
-    """Why *error* ends the session. Anything but an UpstreamError is a defect of ours, named by its type alone."""
+    """Why *error* ends the session. Anything but an UpstreamError is a defect of the relay, named by its type alone."""
     if isinstance(error, SessionFailed):
         return error.cause
     if not isinstance(error, UpstreamError):
@@ -74,7 +75,7 @@ def cause_of(error: BaseException, settings: CTraderSettings) -> Cause:
 
 
 def cause_of_loss(reason: Failure, settings: CTraderSettings) -> Cause:
-    """What the end of a connection means, or that there was none."""
+    """Why a connection ended, or could not be made; *reason* is what Twisted gives `connectionLost`."""
     where = f"{settings.host}:{settings.port}"
     error = reason.value
     if isinstance(error, VerificationError):
@@ -100,7 +101,7 @@ def cause_of_loss(reason: Failure, settings: CTraderSettings) -> Cause:
 
 
 def needs_account_list(error: OpenApiError) -> bool:
-    """Does the list, which is served on either host, tell more of this refusal?"""
+    """Whether the account list, which demo and live hosts both serve, can explain this refusal."""
     return error.error_class is ErrorClass.FATAL_ACCOUNT or error.code == CANT_ROUTE
 
 
@@ -112,7 +113,7 @@ def kind_of_host(host: str) -> str:
 def explain_refusal(
     cause: Cause, settings: CTraderSettings, listed: ProtoOAGetAccountListByAccessTokenRes | None, tries: int
 ) -> Cause:
-    """*cause*, with what the account list tells; *listed* is None where the server does not give it.
+    """*cause*, made precise by the account list; *listed* is None where the server does not give it.
 
     *tries*: how often in a row the account could not be routed, this time included.
     """
@@ -121,8 +122,8 @@ def explain_refusal(
     if listed is None or ours in accounts:
         if cause.code != CANT_ROUTE:
             return cause
-        told = ours in accounts and accounts[ours].HasField("isLive")
-        return _cant_route(settings, ("live" if accounts[ours].isLive else "demo") if told else "", tries)
+        known_kind = ours in accounts and accounts[ours].HasField("isLive")
+        return _cant_route(settings, ("live" if accounts[ours].isLive else "demo") if known_kind else "", tries)
     for account in accounts.values():
         if account.traderLogin == ours:
             return Cause(
@@ -141,7 +142,7 @@ def explain_refusal(
 
 
 def _cant_route(settings: CTraderSettings, kind: str, tries: int) -> Cause:
-    """*kind* of the account: ``demo``, ``live``, or empty where the account list does not tell."""
+    """*kind* of the account: ``demo``, ``live``, or empty where the account list does not have it."""
     ours, host = settings.account_id, settings.host
     serves = kind_of_host(host)
     if kind and kind == serves:
@@ -158,5 +159,5 @@ def _cant_route(settings: CTraderSettings, kind: str, tries: int) -> Cause:
             f"account {ours} is not served by {host}; a live account needs live.ctraderapi.com, a demo account "
             "demo.ctraderapi.com"
         )
-    trouble = Kind.CREDENTIALS if tries >= MAX_CANT_ROUTE else Kind.NETWORK
-    return Cause(trouble, f"{why} ({CANT_ROUTE}): check CTRADER_HOST", CANT_ROUTE)
+    kind_of_cause = Kind.CREDENTIALS if tries >= MAX_CANT_ROUTE else Kind.NETWORK
+    return Cause(kind_of_cause, f"{why} ({CANT_ROUTE}): check CTRADER_HOST", CANT_ROUTE)

@@ -1,4 +1,4 @@
-"""The one connection: made, watched until TLS is complete, ended, and made again when the session says so.
+"""The one connection: made, watched until TLS is complete, ended, and made again when the session asks for it.
 
 There is one factory with one connector, hence never a second connection. `Connection` stands between them and the link
 on one side and the session on the other.
@@ -224,7 +224,7 @@ class Connection:
             self._owner.drop(Cause(Kind.NETWORK, f"garbage from cTrader: {reason}"))
 
     def link_lost(self, link: OpenApiProtocol, reason: Failure) -> None:
-        """The connection is gone. TLS errors are told here: `clientConnectionLost` may get a plain ConnectionLost."""
+        """The connection is gone. *reason* has the TLS error, which `clientConnectionLost` may not get."""
         if link is self.link:
             self.link = None
             self._counters.losses += 1

@@ -1,4 +1,4 @@
-"""What the cTrader side counts: plain integers, cheap enough for the way of a tick; metrics read them."""
+"""Counters: plain integers, cheap enough for the way of a tick; the metrics read them."""
 
 from dataclasses import dataclass
 

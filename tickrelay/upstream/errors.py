@@ -1,4 +1,4 @@
-"""Everything that can go wrong with cTrader, as values: error codes by class, exceptions, causes of a lost session.
+"""cTrader's error codes by class, the exceptions of requests, and the causes that end a session.
 
 The classes are those of the Open API's error table; a code that is in no table is surfaced and never looped.
 """
@@ -32,7 +32,7 @@ class ErrorClass(StrEnum):
     UNAVAILABLE = auto()
     """The server is away, or has no connection left for the application: a new connection, later."""
     RETRY = auto()
-    """Passing trouble at the other end."""
+    """Temporary trouble at cTrader."""
     CLIENT_BUG = auto()
     """The request itself is wrong: never sent again."""
     TRADING = auto()
@@ -111,7 +111,7 @@ class OpenApiError(UpstreamError):
         self.description = description
         self.request = request
         self.retry_after_s = retry_after_s
-        # Milliseconds in ProtoErrorRes, seconds in ProtoOAErrorRes, by the schema's comments; the size tells.
+        # Milliseconds in ProtoErrorRes, seconds in ProtoOAErrorRes, by the schema's comments; the size decides.
         self.maintenance_end_s = maintenance_end / 1000 if maintenance_end > 1e11 else float(maintenance_end)
         """Unix seconds."""
 
@@ -148,7 +148,7 @@ class NotAllowed(UpstreamError):
 
 
 class Kind(StrEnum):
-    """Why a session ended; decides how long to wait and what clients are told."""
+    """Why a session ended; decides how long to wait and which status clients get."""
 
     NETWORK = auto()
     STALE = auto()
@@ -158,11 +158,11 @@ class Kind(StrEnum):
     CERTIFICATE = auto()
     CREDENTIALS = auto()
     REFUSED = auto()
-    """cTrader refused a step with a code that says nothing of credentials, or that no table has."""
+    """cTrader refused a step with a code that does not concern credentials, or that is not in the table."""
 
     @property
-    def needs_mending(self) -> bool:
-        """Must a person mend something before this can get better?"""
+    def needs_operator(self) -> bool:
+        """Whether retries are in vain until an operator corrects something."""
         return self in (Kind.CERTIFICATE, Kind.CREDENTIALS, Kind.REFUSED)
 
 

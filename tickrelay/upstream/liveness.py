@@ -1,4 +1,4 @@
-"""Is the feed alive? Three clocks that must not be taken for one another, and no timer: the time comes in.
+"""Is the feed alive? Three clocks that are kept apart, and no timer: the caller passes the time in.
 
 - The **link**: any bytes at all. A half-open connection carries none, not even the server's heartbeats.
 - The **data**: spots of any symbol whose market is open. Heartbeats flow while a feed is dead; they never count.
@@ -18,12 +18,12 @@ from tickrelay.model.ticks import Symbol
 CHECK_S = 5.0
 """How often to look."""
 OPENING_GRACE_S = 300.0
-"""Brokers begin to quote some minutes after the hour that their schedule says."""
+"""Brokers begin to quote some minutes after the opening in their schedule."""
 MOST_PATIENCE_S = 4 * 3600.0
 RHYTHM_FACTOR = 10.0
-"""A symbol is silent when it has said nothing for so many times its usual gap."""
+"""A symbol is silent when it had no spot for so many times its usual gap."""
 UNKNOWN_RHYTHM_FACTOR = 5.0
-"""The least patience times this, for a symbol that was never heard twice."""
+"""Factor on the least deadline for a symbol that never had two spots, so that its gap is unknown."""
 _DECAY = 0.98
 _MOST_FRUITLESS = 6
 
@@ -43,7 +43,7 @@ class Verdict:
 class _Rhythm:
     """What is known of a symbol's pace, across sessions."""
 
-    heard_s: float = 0.0
+    last_spot_s: float = 0.0
     usual_gap_s: float = 0.0
     judged_since_s: float = 0.0
     patience_factor: float = 1.0
@@ -69,7 +69,7 @@ class DataClock:
         """A session begins: ids are new, what is known of each name's rhythm stays."""
         self._suspected = False
         for rhythm in self._rhythms.values():
-            rhythm.judged_since_s = rhythm.heard_s = 0.0
+            rhythm.judged_since_s = rhythm.last_spot_s = 0.0
 
     def check(
         self,
@@ -83,7 +83,7 @@ class DataClock:
         open_by_schedule: dict[int, bool] = {}
         judged: list[int] = []
         late: list[int] = []
-        heard_last_s, patience_s = 0.0, MOST_PATIENCE_S
+        newest_spot_s, patience_s = 0.0, MOST_PATIENCE_S
         for symbol_id, since_s in confirmed_s.items():
             symbol = symbols.get(symbol_id)
             if symbol is None:
@@ -95,13 +95,13 @@ class DataClock:
                 continue
             rhythm.judged_since_s = rhythm.judged_since_s or now_s
             judged.append(symbol_id)
-            heard_s = max(rhythm.heard_s, rhythm.judged_since_s, since_s)
+            last_spot_s = max(rhythm.last_spot_s, rhythm.judged_since_s, since_s)
             patience = self._patience(rhythm)
-            heard_last_s = max(heard_last_s, heard_s)
+            newest_spot_s = max(newest_spot_s, last_spot_s)
             patience_s = min(patience_s, patience)
-            if now_s - heard_s > max(self.symbol_silence_s, patience) * rhythm.patience_factor:
+            if now_s - last_spot_s > max(self.symbol_silence_s, patience) * rhythm.patience_factor:
                 late.append(symbol_id)
-        silent_s = now_s - heard_last_s if judged else 0.0
+        silent_s = now_s - newest_spot_s if judged else 0.0
         if judged and silent_s > patience_s * 2.0**self._fruitless:
             if self._suspected:
                 return Verdict(dead=tuple(judged), silent_s=silent_s)
@@ -111,7 +111,7 @@ class DataClock:
         return Verdict(silent=tuple(late), silent_s=silent_s)
 
     def asked_again(self, names: Iterable[str]) -> None:
-        """These symbols were silent and are subscribed anew; the first spot of each says nothing of the market."""
+        """These symbols were silent and are subscribed anew; the first spot of each only repeats the last price."""
         for name in names:
             rhythm = self._rhythms.setdefault(name, _Rhythm())
             rhythm.patience_factor = min(rhythm.patience_factor * 2, 64)
@@ -126,15 +126,15 @@ class DataClock:
         self._fruitless = 0
 
     def _learn(self, rhythm: _Rhythm, spot_s: float) -> None:
-        if spot_s <= rhythm.heard_s:
+        if spot_s <= rhythm.last_spot_s:
             return
-        if rhythm.heard_s and rhythm.judged_since_s:
+        if rhythm.last_spot_s and rhythm.judged_since_s:
             if rhythm.renewed:
                 rhythm.renewed = False
             else:
-                rhythm.usual_gap_s = max(spot_s - rhythm.heard_s, rhythm.usual_gap_s * _DECAY)
+                rhythm.usual_gap_s = max(spot_s - rhythm.last_spot_s, rhythm.usual_gap_s * _DECAY)
                 rhythm.patience_factor = 1.0
-        rhythm.heard_s = spot_s
+        rhythm.last_spot_s = spot_s
 
     def _patience(self, rhythm: _Rhythm) -> float:
         if not rhythm.usual_gap_s:

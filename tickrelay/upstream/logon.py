@@ -71,7 +71,7 @@ class Logon:
         self._timers.after("logon", self._settings.live_timeout_s, self._logon_deadline_passed)
 
     def _logon_deadline_passed(self) -> None:
-        if self._link is not None and self._link.told_to_wait:
+        if self._link is not None and self._link.is_paused:
             self._start_logon_deadline()  # a new connection would ask again before it may
         else:
             self._owner.drop(Cause(Kind.NETWORK, f"not live within {self._settings.live_timeout_s:g} s"))

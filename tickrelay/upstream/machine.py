@@ -96,7 +96,7 @@ class Core(Protocol):
 
 
 FLOWING = frozenset({State.RESTORING, State.LIVE, State.DEGRADED})
-"""The states in which spots come and clients are told ``connected``."""
+"""The states in which spots come and clients get the status ``connected``."""
 
 _S = State
 _AUTHORISED = (_S.SYMBOLS, _S.RESTORING, _S.LIVE, _S.DEGRADED)

@@ -3,7 +3,7 @@
 The wire: a 4-byte big-endian length, then a ProtoMessage {payloadType, payload, clientMsgId}. A request carries a
 clientMsgId and its answer, or its error, carries it back; events carry none. A bare heartbeat goes each way.
 
-What this file must not do: decide anything about the session. It reports to a `LinkOwner`.
+Nothing is decided about the session here: a link reports to its `LinkOwner`.
 """
 
 import socket
@@ -25,6 +25,7 @@ from tickrelay.openapi import registry
 from tickrelay.openapi.common_pb2 import ProtoErrorRes, ProtoHeartbeatEvent, ProtoMessage
 from tickrelay.openapi.frames import HEARTBEAT, SPOT, FrameError, FrameReceiver, encode, open_payload
 from tickrelay.openapi.messages_pb2 import ProtoOAErrorRes, ProtoOASpotEvent
+from tickrelay.upstream.allow_list import VIEW_ONLY
 from tickrelay.upstream.counters import Counters
 from tickrelay.upstream.errors import NotAllowed, api_error
 from tickrelay.upstream.event_listeners import EventListeners
@@ -33,32 +34,9 @@ from tickrelay.upstream.requests import ANSWERS, Requests
 
 M = TypeVar("M", bound=Message)
 
-VIEW_ONLY = frozenset(
-    registry.lookup(name).number
-    for name in (
-        "ProtoHeartbeatEvent",
-        "ProtoOAVersionReq",
-        "ProtoOAApplicationAuthReq",
-        "ProtoOAGetAccountListByAccessTokenReq",
-        "ProtoOAAccountAuthReq",
-        "ProtoOAAccountLogoutReq",
-        "ProtoOARefreshTokenReq",
-        "ProtoOAAssetListReq",
-        "ProtoOAAssetClassListReq",
-        "ProtoOASymbolCategoryListReq",
-        "ProtoOASymbolsListReq",
-        "ProtoOASymbolByIdReq",
-        "ProtoOASubscribeSpotsReq",
-        "ProtoOAUnsubscribeSpotsReq",
-        "ProtoOAGetTrendbarsReq",
-        "ProtoOAGetTickDataReq",
-    )
-)
-"""All that the relay ever sends. No order is among them: whatever calls this code, none can leave it."""
-
 
 class LinkOwner(Protocol):
-    """Who is told what happens to a connection: the session."""
+    """What a link reports to: the Connection, or the check of the command line."""
 
     def link_secured(self, link: "OpenApiProtocol") -> None:
         """TLS is complete, certificate and host name verified: secrets may be written."""
@@ -72,7 +50,7 @@ class LinkOwner(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkSettings:
-    """What one connection needs to know; times in seconds."""
+    """The settings of one connection; times in seconds."""
 
     account_id: int
     request_timeout_s: float = 10.0
@@ -81,7 +59,7 @@ class LinkSettings:
     allowed: frozenset[int] = VIEW_ONLY
     tcp_user_timeout_s: float = 30.0
     redact: Callable[[str], str] = str
-    """Takes secrets out of what the server says: it may quote the token that it refuses."""
+    """Takes secrets out of the server's texts, which may quote the token that is refused."""
 
 
 @implementer(IHandshakeListener)
@@ -165,8 +143,9 @@ class OpenApiProtocol(FrameReceiver):
         self._bound_unacknowledged()
 
     def _bound_unacknowledged(self) -> None:
-        # Bytes that nobody acknowledges (our own heartbeats, at the latest) end a black-holed connection, and an idle
-        # one is probed after as long, not after the two hours that are the kernel's usual.
+        # TCP_USER_TIMEOUT: Linux ends the connection when sent bytes, a heartbeat at the latest, are not acknowledged
+        # for so long; by default it retransmits for about 15 minutes. An idle connection is probed after as long, not
+        # after the default of two hours.
         tcp = getattr(self.transport, "socket", None)
         if not isinstance(tcp, socket.socket):
             return
@@ -182,12 +161,12 @@ class OpenApiProtocol(FrameReceiver):
                 tcp.setsockopt(socket.IPPROTO_TCP, option, value)
 
     def handshakeCompleted(self) -> None:
-        """TLS is up and the peer is who it should be."""
+        """TLS is complete, certificate and host name are verified."""
         self.secured = True
         self._owner.link_secured(self)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """The connection is gone: nothing waits for an answer any longer."""
+        """The connection is gone: every request fails with LinkLost."""
         self._over = True
         self.drop_input()
         self._limiter.stop()
@@ -196,7 +175,7 @@ class OpenApiProtocol(FrameReceiver):
         self._owner.link_lost(self, reason)
 
     def close(self) -> None:
-        """End the connection in order: what is written goes out, TLS says goodbye."""
+        """Flush, then close with TLS close_notify; no request is sent any longer."""
         self._over = True
         self._requests.close()
         if self.transport is not None:
@@ -211,7 +190,7 @@ class OpenApiProtocol(FrameReceiver):
             self.transport.abortConnection()  # type: ignore[attr-defined]
 
     def lengthLimitExceeded(self, length: int) -> None:
-        """A frame announces more bytes than any has: none of them is buffered."""
+        """A frame announces more than MAX_LENGTH bytes: none of them is buffered."""
         self._garbled(f"a frame of {length} bytes is announced, {self.MAX_LENGTH} are allowed")
 
     def _garbled(self, reason: str) -> None:
@@ -224,12 +203,12 @@ class OpenApiProtocol(FrameReceiver):
         payload_type = envelope.payloadType
         if payload_type == HEARTBEAT:
             self._counters.heartbeats += 1
-            return  # never answered: two peers that echo would do so for ever
+            return  # never answered: two peers that echo heartbeats would not stop
         if not payload_type:
             if frame:
                 self._garbled(f"a frame of {len(frame)} bytes has no payload type")
             else:
-                self._counters.protocol_errors += 1  # an empty frame says nothing: nothing is lost with it
+                self._counters.protocol_errors += 1  # an empty frame carries nothing that could be lost
             return
         try:
             message = open_payload(envelope)
@@ -279,8 +258,8 @@ class OpenApiProtocol(FrameReceiver):
         return self.request(registry.lookup(name).message(**fields), timeout_s=timeout_s)
 
     @property
-    def told_to_wait(self) -> bool:
-        """Does a request wait because the server asked for a pause?"""
+    def is_paused(self) -> bool:
+        """Whether a request waits because the server asked for a pause."""
         return self._limiter.paused
 
     def heartbeat(self) -> None:

@@ -1,7 +1,7 @@
 """What an error asks the session to do: one pure function, for every part of the package that meets an error.
 
-`errors` sorts cTrader's codes into classes; here each class has its reaction. What the session then says of it, for
-people, stands in `causes`.
+`errors` sorts cTrader's codes into classes; here each class has its reaction. The sentence for people
+stands in `causes`.
 """
 
 from enum import StrEnum, auto
@@ -18,9 +18,9 @@ class Reaction(StrEnum):
     ACCEPT = auto()
     """The requested state already holds: treat as success."""
     PAUSE = auto()
-    """Too many requests: wait as long as the answer says, then send the request again."""
+    """Too many requests: wait as long as the answer asks, then send the request again."""
     RETRY = auto()
-    """Passing trouble at cTrader: send the request again later."""
+    """Temporary trouble at cTrader: send the request again later."""
     DIVIDE = auto()
     """Some item of the request may be refused, and the others not: send it again in parts. Never the same request."""
     WARN = auto()
@@ -55,7 +55,7 @@ def reaction(error: BaseException, state: State | None = None, *, needed: bool =
     """The reaction to *error* in *state* (None: asked by a part that knows no state and hands up what is SESSION_WIDE).
 
     *needed*: the session cannot go on without the answer, so that a request which is only refused ends it as well.
-    Anything but an OpenApiError or LinkLost is `DROP`: a deadline that passed, or a defect of ours.
+    Anything but an OpenApiError or LinkLost is `DROP`: a deadline that passed, or a defect of the relay.
     """
     if isinstance(error, LinkLost):
         return Reaction.IGNORE

@@ -1,4 +1,4 @@
-"""The request budget of one connection: never more than so many requests in any second, whatever is asked.
+"""The request budget of one connection: never more than so many requests in any second, however many are submitted.
 
 cTrader allows 50 requests a second, 5 of them historical, per connection. A budget of *n* here means at most *n* in
 **any** window of one second: a bucket that holds a few and refills with the rest. Heartbeats are counted but never
@@ -172,7 +172,7 @@ class RequestLimiter:
                     kept.append(entry)
                     wait = delay if wait is None else min(wait, delay)
                     if self._general.wait_s() > 0:
-                        break  # nobody behind it may go either
+                        break  # nothing behind it may leave either
                     continue
                 self._general.tokens -= 1
                 if entry.payload_type in _HISTORICAL:

@@ -1,4 +1,4 @@
-"""Requests on their way: each finds its answer by its clientMsgId, has a deadline, and obeys an answer that says wait.
+"""Requests in progress: matched to answers by clientMsgId, each with a deadline, repeated after a requested pause.
 
 No socket here: a request leaves through *transmit* when the limiter lets it, and answers are handed in.
 """
@@ -99,11 +99,11 @@ class Requests:
         return True
 
     def close(self) -> None:
-        """Nothing is sent any longer."""
+        """Nothing is sent any longer; new requests fail with LinkLost."""
         self._over = True
 
     def lost(self) -> None:
-        """The connection is gone: nothing waits any longer."""
+        """The connection is gone: every request fails with LinkLost."""
         self._over = True
         pending, self._pending = self._pending, {}
         for request in pending.values():
@@ -146,7 +146,7 @@ class Requests:
         pause = min(max(error.retry_after_s, 2.0 ** min(in_a_row, 30)), MAX_PAUSE_S)
         pending.rate_answers += 1
         self._log.warn("cTrader asks for a pause of {pause} s: {error}", pause=pause, error=str(error))
-        # BLOCKED_PAYLOAD_TYPE speaks of one payload type, REQUEST_FREQUENCY_EXCEEDED of the whole connection.
+        # BLOCKED_PAYLOAD_TYPE blocks one payload type, REQUEST_FREQUENCY_EXCEEDED the whole connection.
         self._limiter.pause(number if error.code == "BLOCKED_PAYLOAD_TYPE" else 0, pause)
         self._pending[pending.msg_id] = pending
         pending.ticket = self._limiter.submit(number, lambda: self._send(pending), first=True)

@@ -1,4 +1,4 @@
-"""What cTrader says of its own accord, and the reaction to each: loss events, changed symbols, errors."""
+"""ServerEvents: messages that answer no request, as calls of the session: loss events, changed symbols, errors."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -17,7 +17,7 @@ from tickrelay.upstream.protocol import OpenApiProtocol
 
 
 class EventsOwner(Protocol):
-    """Who reacts: the session."""
+    """What the events are reported to: the session."""
 
     def drop(self, cause: Cause) -> None:
         """The connection is of no use any longer."""
@@ -29,11 +29,11 @@ class EventsOwner(Protocol):
         """What is known of these symbols is out of date."""
 
     def request_failed(self, error: Exception) -> None:
-        """An error that answers no request of ours."""
+        """An error that answers no request."""
 
 
 class ServerEvents:
-    """Listens on a connection for one account. Events about trading are nobody's business here: not listened to."""
+    """Listens on a connection for one account. Events about trading are not listened to."""
 
     def __init__(self, account_id: int, owner: EventsOwner, redact: Callable[[str], str]) -> None:
         self._redact = redact

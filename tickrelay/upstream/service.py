@@ -24,7 +24,7 @@ from tickrelay.upstream.tokens import TokenFileError, TokenStore
 
 
 def connect_over_tls(reactor: Any, settings: CTraderSettings) -> Callable[[ClientFactory], IConnector]:
-    """The real way to connect. Raises SettingError where the CA file is none."""
+    """How to connect in production: TLS to the settings' host. Raises SettingError for a bad CA file."""
     options = ClientOptions(settings.host, settings.ca_file)
 
     def connect(factory: ClientFactory) -> IConnector:
@@ -39,7 +39,7 @@ def connect_over_tls(reactor: Any, settings: CTraderSettings) -> Callable[[Clien
 
 @implementer(IFeed)
 class UpstreamService(Service):
-    """Holds the one session. *reactor* connects, *clock* is its time; *listener* is told what the feed brings.
+    """Holds the one session. *reactor* connects, *clock* is its time; *listener* gets what the feed brings.
 
     *record* gets every incoming frame (the bytes of its ProtoMessage) before it is read. For tests: *connect* replaces
     the way to connect.
@@ -94,7 +94,7 @@ class UpstreamService(Service):
         self.session.start()
 
     def stopService(self) -> "Deferred[None]":
-        """End the connection in order; fires when it is gone."""
+        """Flush, then close with TLS close_notify; fires when the connection is gone, or aborted after the deadline."""
         super().stopService()
         return self.session.stop()
 
@@ -103,7 +103,7 @@ class UpstreamService(Service):
         self.session.subscriptions.want(name)
 
     def unwant(self, name: str) -> None:
-        """Nobody wants the symbol any longer."""
+        """No client wants the symbol any longer."""
         self.session.subscriptions.unwant(name)
 
     def explain(self, name: str) -> SymbolFeed:

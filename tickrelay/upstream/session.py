@@ -78,7 +78,7 @@ class CTraderSession:
         self._machine.start()
 
     def stop(self) -> "Deferred[None]":
-        """End the connection in order; fires when it is gone, at the latest after the setting's deadline."""
+        """Flush, then close with TLS close_notify; fires when the connection is gone, aborted after the deadline."""
         if self.state in (State.IDLE, State.STOPPED):
             self._machine.stop()
             return succeed(None)
@@ -144,7 +144,7 @@ class CTraderSession:
             self._log.warn("cTrader answered {error}", error=str(error))
 
     def symbols_changed(self, ids: list[int]) -> None:
-        """cTrader says that these symbols changed."""
+        """cTrader announced that these symbols changed."""
         self._symbols.outdated(ids)
         if self.state in FLOWING:
             self._symbols.refresh()
@@ -180,7 +180,7 @@ class CTraderSession:
         self._listener.feed_lost("stale", sorted(self.watchdog.silent))
         self._machine.data_dead()
         if self.state is State.DEGRADED:
-            self._status_reporter.tell(State.DEGRADED, message=message)
+            self._status_reporter.report(State.DEGRADED, message=message)
 
     def data_flows(self) -> None:
         """Spots flow again."""
@@ -209,7 +209,7 @@ class CTraderSession:
         if state not in _ON_THE_WAY:
             self._logon.finished()
         if state is not State.DEGRADED and not (state is State.WAITING and cause is None):
-            self._status_reporter.tell(state, cause)
+            self._status_reporter.report(state, cause)
         enter = self._ENTER.get(state)
         if enter is not None:
             enter(self, cause)
@@ -265,7 +265,7 @@ class CTraderSession:
             self._connection.begin()
             return
         delay = self._backoff.delay(cause)
-        if cause.kind.needs_mending:  # the relay logs the cause with the status `error`: once, not at every try
+        if cause.kind.needs_operator:  # the relay logs the cause with the status `error`: once, not at every try
             self._log.info("next try in {delay} s", delay=round(delay, 1))
         else:
             self._log.info("{why}; next try in {delay} s", why=cause.message, delay=round(delay, 1))

@@ -27,7 +27,7 @@ REFUSED_AGAIN_S = 900.0
 """After that long, a symbol that was refused for no fault of its own is tried again."""
 
 MAX_RETRIES = {"UNKNOWN_ERROR": 3, "CONCURRENT_MODIFICATION": 1}
-"""How often a request is repeated after an answer that says that trouble passes; others for as long as it lasts."""
+"""How often a request is repeated after an answer of this code; after other temporary ones, until it succeeds."""
 
 UNKNOWN_SYMBOL = "UNKNOWN_SYMBOL"
 
@@ -80,7 +80,7 @@ class SpotRequests:
         self._busy: set[int] = set()
         """Ids with a request on its way, or waiting to be repeated."""
         self._retrying: dict[int, Timer] = {}
-        """Of these, the ones that wait to be repeated, for trouble at cTrader to pass."""
+        """Of these, the ones that wait to be repeated, after a temporary error."""
         self._touched_s: dict[int, float] = {}
         """Symbol id -> when it was last asked for (monotonic seconds)."""
         self._later: list[Timer] = []
@@ -103,8 +103,8 @@ class SpotRequests:
         return {*self.confirmed, *self._busy, *self._doubtful}
 
     def approach(self, target: set[int]) -> bool:
-        """Ask for what makes the confirmed set equal to *target*; True: nothing is left to ask but what waits for
-        trouble at cTrader to pass.
+        """Ask for what makes the confirmed set equal to *target*; True: nothing is left to ask but what waits to
+        be repeated after a temporary error.
         """
         drop = self._ready((self.confirmed.keys() | self._doubtful) - target)
         add = self._ready(target - self.confirmed.keys())

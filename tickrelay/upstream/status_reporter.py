@@ -1,4 +1,4 @@
-"""What the relay is told of the session's states: the status that clients see, each change once."""
+"""StatusReporter: the session's states as the status that clients see; each change is reported once."""
 
 from tickrelay.model.feed import IFeedListener
 from tickrelay.model.status import FeedStatus, Status
@@ -11,20 +11,20 @@ class StatusReporter:
 
     def __init__(self, listener: IFeedListener) -> None:
         self._listener = listener
-        self._told: FeedStatus | None = None
+        self._reported: FeedStatus | None = None
         self._trouble: Cause | None = None
-        """What a person must mend; stands through every slow retry until the session is authorised."""
+        """What an operator must correct; stays through every slow retry until the session is authorised."""
         self._established = False
 
-    def tell(self, state: State, cause: Cause | None = None, message: str = "") -> None:
+    def report(self, state: State, cause: Cause | None = None, message: str = "") -> None:
         """The session is in *state* now, because of *cause* where something failed."""
         if state is State.CONNECTING:
             self._established = False
         status, why, code = self._status(state, cause)
-        told = FeedStatus(status, FEED_STATES[state], message or why, code)
-        if told != self._told:
-            self._told = told
-            self._listener.status_changed(told)
+        new = FeedStatus(status, FEED_STATES[state], message or why, code)
+        if new != self._reported:
+            self._reported = new
+            self._listener.status_changed(new)
 
     def _status(self, state: State, cause: Cause | None) -> tuple[Status, str, str]:
         if state in FLOWING:
@@ -33,7 +33,7 @@ class StatusReporter:
         if state in (State.STOPPING, State.STOPPED):
             return Status.DISCONNECTED, "", ""
         if cause is not None:
-            self._trouble = cause if cause.kind.needs_mending else None
+            self._trouble = cause if cause.kind.needs_operator else None
             if self._trouble is None:
                 status = Status.DISCONNECTED if self._established else Status.CTRADER_CONNECTING
                 return status, cause.message, cause.code

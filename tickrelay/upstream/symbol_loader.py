@@ -55,7 +55,7 @@ class SymbolLoader:
         self._link = None
 
     def outdated(self, ids: Iterable[int]) -> None:
-        """cTrader says that these symbols changed; the next `refresh` asks for them.
+        """cTrader announced that these symbols changed; the next `refresh` asks for them.
 
         The event may come while the table loads, and overtake an answer with the old data.
         """
@@ -63,8 +63,8 @@ class SymbolLoader:
 
     def refresh(self) -> None:
         """Ask for what is outdated, on an authorised connection whose table is loaded."""
-        ids, self._outdated = self._outdated, set()
-        if ids and self._link is not None:
+        if self._outdated and self._link is not None:
+            ids, self._outdated = self._outdated, set()
             refresh = Deferred.fromCoroutine(self._refresh(self._link, ids))
             refresh.addErrback(lambda f: self._log.failure("refreshing symbols failed", f))
 

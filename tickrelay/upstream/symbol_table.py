@@ -1,6 +1,6 @@
 """The symbol table: every symbol of the account, by name and by id, as one session sees it.
 
-Ids belong to a broker's server and are good for one session; names are what clients say. The list brings the names,
+Ids belong to a broker's server and are good for one session; clients use names. The list brings the names,
 `ProtoOASymbolByIdReq` the digits and the trading hours, a hundred ids a request.
 """
 
@@ -36,7 +36,7 @@ from tickrelay.upstream.reactions import SESSION_WIDE, reaction
 M = TypeVar("M", bound=Message)
 
 BATCH = 100
-"""Ids in one request; no limit is documented, other clients send as many without trouble."""
+"""Ids in one request; no limit is documented, other clients of the Open API send as many."""
 
 _log = Logger()
 
@@ -48,7 +48,7 @@ def batches(ids: Iterable[int], size: int = BATCH) -> list[list[int]]:
 
 
 class SymbolTable:
-    """What the session knows of the account's symbols; filled by `load`, brought up to date by `refresh`."""
+    """The account's symbols in one session; filled by `load`, brought up to date by `refresh`."""
 
     def __init__(self) -> None:
         self.by_name: dict[str, Symbol] = {}
@@ -63,7 +63,7 @@ class SymbolTable:
         return list(self.by_id.values())
 
     async def load(self, link: OpenApiProtocol, account_id: int) -> None:
-        """Ask for everything. Raises UpstreamError where the list or the symbols are not to be had."""
+        """Ask for everything. Raises UpstreamError where the list or the symbols are refused or late."""
         listed, assets, classes, categories = await _all(
             [
                 link.request(ProtoOASymbolsListReq(ctidTraderAccountId=account_id), ProtoOASymbolsListRes),
@@ -91,7 +91,10 @@ class SymbolTable:
         self._index()
 
     async def refresh(self, link: OpenApiProtocol, account_id: int, ids: Iterable[int]) -> bool:
-        """Ask again for the symbols with these *ids*; for the whole list where one is new. True: something changed."""
+        """Ask again for the symbols with these *ids*; for the whole list where one is new. True: something changed.
+
+        Raises UpstreamError; the table then is as it was, but for a list that was read already.
+        """
         wanted = set(ids)
         if not wanted <= self._light.keys():
             listed = await link.request(ProtoOASymbolsListReq(ctidTraderAccountId=account_id), ProtoOASymbolsListRes)
@@ -138,7 +141,7 @@ class SymbolTable:
 
 
 def _all(answers: "list[Deferred[Any]]") -> "Deferred[list[Any]]":
-    """Wait for every answer; fails with the first error itself."""
+    """Wait for every answer; fails with the first error itself, where gatherResults wraps it in FirstError."""
 
     def unwrap(failure: Failure) -> Failure:
         return failure.value.subFailure if isinstance(failure.value, FirstError) else failure
@@ -147,7 +150,7 @@ def _all(answers: "list[Deferred[Any]]") -> "Deferred[list[Any]]":
 
 
 def _optional(answer: "Deferred[M]") -> "Deferred[M | None]":
-    """The answer, or None where the server does not give it: names of assets and categories are a comfort."""
+    """The answer, or None where the server does not give it: names of assets and categories are optional."""
 
     def forgive(failure: Failure) -> None:
         failure.trap(OpenApiError, RequestTimeout)
@@ -169,7 +172,7 @@ def make_symbol(
     quote: str = "",
     schedules: dict[Schedule, Schedule] | None = None,
 ) -> Symbol:
-    """A Symbol from what the server says of it; what it does not say has the Symbol's defaults.
+    """A Symbol from the server's two messages about it; fields that are absent get the Symbol's defaults.
 
     *schedules*: those made so far; equal ones become the same object, which is looked at once for all its symbols.
     """
@@ -198,9 +201,9 @@ def make_schedule(full: ProtoOASymbol) -> Schedule:
     return Schedule(
         intervals=tuple((i.startSecond, i.endSecond) for i in full.schedule),
         zone_name=text(full.scheduleTimeZone),
-        # A date that no calendar has (milliseconds instead of days, say) would raise wherever it is looked at.
+        # A date beyond year 9999 (such as milliseconds in place of days) would raise OverflowError in every check.
         holidays=tuple(_holiday(holiday) for holiday in full.holiday if FIRST_DAY <= holiday.holidayDate <= LAST_DAY),
-        # In close-only mode nobody may open a position, but quotes flow.
+        # In close-only mode positions can only be closed, but quotes flow.
         disabled=full.tradingMode not in (ProtoOATradingMode.ENABLED, ProtoOATradingMode.CLOSE_ONLY_MODE),
     )
 

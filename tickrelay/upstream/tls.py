@@ -1,4 +1,4 @@
-"""Whom the connection to cTrader trusts: the system's authorities and the one named in ``CTRADER_CA_FILE``.
+"""Which certificates the connection to cTrader trusts: the system's authorities and those in ``CTRADER_CA_FILE``.
 
 Certificate and host name are always verified; there is no switch that turns it off.
 """
@@ -17,6 +17,8 @@ from zope.interface import implementer
 from tickrelay.model.errors import SettingError
 
 
+# IOpenSSLTrustRoot is private, in Twisted 26.10 too: the public trust roots are the system's authorities
+# (`platformTrust`) or a list of certificates (`trustRootFromCertificates`), and never both.
 @implementer(IOpenSSLTrustRoot)
 class SystemAndFile:
     """The system's certificate authorities, and those of a PEM file besides. Raises SettingError for a bad file."""
@@ -44,7 +46,7 @@ def _options(host: str, ca_file: str) -> IOpenSSLClientConnectionCreator:
 
 @implementer(IOpenSSLClientConnectionCreator)
 class ClientOptions:
-    """What `connectSSL` needs to speak to *host*; the CA file is read again for a connection after it has changed.
+    """The TLS options of `connectSSL` for *host*; the CA file is read again for a connection after it has changed.
 
     Raises SettingError where *ca_file* is no certificate file.
     """
@@ -65,7 +67,7 @@ class ClientOptions:
                 self._options = _options(self._host, self._ca_file)
                 self._seen = seen
             except SettingError as e:
-                self._log.warn("{error}: trusting what stood there before", error=str(e))
+                self._log.warn("{error}: the certificates read before stay trusted", error=str(e))
         return self._options.clientConnectionForTLS(protocol)
 
     def _look(self) -> tuple[int, int, int]:

@@ -64,14 +64,14 @@ class FeedWatchdog:
         """Names of symbols that are silent beyond their rhythm."""
 
     def watch(self, link: OpenApiProtocol) -> None:
-        """TLS is complete: heartbeats begin, and the link clock runs."""
+        """TLS is complete: heartbeats begin, and the link is checked."""
         self._link = link
         self._link_clock = LinkClock(self._settings.link_silence_s)
         self._beat_later()
         self._timers.after("check", CHECK_S, self._check)
 
     def judge(self, table: SymbolTable) -> None:
-        """The account is authorised and the symbols are being subscribed: the data clock runs."""
+        """The account is authorised and the symbols are being subscribed: data is checked as well."""
         self._table = table
         self._asked_again = None
         self._spots_at_start = self._counters.spots
@@ -134,7 +134,7 @@ class FeedWatchdog:
         if self._asked_again is not None:
             self._wait_for_data(now_s)
             return
-        # Each subscription brings one spot of its own accord: more than those, and the market speaks.
+        # cTrader sends one spot for each subscription, with the last price: only more than those show that data flows.
         if self._counters.spots - self._spots_at_start > 2 * len(confirmed) + 2:
             self._data.flows()
         self.silent = frozenset(table.by_id[i].name for i in (verdict.dead or verdict.silent) if i in table.by_id)
