@@ -1,6 +1,8 @@
-"""A module imports only from floors below its own, and the ends never import each other."""
+"""The rules of the house, read from its sources: floors, no import cycles, true maps, a test module for each module."""
 
 import ast
+import graphlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,3 +77,169 @@ def test_no_package_init_hides_the_plugin() -> None:
     """An __init__.py in twisted/ or twisted/plugins/ would shadow Twisted's own package."""
     root = PACKAGE.parent / "twisted"
     assert [p.name for p in root.rglob("*.py")] == ["tickrelay_plugin.py"]
+
+
+CYCLES = {
+    f"tickrelay.{name}"
+    for name in (
+        "downstream.broadcast downstream.diagnostics downstream.factory downstream.notifications downstream.protocol "
+        "downstream.session downstream.subscribe_request downstream.v1 simulator.answers simulator.answers.authority "
+        "simulator.answers.charts simulator.answers.quotes simulator.answers.reference simulator.answers.trading "
+        "simulator.broker simulator.market.depth simulator.session simulator.spots"
+    ).split()
+}
+"""Modules that still take part in an import cycle. May only shrink."""
+
+
+def dotted(path: Path) -> str:
+    """The dotted name of a module's file; a package's is that of its folder."""
+    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+def import_graph() -> dict[str, set[str]]:
+    """Each module of ours with those that it imports anywhere: in functions and below ``if TYPE_CHECKING`` too.
+
+    ``from package import module`` is an import of the module, not of the package: Python allows it where the package
+    imports the module.
+    """
+    names = {dotted(path) for path in modules()}
+    graph: dict[str, set[str]] = {}
+    for path in modules():
+        found = graph[dotted(path)] = set[str]()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                whole = {f"{node.module}.{alias.name}" for alias in node.names}
+                found |= whole & names if whole <= names else {node.module, *whole & names}
+        found &= names - {dotted(path)}
+    return graph
+
+
+def cycles(graph: dict[str, set[str]]) -> list[set[str]]:
+    """The strongly connected components of more than one module."""
+
+    def reached_from(start: str) -> set[str]:
+        seen, left = set[str](), [start]
+        while left:
+            for name in graph[left.pop()] - seen:
+                seen.add(name)
+                left.append(name)
+        return seen
+
+    reach = {name: reached_from(name) for name in graph}
+    found = {frozenset(other for other in reach[name] if name in reach[other]) for name in graph}
+    return [set(component) for component in found if component]
+
+
+def one_cycle(graph: dict[str, set[str]], among: set[str]) -> str:
+    """The modules of a cycle in their order, for people."""
+    try:
+        graphlib.TopologicalSorter({name: graph[name] & among for name in among}).prepare()
+    except graphlib.CycleError as e:
+        return " <- ".join(e.args[1])
+    raise AssertionError("no cycle")
+
+
+def test_no_import_cycles() -> None:
+    """Neither inside a folder nor across, imports for types alone counted: each part can be read by itself."""
+    graph = import_graph()
+    found = cycles(graph)
+    new = [component for component in found if not component <= CYCLES]
+    assert not new, "import cycles:\n" + "\n".join(one_cycle(graph, component) for component in new)
+    assert CYCLES <= set().union(*found), "no longer in a cycle: remove it from CYCLES"
+
+
+def test_a_cycle_is_found_and_named() -> None:
+    """Of any length, apart from what merely leads into it."""
+    graph = {"a": {"b"}, "b": {"c"}, "c": {"a"}, "x": {"a", "y"}, "y": set[str]()}
+    (component,) = cycles(graph)
+    assert component == {"a", "b", "c"}
+    assert set(one_cycle(graph, component).split(" <- ")) == component
+
+
+UNMAPPED = {
+    "cli": "check",
+    "config": "host_and_port schema spelling",
+    "downstream": "broadcast compact_protocol diagnostics directory notifications quiet read_limiter results service "
+    "subscribe_request tokens v1",
+    "model": "errors feed quotes schedule status ticks",
+    "recording": "player",
+    "relay": "conflator fanout hub subscriber",
+    "simulator": "refusal settings_parser spots",
+    "simulator/faults": "active_faults faults one_shot sustained",
+    "simulator/framing": "delay_line factory json_codec json_line protocol protocol_switch web_socket",
+    "simulator/market": "activity assets backfill bars catalogue depth instruments market_setup source",
+    "upstream": "authorization counters errors request_limiter server_events status_reporter symbol_table timers "
+    "announcer events faults pacing steps symbols",
+    "wire": "json_requests protobuf view",
+}
+"""Of each package the modules that its docstring still leaves out, or names though they are gone. May only shrink."""
+
+PACKAGES = sorted(path.parent for path in PACKAGE.rglob("__init__.py"))
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda p: str(p.relative_to(PACKAGE.parent)))
+def test_a_packages_docstring_is_a_map_of_its_modules(package: Path) -> None:
+    """Each module and package in the folder is named in it, and no file or folder that is not there."""
+    text = ast.get_docstring(ast.parse((package / "__init__.py").read_text())) or ""
+    files = {path.stem for path in package.glob("*.py") if not path.name.endswith("_pb2.py")}
+    there = files - {"__init__", "__main__"} | {path.parent.name for path in package.glob("*/__init__.py")}
+    missing = {name for name in there if not re.search(rf"\b{name}\b", text)}
+    gone = set(re.findall(r"\b(\w+)(?:\.py\b|/(?=\s|$))", text)) - there
+    known = set(UNMAPPED.get(str(package.relative_to(PACKAGE)), "").split())
+    assert missing | gone == known, "modules that the docstring leaves out, or that are gone"
+
+
+ELSEWHERE = {
+    # The contract of a package, tried on all of its modules together.
+    "test_startup.py": "model/clock",
+    "config/test_settings.py": "config/schema config/host_and_port",
+    "downstream/test_protocol.py": "downstream/factory downstream/compact_protocol downstream/quiet downstream/session "
+    "downstream/read_limiter",
+    "downstream/test_subscribe_request.py": "downstream/results",
+    "recording/test_recorder.py": "recording/segments",
+    "relay/test_fanout.py": "relay/cohort relay/conflator relay/outbox relay/subscriber",
+    "relay/test_hub.py": "relay/channel model/errors model/feed model/status model/ticks",
+    "web/test_pages.py": "http_site",
+    "wire/test_encodings.py": "wire/messages wire/protobuf wire/requests wire/v1_json wire/v1_protobuf wire/view",
+    # One request at a time, whichever module answers it.
+    "simulator/test_tokens.py": "simulator/accounts simulator/answers/authority",
+    "simulator/test_reference.py": "simulator/answers/reference simulator/market/assets simulator/market/catalogue",
+    "simulator/test_spots.py": "simulator/answers/quotes",
+    "simulator/test_trading.py": "simulator/answers/trading",
+    "simulator/test_session.py": "simulator/line simulator/quota simulator/refusal",
+    "simulator/test_environment.py": "simulator/settings simulator/settings_parser",
+    "simulator/test_service.py": "simulator/certificates",
+    "simulator/faults/test_sustained.py": "simulator/faults/active_faults",
+    "simulator/framing/test_protocol.py": "simulator/framing/factory",
+    "simulator/framing/test_protocol_switch.py": "simulator/framing/web_socket",
+    "simulator/market/test_market.py": "simulator/market/activity simulator/market/hours simulator/market/instruments "
+    "simulator/market/market_setup simulator/market/source model/quotes",
+    "simulator/market/test_history.py": "simulator/market/backfill simulator/answers/charts",
+    # The session as a whole, against the simulator.
+    "upstream/test_check.py": "cli/check",
+    "upstream/test_refusals.py": "upstream/errors upstream/authorization",
+    "upstream/test_session.py": "upstream/connection upstream/factory upstream/service upstream/status_reporter "
+    "upstream/timers",
+    "upstream/test_loss_events.py": "upstream/server_events",
+    "upstream/test_liveness.py": "upstream/watchdog",
+    "upstream/test_protocol.py": "upstream/counters upstream/requests",
+    # Only processes of their own run these.
+    "integration/test_end_to_end.py": "downstream/service tap",
+}
+"""Test modules (below tests/) whose subject is larger than a module -> the modules that they test besides their own."""
+
+
+def test_every_module_has_a_test_module() -> None:
+    """Of its name at the mirrored path, or a row of the table says where else."""
+    tests = Path(__file__).parent
+    elsewhere = {module: test for test, names in ELSEWHERE.items() for module in names.split()}
+    for path in modules():
+        module = str(path.relative_to(PACKAGE).with_suffix(""))
+        if path.stem not in ("__init__", "__main__"):
+            mirrored = path.relative_to(PACKAGE).parent / f"test_{path.name}"
+            has_one = (tests / mirrored).exists()
+            assert has_one != (module in elsewhere), f"{module}: tests/{mirrored}, or a row of ELSEWHERE"
+            assert (tests / elsewhere.pop(module, "conftest.py")).exists(), module
+    assert not elsewhere, "modules that are gone"

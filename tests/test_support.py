@@ -1,5 +1,6 @@
 """What the tests themselves stand on: ports, processes, and which tests a run leaves out."""
 
+import signal
 import socket
 import subprocess
 import sys
@@ -31,6 +32,19 @@ def test_a_process_keeps_its_temporary_files_in_its_folder(tmp_path: Path) -> No
     with Process("maker", command, tmp_path) as process:
         assert process.ends() == 0
         assert tmp_path in Path(process.text().strip()).parents
+
+
+def test_a_process_takes_interrupts_though_the_tests_run_in_the_background(tmp_path: Path) -> None:
+    """There SIGINT is ignored, which processes inherit; for the tests' own process it stays so."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        command = [sys.executable, "-c", "import signal; print(signal.getsignal(signal.SIGINT))"]
+        with Process("child", command, tmp_path) as process:
+            assert process.ends() == 0
+            assert "default_int_handler" in process.text()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_run_without_foreign_clients_says_so() -> None:

@@ -20,11 +20,14 @@ from typing import Any
 import pytest
 
 from tests.docs.pages import Block
-from tests.support.processes import Process, Twistd, free_port, relay
+from tests.support.processes import PATIENCE_S, Process, Twistd, free_port, relay
 from tickrelay.simulator.certificates import make_certificate
 
 PYTHON = Path(sys.executable)
 PATH = f"{PYTHON.parent}{os.pathsep}{os.environ['PATH']}"
+
+OFFLINE = {"PIP_NO_INDEX": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+"""What the documentation has installed is there already; pip need not wait for a network to find that out."""
 
 DOM = """
 const document = {getElementById: () => ({set textContent(text) { console.log(text); }})};
@@ -76,7 +79,7 @@ class Shell(Process):
         with contextlib.suppress(FileExistsError):
             (folder / ".venv").symlink_to(sys.prefix)
         command = [needed("bash"), "-e", "-o", "pipefail", "-c", moved(commands, ports)]
-        settings = {"PATH": PATH, "PYTHONUNBUFFERED": "1", "WS_PORT": str(ports["8080"]), **(env or {})}
+        settings = {"PATH": PATH, "PYTHONUNBUFFERED": "1", "WS_PORT": str(ports["8080"]), **OFFLINE, **(env or {})}
         super().__init__("shell", command, folder, settings, start_new_session=True, **options)
 
     def kill(self) -> None:
@@ -85,7 +88,7 @@ class Shell(Process):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
-    def output_of(self, timeout_s: float = 30.0) -> str:
+    def output_of(self, timeout_s: float = PATIENCE_S) -> str:
         """All that it printed, when it has ended well."""
         with self:
             assert self.ends(timeout_s) == 0, self.text()
@@ -108,19 +111,25 @@ def program(block: Block, folder: Path, ports: Ports, **env: str) -> Process:
 
 
 def relay_before_its_broker(folder: Path, ports: Ports, **env: str) -> Twistd:
-    """The relay with the simulator's account, whether the simulator runs or not."""
+    """The relay with the simulator's account, whether the simulator runs or not; tries at least once a second.
+
+    With the default waits, which double up to a minute, a broker that starts late would be found later still.
+    """
     authority = folder / "ca.pem"
     if not authority.exists():  # the relay wants one at its start, and reads the simulator's as soon as that wrote it
         authority.write_bytes(make_certificate(["localhost"], time.time()).authority_pem)
     admin = f"tcp:{ports['9090']}:interface=127.0.0.1"
-    return relay(PYTHON, folder, ports["5035"], ports["8080"], "--admin", admin, **env)
+    return relay(PYTHON, folder, ports["5035"], ports["8080"], "--admin", admin, TICKRELAY_RETRY_MOST="1", **env)
 
 
-def wait_for_clients(ports: Ports, timeout_s: float = 20.0) -> None:
+def wait_for_clients(ports: Ports, timeout_s: float = PATIENCE_S) -> None:
     """Wait until the relay has a client."""
     deadline = time.monotonic() + timeout_s
     while True:
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{ports['9090']}/metrics") as page:
+        with (
+            contextlib.suppress(OSError),
+            urllib.request.urlopen(f"http://127.0.0.1:{ports['9090']}/metrics", timeout=5) as page,
+        ):
             if re.search(r"^tickrelay_clients(\{.*\})? [1-9]", page.read().decode(), re.MULTILINE):
                 return
         assert time.monotonic() < deadline, f"no client within {timeout_s} s"

@@ -29,9 +29,9 @@ def test_started_before_the_relay(page: str, beginning: str, ports: Ports, tmp_p
             wait_for_clients(ports)
             relay.wait_for("next try in")
             with Shell(BROKER, tmp_path, ports):
-                client.wait_for(TICK, 30.0)
+                client.wait_for(TICK)
         with Shell(BROKER, tmp_path, ports), relay_before_its_broker(tmp_path, ports):
-            client.wait_for(TICK, 30.0, times=len(re.findall(TICK, client.text())) + 1)
+            client.wait_for(TICK, times=len(re.findall(TICK, client.text())) + 1)
 
 
 def test_the_interactive_client(ports: Ports, tmp_path: Path) -> None:
@@ -43,11 +43,11 @@ def test_the_interactive_client(ports: Ports, tmp_path: Path) -> None:
         with Shell(commands.text, tmp_path, ports, stdin=subprocess.PIPE, bufsize=0) as client:
             assert client.process.stdin is not None
             with client.process.stdin as typed:
-                client.wait_for("Connected to", 60.0)
+                client.wait_for("Connected to")
                 typed.write(connect)
                 client.wait_for('"status":"ctrader-connecting"')
                 with Shell(BROKER, tmp_path, ports):
-                    client.wait_for('"status":"connected"', 30.0)
+                    client.wait_for('"status":"connected"')
                     typed.write(subscribe)
                     client.wait_for('"type":"tick","symbol":"EURUSD"')
 
@@ -65,7 +65,7 @@ def test_with_a_token(beginning: str, ports: Ports, tmp_path: Path) -> None:
         with program(block(page, beginning), tmp_path, ports, TOKEN=token) as client:
             wait_for_clients(ports)
             with Shell(BROKER, tmp_path, ports):
-                client.wait_for(TICK, 30.0)
+                client.wait_for(TICK)
         assert token not in relay.text()
     Shell(block(page, "sed -i").text, tmp_path, ports).output_of()
     assert (tmp_path / "tokens").read_text() == ""

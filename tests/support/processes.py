@@ -7,12 +7,15 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 STEP_S = 0.02
+PATIENCE_S = 60.0
+"""A deadline that only what went wrong reaches, on a machine that does much else too."""
 
 
 _reserved: list[socket.socket] = []
@@ -35,6 +38,22 @@ def free_port() -> int:
     return port
 
 
+@contextmanager
+def interrupts() -> Iterator[None]:
+    """What is started meanwhile does not inherit that SIGINT is ignored.
+
+    A shell without job control starts its background jobs so. Twisted and Python then leave it ignored, and a test that
+    sends SIGINT would wait for ever. (`Popen`'s ``preexec_fn`` would do, but not in a process with threads.)
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # exec makes the default of any handler
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 class Process:
     """A command as a process, with what it prints in a file of *folder*; killed when the with-block ends."""
 
@@ -48,7 +67,8 @@ class Process:
         base["TMPDIR"] = str(folder / "tmp")
         (folder / "tmp").mkdir(exist_ok=True)
         settings = {"cwd": folder, "stdout": self._file, "stderr": subprocess.STDOUT, **options}
-        self.process = subprocess.Popen(command, env={**base, **(env or {})}, **settings)
+        with interrupts():
+            self.process = subprocess.Popen(command, env={**base, **(env or {})}, **settings)
 
     def __enter__(self) -> Self:
         return self
@@ -63,7 +83,7 @@ class Process:
         """All that it has printed."""
         return self.output.read_text(errors="replace")
 
-    def wait_for(self, pattern: str, timeout_s: float = 20.0, times: int = 1) -> re.Match[str]:
+    def wait_for(self, pattern: str, timeout_s: float = PATIENCE_S, times: int = 1) -> re.Match[str]:
         """Wait until what it printed matches *pattern* for the *times*-th time."""
         deadline = time.monotonic() + timeout_s
         while True:
@@ -75,11 +95,11 @@ class Process:
             assert time.monotonic() < deadline, f"no {pattern!r} within {timeout_s} s"
             time.sleep(STEP_S)
 
-    def ends(self, timeout_s: float = 15.0) -> int:
+    def ends(self, timeout_s: float = PATIENCE_S) -> int:
         """Wait for its end; returns the exit status (negative: the signal)."""
         return self.process.wait(timeout_s)
 
-    def stop(self, number: signal.Signals = signal.SIGTERM, timeout_s: float = 15.0) -> int:
+    def stop(self, number: signal.Signals = signal.SIGTERM, timeout_s: float = PATIENCE_S) -> int:
         """Send a signal and wait for the end."""
         self.process.send_signal(number)
         return self.ends(timeout_s)
