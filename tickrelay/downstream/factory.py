@@ -22,6 +22,7 @@ from tickrelay.downstream.tokens import Tokens
 from tickrelay.model.clock import Clock
 from tickrelay.model.errors import CloseCode
 from tickrelay.model.status import FeedStatus, Status
+from tickrelay.relay.channel import Channel
 from tickrelay.relay.hub import Hub
 from tickrelay.wire.encodings import Encoding, Encodings
 from tickrelay.wire.messages import Detail, Feed, StatusMessage, SymbolInfo
@@ -190,6 +191,10 @@ class ClientFactory(WebSocketServerFactory):
     def symbol_refused(self, name: str, code: str, message: str) -> None:
         """Those who asked for notices are told; the others wait for ticks."""
         self.pushes.symbol_refused(name, code, message)
+
+    def first_subscribed(self, channel: Channel) -> None:
+        """Clients that asked for market states are told of each change from now on."""
+        self.pushes.first_subscribed(channel)
 
     def each_second(self) -> None:
         """What is to be done from time to time; called by the service."""

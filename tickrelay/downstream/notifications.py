@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from tickrelay.downstream.diagnostics import market_state
+from tickrelay.relay.channel import Channel
 from tickrelay.relay.hub import Hub
 from tickrelay.relay.subscriber import Subscriber
 from tickrelay.wire.encodings import Encoding
@@ -26,7 +27,7 @@ FEATURES = ("heartbeat", "gap", "marketState", "notice")
 HEARTBEAT_S = 15
 
 MARKET_S = 5
-"""How often schedules are looked at."""
+"""How often schedules are looked at while ticks are due; each second while none is, since a market may open."""
 
 RECONNECT_MS_PER_CLIENT = 10
 """Clients of a relay that stops come back at 100 a second on average."""
@@ -68,8 +69,12 @@ class Pushes:
         if slot:
             beat = Heartbeat(timestamp=self._wall_ms(), feed=self._hub.status.state)
             send(beat, [session.subscriber for session in slot])
-        if self._second % MARKET_S == 0:
+        if self._second % MARKET_S == 0 or not self._hub.expects_ticks:
             self._look_at_markets()
+
+    def first_subscribed(self, channel: Channel) -> None:
+        """Note the state of the symbol's market: each change from now on is pushed."""
+        self._markets[channel.symbol.name] = market_state(channel.symbol, self._wall_ms())
 
     def _look_at_markets(self) -> None:
         now_ms = self._wall_ms()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET
 
 from tickrelay.downstream.results import refused
-from tickrelay.downstream.tokens import AUTH_TIMEOUT_S, MISSING, Shown, digest_of
+from tickrelay.downstream.tokens import AUTH_TIMEOUT_S, MISSING, Shown, digest_of, in_connect
 from tickrelay.downstream.v1 import V1Requests
 from tickrelay.model.errors import CloseCode, ErrorCode
 from tickrelay.model.ticks import Symbol
@@ -105,14 +105,15 @@ class ClientSession:
         try:
             request = self.subscriber.encoding.parse(payload, binary)
         except BadRequest as bad:
-            self.say(refusal(bad))
+            encoding = self._factory.encodings.v1_json if bad.names_version else self.subscriber.encoding
+            self.subscriber.outbox.write(encoding.message(refusal(bad)))
             return 0
-        if isinstance(request, Connect) and request.protocol == 1 and self._v1 is None:
+        if isinstance(request, Connect) and request.protocol is not UNSET and self._v1 is None:
             self._hub.set_encoding(self.subscriber, self._factory.encodings.v1_json)
             self._v1 = V1Requests(self._factory, self)
         if not self.is_open:
             token = request.token if isinstance(request, Connect) else UNSET
-            if not self._authorise(MISSING if token is UNSET else Shown(token), request):
+            if not self._authorise(MISSING if token is UNSET else in_connect(token), request):
                 return 0
         match request:
             case Ping():

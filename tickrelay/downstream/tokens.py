@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from twisted.logger import Logger
 
+from tickrelay.config.schema import read_text
 from tickrelay.model.errors import SettingError
 
 SUBPROTOCOL_PREFIX = "tickrelay.auth."
@@ -29,13 +30,16 @@ class Shown(NamedTuple):
 
 MISSING = Shown(fault="token expected")
 
+_BASE64URL = "token malformed: expected base64url of its UTF-8 bytes, without padding"
+_BEARER = "token malformed: expected Authorization: Bearer"
+
 
 def digest_of(token: str) -> bytes:
     """What the file has of a token. Lone surrogates, which JSON can bring, are no reason to fail."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
-_Signature = tuple[int, int, int]
+_Signature = tuple[int, int, int, int]
 
 
 class Tokens:
@@ -97,17 +101,13 @@ def _signature(path: Path) -> _Signature | None:
         status = path.stat()
     except OSError:
         return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
+    # The modification time can be set, and is by what copies files with their times; the change time cannot.
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
 
 
 def _read(path: Path) -> list[bytes]:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as e:
-        reason = e.strerror if isinstance(e, OSError) else "not UTF-8 text"
-        raise SettingError(f"TICKRELAY_TOKENS_FILE: cannot read {path}: {reason}") from None
     digests = []
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(read_text(str(path), "TICKRELAY_TOKENS_FILE").splitlines(), 1):
         words = line.partition("#")[0].split()
         if not words:
             continue
@@ -134,14 +134,19 @@ def offered(protocols: Iterable[str], authorization: str) -> Shown | None:
     scheme, _, token = authorization.partition(" ")
     if not scheme:
         return None
-    if scheme.lower() != "bearer":
-        return Shown(fault="token malformed: expected Authorization: Bearer")
-    return Shown(token.strip()) if token.strip() else MISSING
+    if scheme.lower() != "bearer" or not token.strip():
+        return Shown(fault=_BEARER)
+    return Shown(token.strip())
+
+
+def in_connect(token: str) -> Shown:
+    """The token in ``connect``."""
+    return Shown(token) if token else Shown(fault="token malformed: expected a string that is not empty")
 
 
 def _decoded(text: str) -> Shown:
     try:
         token = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError):
-        return Shown(fault="token malformed: expected base64url of its UTF-8 bytes, without padding")
-    return Shown(token) if token else MISSING
+        token = ""
+    return Shown(token) if token else Shown(fault=_BASE64URL)

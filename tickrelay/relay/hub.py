@@ -30,6 +30,9 @@ class Observer(Protocol):
     def symbol_refused(self, name: str, code: str, message: str) -> None:
         """Upstream refused a symbol that clients subscribe."""
 
+    def first_subscribed(self, channel: Channel) -> None:
+        """A channel without subscribers is about to get one."""
+
 
 @implementer(IFeedListener)
 class Hub:
@@ -188,11 +191,19 @@ class Hub:
         return SymbolFeed(wanted=False, confirmed_at_ms=0) if self.feed is None else self.feed.explain(name)
 
     def expect_ticks(self, due: bool) -> None:
-        """Say whether ticks are due: some subscribed symbol is open and not refused upstream. Called every 5 s."""
+        """Set whether ticks are due: some subscribed symbol's market is open, and cTrader did not refuse the symbol.
+
+        Called every 5 s, and each second while none are.
+        """
         if not due:
             self._due_since_s = None
         elif self._due_since_s is None:
             self._due_since_s = self._clock.monotonic_s()
+
+    @property
+    def expects_ticks(self) -> bool:
+        """Whether ticks are due."""
+        return self._due_since_s is not None
 
     @property
     def spot_age_s(self) -> float | None:
@@ -225,7 +236,11 @@ class Hub:
         return channel
 
     def _interest(self, channel: Channel) -> None:
-        if not self._subscribers[channel.index] and self.feed is not None:
+        if self._subscribers[channel.index]:
+            return
+        if self.observer is not None:
+            self.observer.first_subscribed(channel)
+        if self.feed is not None:
             name = channel.symbol.name
             known = self.feed.explain(name)
             if not known.confirmed_at_ms and channel.seq:

@@ -55,18 +55,25 @@ _WORDS = (
 def parse_basic(payload: bytes) -> Request:
     """The request in a basic client's text frame; fields that basic does not know are ignored. Raises BadRequest.
 
-    ``connect`` with ``"protocol":1`` is v1's own, and is read by its rules.
+    ``connect`` with a ``protocol`` is v1's own, and is read by its rules.
     """
     try:
         loose = _loose.decode(payload)
     except _UNREADABLE:
         raise _invalid() from None
     match loose.type:
-        case "connect" if loose.protocol == 1 and type(loose.protocol) is int:
-            return parse_v1(payload)
+        case "connect" if loose.protocol is not None:
+            try:
+                return parse_v1(payload)
+            except BadRequest as bad:
+                bad.names_version = True
+                raise
+        case "connect" if loose.token is not None:
+            # The one field of v1 that basic clients use, where a token is required. What is not text becomes the empty
+            # token, which is malformed: where none is required, the field is ignored whatever it holds.
+            return Connect(token=loose.token if isinstance(loose.token, str) else "")
         case "connect":
-            # The one word of v1 that a basic client may say: where a token is required, it is here.
-            return Connect(token=loose.token) if isinstance(loose.token, str) else Connect()
+            return Connect()
         case "subscribe":
             return Subscribe(symbols=_names(loose.symbols))
         case "unsubscribe":

@@ -116,6 +116,9 @@ class BadRequest(Exception):
     ``id``: the request's own mark, where it could be read.
     """
 
+    names_version = False
+    """It is a ``connect`` with a ``protocol``: the client reads v1's errors, even if it has spoken basic so far."""
+
     def __init__(self, code: ErrorCode, message: str, id: Id | UnsetType = UNSET) -> None:
         super().__init__(message)
         self.code = code
