@@ -167,6 +167,6 @@ def test_the_time_to_come_back_in_has_an_end(server: Server, client: Browser) ->
     """A minute, for however many."""
     client.ask({"type": "connect", "protocol": 1, "features": ["notice"]})
     (session,) = server.factory.sessions()
-    others = server.hub.attach(Outbox(len, bool, print, 0), server.factory.encodings.basic)
-    server.factory.pushes.draining([session.subscriber, *[others] * 20_000])
+    others = server.hub.attach(Outbox(len, bool, print, 0), server.factory.context.encodings.basic)
+    server.factory.context.notifications.draining([session.subscriber, *[others] * 20_000])
     assert client.hear()[0]["reconnectMs"] == {"min": 0, "max": 60_000}
