@@ -53,6 +53,16 @@ DEVIATIONS: dict[str, Deviation] = {
             {0: [{"opened": ANYTHING}], 1: [{"closed": 4502, "reason": ANYTHING, "afterS": 0.0}]},
         ),
     ),
+    "basic: another number of the protocol is basic": Deviation(
+        "who asked for a version that the relay does not speak was answered in basic, which it did not ask for",
+        {
+            1: [
+                {"type": "error", "code": "BAD_REQUEST", "message": "protocol: expected 1", "fatal": True},
+                {"closed": 4502, "reason": "unknown protocol", "afterS": 0.0},
+            ],
+            2: [{"closed": 4502, "reason": "unknown protocol", "afterS": 0.0}],
+        },
+    ),
     "token: no base64url in the subprotocol": Deviation(
         "a token that cannot be read was called missing; the words say now what is wrong with it",
         {1: [{**UNAUTHORIZED, "message": ANYTHING}, {"closed": 4501, "reason": ANYTHING, "afterS": 0.0}]},

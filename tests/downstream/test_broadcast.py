@@ -22,8 +22,8 @@ def server(clock: Clock) -> Server:
 def test_a_large_status_is_encoded_once(server: Server) -> None:
     """However many clients ask or are told, the frame is one object."""
     browsers = [server.browser() for _ in range(3)]
-    encoding = server.factory.encodings.basic
-    assert server.factory.status_frame(encoding) is server.factory.status_frame(encoding)
+    encoding = server.factory.context.encodings.basic
+    assert server.factory.context.statuses.frame(encoding) is server.factory.context.statuses.frame(encoding)
     for browser in browsers:
         browser.say({"type": "connect"})
         ((_, payload),) = browser.frames()

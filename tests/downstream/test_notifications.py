@@ -88,6 +88,49 @@ def test_market_states_are_told_when_they_change(server: Server) -> None:
     assert client.hear() == []
 
 
+@pytest.mark.parametrize("others_first", [False, True], ids=["first client", "after a basic one"])
+@pytest.mark.parametrize("seconds", [1, 4, 5, 7])
+def test_a_market_that_closes_soon_after_the_subscription_is_pushed(
+    server: Server, seconds: int, others_first: bool
+) -> None:
+    """The state at the subscription is what the first look compares with; no ``open`` comes without a ``closed``."""
+    thursday = 4 * 86_400  # 2026-01-01, 00:00 UTC, is the clock's start
+    hours = Schedule(intervals=((0, thursday + 20 + seconds), (thursday + 60, 7 * 86_400)))
+    server.hub.symbols_loaded([Symbol(symbol_id=1, name="EURUSD", schedule=hours)])
+    for _ in range(20):
+        server.clock.advance(1)
+        server.factory.each_second()
+    if others_first:
+        server.browser().ask({"type": "subscribe", "symbols": ["EURUSD"]})
+    client = server.browser(JSON)
+    client.ask({"type": "connect", "protocol": 1, "features": ["marketState"]})
+    results(client, symbols=["EURUSD"])
+    pushed = []
+    for _ in range(60):
+        server.clock.advance(1)
+        server.factory.each_second()
+        pushed += client.hear()
+    assert [message["state"] for message in pushed] == ["closed", "open"]
+
+
+def test_the_age_of_ticks_is_back_a_second_after_the_market_opens(server: Server) -> None:
+    """While no symbol is due schedules are looked at each second, so that ``lastSpotAgeMs`` comes with the ticks."""
+    thursday = 4 * 86_400
+    for opens in (11, 12, 13, 14, 15):
+        hours = Schedule(intervals=((thursday + int(server.clock.seconds()) + opens, 7 * 86_400),))
+        server.hub.symbols_loaded([Symbol(symbol_id=1, name="EURUSD", schedule=hours)])
+        client = server.browser(JSON)
+        results(client, symbols=["EURUSD"])
+        for _ in range(opens + 1):
+            server.clock.advance(1)
+            server.factory.each_second()
+        server.spot(1, 100_000, 100_010)
+        client.hear()
+        assert client.ask({"type": "connect"})["feed"] == {"state": "live", "lastSpotAgeMs": 0}
+        client.vanish()
+        server.factory.each_second()
+
+
 def test_notices_tell_of_refusals_and_of_the_end(client: Browser, server: Server) -> None:
     """A symbol that cTrader refuses, and the service's stop with the time to come back in."""
     client.ask({"type": "connect", "protocol": 1, "features": ["notice"]})
@@ -124,6 +167,6 @@ def test_the_time_to_come_back_in_has_an_end(server: Server, client: Browser) ->
     """A minute, for however many."""
     client.ask({"type": "connect", "protocol": 1, "features": ["notice"]})
     (session,) = server.factory.sessions()
-    others = server.hub.attach(Outbox(len, bool, print, 0), server.factory.encodings.basic)
-    server.factory.pushes.draining([session.subscriber, *[others] * 20_000])
+    others = server.hub.attach(Outbox(len, bool, print, 0), server.factory.context.encodings.basic)
+    server.factory.context.notifications.draining([session.subscriber, *[others] * 20_000])
     assert client.hear()[0]["reconnectMs"] == {"min": 0, "max": 60_000}

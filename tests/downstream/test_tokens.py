@@ -85,12 +85,12 @@ def test_a_wrong_token_closes_with_4501(server: Server, line: bytes) -> None:
             (b"plain", "token malformed: expected base64url of its UTF-8 bytes, without padding"),
             (b"_w", "token malformed: expected base64url of its UTF-8 bytes, without padding"),
             (b"d3Jvbmc", "token refused"),
-            (b"", "token expected"),
+            (b"", "token malformed: expected base64url of its UTF-8 bytes, without padding"),
         )
     ]
     + [
         (JSON + b"\r\nAuthorization: Basic " + ENCODED, "token malformed: expected Authorization: Bearer"),
-        (JSON + b"\r\nAuthorization: Bearer ", "token expected"),
+        (JSON + b"\r\nAuthorization: Bearer ", "token malformed: expected Authorization: Bearer"),
     ],
 )
 def test_the_answer_says_what_was_wrong(server: Server, line: bytes, fault: str) -> None:
@@ -172,7 +172,47 @@ def test_who_left_is_not_waited_for(server: Server) -> None:
     server.clock.advance(11)
 
 
+@pytest.mark.parametrize("lines", [(JSON,), ()], ids=["v1", "basic"])
+@pytest.mark.parametrize("token", ["", 5, ["a"], {}])
+def test_a_token_in_connect_that_is_no_text_is_malformed(
+    server: Server, lines: tuple[bytes, ...], token: object
+) -> None:
+    """The reason says that one was shown; v1 answers what is not even a string with BAD_REQUEST."""
+    client = server.browser(*lines)
+    client.say({"type": "connect", "token": token})
+    *said, last = client.frames()
+    if lines and token != "":
+        assert json.loads(last[1])["message"] == "token: expected string"
+        return
+    assert last == (8, (4501).to_bytes(2, "big") + b"token malformed: expected a string that is not empty")
+    assert len(said) == len(lines)
+
+
+def test_a_basic_client_needs_no_token_where_none_is_required(clock: Clock) -> None:
+    """Then the field is one that basic does not know, and may be anything."""
+    server = Server(clock)
+    server.go_live()
+    assert server.browser().ask({"type": "connect", "token": 5})["status"] == "connected"
+
+
 # The file.
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_the_file_may_have_a_byte_order_mark(tmp_path: Path, encoding: str) -> None:
+    """Editors on Windows write one."""
+    path = tmp_path / "tokens"
+    path.write_text(f"{digest('a').hex()} Büro\n", encoding=encoding)
+    assert load(str(path)).holds(digest_of("a"))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_a_file_in_utf_16_is_told_from_a_broken_one(tmp_path: Path, encoding: str) -> None:
+    """PowerShell writes it; the message says what to do."""
+    path = tmp_path / "tokens"
+    path.write_text(f"{digest('a').hex()}\n", encoding=encoding)
+    with pytest.raises(SettingError, match=r"TICKRELAY_TOKENS_FILE: save .* as UTF-8 \(it looks like UTF-16\)"):
+        load(str(path))
 
 
 def test_the_file_holds_digests(tmp_path: Path) -> None:
@@ -188,7 +228,7 @@ def test_the_file_holds_digests(tmp_path: Path) -> None:
     [
         ("secret\n", "line 1 of .* must begin with the 64 hexadecimal digits"),
         ("# nothing\n", "has no digest in it"),
-        (None, "cannot read"),
+        (None, "does not exist"),
     ],
 )
 def test_a_bad_file_is_a_setting_error(tmp_path: Path, text: str | None, said: str) -> None:
@@ -289,15 +329,29 @@ def test_a_file_that_is_only_touched_changes_nothing(server: Server, path: Path,
     assert texts(logged, LogLevel.info) == []
 
 
-def test_a_file_that_does_not_change_is_not_read_again(server: Server, path: Path) -> None:
-    """Looking at it costs a stat."""
-    os.utime(path, ns=(1, 1))
-    server.factory.tokens = load(str(path))
-    path.write_text(path.read_text().replace("a", "b"))
-    os.utime(path, ns=(1, 1))
-    assert bearer(server, "plain").ask({"type": "ping"})["type"] == "pong"
+@pytest.mark.parametrize("replace", [True, False], ids=["replaced", "written in place"])
+def test_a_change_of_equal_size_and_time_is_seen(server: Server, path: Path, replace: bool) -> None:
+    """What copies the modification time, such as ``rsync -t``, cannot hide a change: the inode's time tells."""
+    status = path.stat()
+    if replace:
+        write(path, "other", "third")
+    else:
+        path.write_text(f"{digest('other').hex()}\n{digest('third').hex()}\n")
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (status.st_size, status.st_mtime_ns)
     pass_time(server)
-    assert bearer(server, "plain").ask({"type": "ping"})["type"] == "pong"
+    assert outcome(bearer(server, "plain"))[-1] == 4501
+    assert bearer(server, "third").ask({"type": "ping"})["type"] == "pong"
+
+
+def test_a_file_that_does_not_change_is_not_read_again(
+    server: Server, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looking at it costs a stat."""
+    reads: list[Path] = []
+    monkeypatch.setattr("tickrelay.downstream.tokens._read", lambda path: reads.append(path) or [])
+    pass_time(server, 5)
+    assert reads == []
 
 
 def test_many_are_closed_one_after_the_other(server: Server, path: Path) -> None:

@@ -1,6 +1,7 @@
 """Protocol v1 over a connection: negotiation, configuration, both encodings."""
 
 import json
+from typing import Any
 
 import msgspec
 import pytest
@@ -78,9 +79,45 @@ def test_an_unknown_protocol_is_refused(client: Browser) -> None:
     assert (opcode, int.from_bytes(close[:2], "big")) == (8, 4502)
 
 
-def test_a_basic_client_that_asks_for_an_unknown_protocol_stays_basic(server: Server) -> None:
-    """A protocol that the relay does not know is an unknown field to basic."""
-    assert "protocol" not in server.browser().ask({"type": "connect", "protocol": 2})
+@pytest.mark.parametrize("version", [0, 2, -1, 10**15])
+def test_an_unknown_protocol_is_refused_without_a_subprotocol_too(server: Server, version: int) -> None:
+    """``connect`` that names a version gets v1's error and 4502, not a status of basic."""
+    client = server.browser()
+    client.say({"type": "connect", "protocol": version, "id": 1})
+    (_, error), (opcode, close) = client.frames()
+    assert json.loads(error) == {
+        "type": "error",
+        "id": 1,
+        "code": "BAD_REQUEST",
+        "message": "protocol: expected 1",
+        "fatal": True,
+    }
+    assert (opcode, int.from_bytes(close[:2], "big")) == (8, 4502)
+
+
+@pytest.mark.parametrize("lines", [(), (JSON,)], ids=["no subprotocol", "v1"])
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"protocol": "1"}, "protocol: expected integer"),
+        ({"protocol": True}, "protocol: expected integer"),
+        ({"protocol": 1, "features": "gap"}, "features: expected array of strings"),
+    ],
+)
+def test_a_malformed_connect_of_v1_is_an_error(
+    server: Server, lines: tuple[bytes, ...], fields: dict[str, Any], message: str
+) -> None:
+    """The same error with and without the subprotocol; the connection stays open, and a basic client stays basic."""
+    client = server.browser(*lines)
+    expected = {"type": "error", "id": 5, "code": "BAD_REQUEST", "message": message, "fatal": False}
+    assert client.ask({"type": "connect", "id": 5, **fields}) == expected
+    assert ("protocol" in client.ask({"type": "connect"})) == bool(lines)
+
+
+@pytest.mark.parametrize("fields", [{}, {"protocol": None}, {"id": 3, "features": ["gap"]}])
+def test_a_connect_without_a_version_is_basics(server: Server, fields: dict[str, Any]) -> None:
+    """Whatever else stands in it: only ``protocol`` asks for another protocol than basic; null is as if absent."""
+    assert server.browser().ask({"type": "connect", **fields}).keys() == {"type", "status", "availableSymbols"}
 
 
 def test_errors_carry_code_and_id(client: Browser) -> None:

@@ -150,11 +150,11 @@ def test_a_message_of_v1_alone_is_a_mistake() -> None:
 
 REQUESTS = [
     ('{"type":"connect"}', Connect()),
-    ('{"type":"connect","protocol":2,"id":{}}', Connect()),
-    ('{"type":"connect","protocol":true}', Connect()),
-    ('{"type":"connect","protocol":"1"}', Connect()),
+    ('{"type":"connect","protocol":null,"id":{}}', Connect()),
+    ('{"type":"connect","protocol":2,"id":"c1"}', Connect(id="c1", protocol=2)),
     ('{"type":"connect","token":"s3cret"}', Connect(token="s3cret")),
-    ('{"type":"connect","token":7}', Connect()),
+    ('{"type":"connect","token":null}', Connect()),
+    ('{"type":"connect","token":7}', Connect(token="")),
     ('{"type":"connect","protocol":1,"id":"c1","features":["gap"]}', Connect(id="c1", protocol=1, features=["gap"])),
     ('{"type":"subscribe","symbols":["EURUSD","XAUUSD"]}', Subscribe(symbols=["EURUSD", "XAUUSD"])),
     ('{"symbols":["a"],"type":"subscribe","snapshot":"yes","maxRate":[],"id":[]}', Subscribe(symbols=["a"])),
@@ -167,7 +167,7 @@ REQUESTS = [
 
 @pytest.mark.parametrize(("text", "request_"), REQUESTS, ids=lambda v: v if isinstance(v, str) else "")
 def test_requests_are_read_leniently(text: str, request_: Request) -> None:
-    """Fields that basic does not know may be anything; v1 is asked for by the integer 1 and nothing else."""
+    """Fields that basic does not know may be anything; a ``connect`` that names a version is read as v1's."""
     assert Basic().parse(text.encode(), False) == request_
 
 

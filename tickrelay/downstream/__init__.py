@@ -1,11 +1,27 @@
-"""The WebSocket side: who may come in, what they ask, and what they are told besides ticks.
+"""The many WebSocket clients: their connections, their requests, and what they are sent besides ticks.
 
 ::
 
-    factory    all clients together: status broadcasts, the drain
-      admission  which connections there are, and how many more there may be
-      refusals   why connections are refused: close codes, log lines, counts
-      protocol   one connection: Autobahn's shell around an outbox and a session
-        opening    what its opening request asks for
-        session    one client's requests against the hub
+    service      the port, the periodic work, the stop
+      factory      all connections; the hub's observer
+        protocol     one connection: the opening request, the read limit, the outbox, the close
+          websocket    all that is assumed about Autobahn's internals
+          opening      the opening request: head, subprotocol, refusal
+          admission    counts of connections, and their limits
+          refusals     close code, log line and counter of each reason
+          read_limiter how fast one client is read
+          tcp          the socket, for sends that bypass the transport
+          session      one client: its token, and the answer to each request
+            v1           the requests of v1
+              subscribe_request  subscribe and unsubscribe in v1
+            basic        subscribe and unsubscribe in basic
+    context      what all sessions share
+      notifications  what is sent without a request: statuses, heartbeats, market states, notices
+      diagnostics    what is known of a symbol, and why a client gets no ticks of it
+      directory      symbols by the names that clients use
+      tokens         the file of tokens, and the ways to show one
+      results        answers as values
+
+A module imports only from modules below or beside its own branch, never in a circle. Requests are answered with values
+(`results.Answer`); the session alone writes them.
 """

@@ -1,6 +1,6 @@
-"""Who may connect: pages by their origin, and so many clients from one address and in all.
+"""Which connections are accepted: by the origin of a page, and by their number, per address and in all.
 
-A connection is *opening* until its handshake is done and its token, where one is needed, was shown. Then it is
+A connection is *opening* until its handshake is done and its token, where one is required, was checked. Then it is
 *inside*, and takes one of the places, or it is *refused*. Only those inside count against the places; the others have
 bounds of their own, so that neither half-open handshakes nor refused connections grow without end.
 """
@@ -11,14 +11,14 @@ from tickrelay.config.origins import normal
 from tickrelay.downstream.refusals import Refusal
 
 REFUSAL_ALLOWANCE_OF_ADDRESS = 20
-"""Connections of one address that may, at one time, be in the middle of a refusal with a close code."""
+"""Up to so many connections of one address beyond the limit complete the handshake, to receive a close code."""
 
 REFUSAL_ALLOWANCE = 200
 """The same for all addresses together."""
 
 
 class _Room:
-    """The counts of one address, or of all."""
+    """The counts of one address, or of all addresses."""
 
     __slots__ = ("inside", "places", "refusal_allowance", "refused", "total")
 
@@ -32,7 +32,7 @@ class _Room:
 
 
 class Slot:
-    """One connection's part in the counts, from `Admission.arrive` until `leave`."""
+    """One connection in the counts, from `Admission.arrive` until `leave`."""
 
     __slots__ = ("_address", "_admission", "_inside", "_refused")
 
@@ -54,7 +54,7 @@ class Slot:
         return None
 
     def refuse(self) -> bool:
-        """May the connection stay until its close code is delivered? False: too many do so already, cut it off.
+        """Count the connection as refused; False: too many are, abort it without a close code.
 
         One that is inside keeps its place until it is gone.
         """
@@ -68,7 +68,7 @@ class Slot:
         return True
 
     def leave(self) -> None:
-        """The connection is gone. Called once."""
+        """The connection is gone. Must be called once."""
         for room in self._admission.rooms(self._address):
             room.inside -= self._inside
             room.refused -= self._refused
@@ -77,7 +77,11 @@ class Slot:
 
 
 class Admission:
-    """Keeps the counts of connections, and the list of origins."""
+    """Keeps the counts of connections.
+
+    *places*, *places_of_address*: how many may be inside, in all and of one address. *origins*: allowed origins of
+    pages, without path; ``*`` stands for all.
+    """
 
     def __init__(self, places: int, places_of_address: int, origins: Sequence[str]) -> None:
         self._all = _Room(places, REFUSAL_ALLOWANCE)
@@ -86,7 +90,7 @@ class Admission:
         self._origins = frozenset(origins)
 
     def allows_origin(self, origin: str) -> bool:
-        """May a page of this origin connect? Programs send none and may: a list guards browsers, not servers."""
+        """Whether a page of this origin may connect. Programs send none, and may: only browsers enforce origins."""
         if not origin or "*" in self._origins:
             return True
         try:
@@ -95,13 +99,13 @@ class Admission:
             return False
 
     def arrive(self, address: str) -> Slot | Refusal:
-        """Count a new connection from *address*; a Refusal means that it must be cut off, and was not counted."""
+        """Count a new connection from *address*; a Refusal: it was not counted, and must be aborted."""
         here = self._rooms.get(address)
         if here is None:
             here = self._rooms[address] = _Room(self._of_address, REFUSAL_ALLOWANCE_OF_ADDRESS)
         limits = ((here, Refusal.ADDRESS_LIMIT), (self._all, Refusal.CONNECTION_LIMIT))
         for room, refusal in limits:
-            # Each that is opening could become one inside, or one refused.
+            # Each opening connection may become one inside or one refused, so it counts against the sum of both.
             if room.total >= room.places + room.refusal_allowance:
                 self.forget(address)
                 return refusal

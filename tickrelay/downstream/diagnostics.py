@@ -1,32 +1,29 @@
-"""What is known of symbols, and why one is quiet."""
-
-from typing import TYPE_CHECKING
+"""What is known of a symbol, and why a client gets no ticks of it; how the feed does. Pure functions of the hub."""
 
 from msgspec import UNSET
 
+from tickrelay.downstream.directory import SymbolDirectory
 from tickrelay.downstream.results import number
 from tickrelay.model.status import FeedState
 from tickrelay.model.ticks import Symbol
+from tickrelay.relay.hub import Hub
 from tickrelay.relay.subscriber import Subscriber
-from tickrelay.wire.messages import Explanation, MarketStateName, Queue, SymbolInfo
+from tickrelay.wire.messages import Explanation, Feed, MarketStateName, Queue, SymbolInfo
 from tickrelay.wire.requests import Explain
 
-if TYPE_CHECKING:
-    from tickrelay.downstream.factory import ClientFactory
-
 QUIET_AFTER_MS = 60_000
-"""Silence that an open market does not explain."""
+"""Age of the newest tick from which ``explain`` calls an open market silent."""
 
 
 def market_state(symbol: Symbol, now_ms: int) -> MarketStateName:
-    """Does the symbol trade now?"""
+    """Whether the symbol trades at *now_ms* (Unix milliseconds)."""
     if symbol.schedule.disabled or not symbol.enabled:
         return "disabled"
     return "open" if symbol.schedule.is_open(now_ms / 1000) else "closed"
 
 
 def symbol_info(symbol: Symbol, now_ms: int) -> SymbolInfo:
-    """One line of the answer to ``getSymbols``."""
+    """One item of the answer to ``getSymbols``; *now_ms*: Unix milliseconds."""
     return SymbolInfo(
         symbol=symbol.name,
         symbol_id=symbol.symbol_id,
@@ -42,10 +39,18 @@ def symbol_info(symbol: Symbol, now_ms: int) -> SymbolInfo:
     )
 
 
-def explanation(factory: "ClientFactory", subscriber: Subscriber, request: Explain) -> Explanation:
-    """All that the relay knows of a symbol's way to this client."""
-    hub, now_ms = factory.hub, factory.clock.wall_ms()
-    found = factory.names.find(request.symbol)
+def feed_summary(hub: Hub) -> Feed:
+    """The state of the feed, and the age of its newest tick while ticks are due."""
+    feed = Feed(state=hub.status.state)
+    age_s = hub.spot_age_s
+    if age_s is not None and hub.fanout.last_flush_s:
+        feed.last_spot_age_ms = int(age_s * 1000)
+    return feed
+
+
+def explanation(hub: Hub, names: SymbolDirectory, subscriber: Subscriber, request: Explain, now_ms: int) -> Explanation:
+    """The answer to ``explain``: each stage between cTrader and this client; *now_ms*: Unix milliseconds."""
+    found = names.find(request.symbol)
     symbol = found[0] if len(found) == 1 else None
     name = symbol.name if symbol is not None else request.symbol
     channel = hub.channels.get(name)
@@ -60,7 +65,7 @@ def explanation(factory: "ClientFactory", subscriber: Subscriber, request: Expla
         confirmed_at_ms=feed.confirmed_at_ms or UNSET,
         refused=feed.refused or UNSET,
         seq=channel.seq if channel is not None else 0,
-        feed=factory.feed(),
+        feed=feed_summary(hub),
         queue=_queue(subscriber),
         reason="",
         timestamp=now_ms,
@@ -86,7 +91,7 @@ def _queue(subscriber: Subscriber) -> Queue:
 
 
 def _reason(answer: Explanation, listed: bool) -> str:
-    """The first thing on the way from cTrader to the client that stands in it."""
+    """The first obstacle on the way from cTrader to the client."""
     if not listed:
         return "The symbol list was not loaded yet"
     if answer.market_state is UNSET:

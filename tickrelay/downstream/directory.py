@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from tickrelay.model.ticks import Symbol
 
-# What people and other systems put between the currencies of a pair. A dot is not among them: brokers tell
-# different instruments apart by what follows one.
+# What is written between the currencies of a pair. A dot is not among them: brokers distinguish instruments by what
+# follows it, such as EURUSD and EURUSD.a.
 _SEPARATORS = str.maketrans("", "", "/-_ ")
 
 _MAX_KEPT = 64
@@ -16,17 +16,17 @@ def _plain(name: str) -> str:
 
 
 def is_pattern(name: str) -> bool:
-    """Does the name stand for several?"""
+    """Whether *name* has a ``*``."""
     return "*" in name
 
 
 class SymbolDirectory:
-    """One symbol list; made anew when another is loaded."""
+    """One symbol list, by name; made anew when another list is loaded."""
 
     def __init__(self, symbols: Mapping[str, Symbol]) -> None:
         self.symbols = symbols
         self._spellings: dict[str, list[Symbol]] = {}
-        # Thousands of clients that come back at once bring the same few patterns.
+        # Thousands of clients that reconnect at once send the same few patterns.
         self._matched: dict[str, list[Symbol]] = {}
         for symbol in symbols.values():
             self._spellings.setdefault(_plain(symbol.name), []).append(symbol)
@@ -34,7 +34,7 @@ class SymbolDirectory:
     def find(self, name: str) -> list[Symbol]:
         """The symbol called *name*, exactly if there is one; else those that differ in case and separators only.
 
-        More than one means that the name is ambiguous: prices of the wrong instrument are worse than none.
+        Several: the name is ambiguous, and must not be subscribed: it could be another instrument. Empty: none.
         """
         symbol = self.symbols.get(name)
         return [symbol] if symbol is not None else self._spellings.get(_plain(name), [])
@@ -51,7 +51,10 @@ class SymbolDirectory:
 
 
 def matches(name: str, pattern: str) -> bool:
-    """Does the name match? In time proportional to its length, whatever the pattern."""
+    """Whether *name* matches, case-sensitively. *pattern* has at least one ``*``, which stands for any characters.
+
+    Not a regular expression: one made of a client's pattern may backtrack for exponential time.
+    """
     first, *middle, last = pattern.split("*")
     middle = [piece for piece in middle if piece]
     if len(name) < len(first) + len(last) or not name.startswith(first) or not name.endswith(last):

@@ -1,4 +1,4 @@
-"""All clients together: who is connected, what everybody is told, and how they are let go at the end."""
+"""The factory of client connections: keeps the set of them, connects them to the hub, and closes all at the end."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -6,15 +6,11 @@ from functools import partial
 from autobahn.twisted.websocket import WebSocketServerFactory
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IProtocolNegotiationFactory
-from twisted.logger import Logger
 from zope.interface import implementer
 
 from tickrelay.config.settings import ClientSettings
 from tickrelay.downstream.admission import Admission
-from tickrelay.downstream.broadcast import Broadcast
-from tickrelay.downstream.diagnostics import symbol_info
-from tickrelay.downstream.directory import SymbolDirectory
-from tickrelay.downstream.notifications import Pushes
+from tickrelay.downstream.context import ClientContext
 from tickrelay.downstream.protocol import ClientProtocol
 from tickrelay.downstream.refusals import Refusals
 from tickrelay.downstream.session import ClientSession
@@ -22,51 +18,37 @@ from tickrelay.downstream.tokens import Tokens
 from tickrelay.model.clock import Clock
 from tickrelay.model.errors import CloseCode
 from tickrelay.model.status import FeedState, FeedStatus, Status
+from tickrelay.relay.channel import Channel
 from tickrelay.relay.hub import Hub
-from tickrelay.wire.encodings import Encoding, Encodings
-from tickrelay.wire.messages import Detail, Feed, StatusMessage, SymbolInfo
+from tickrelay.wire.encodings import Encodings
 
 _CLOSES_PER_S = 100.0
-"""Where many clients are closed: so few reconnect at once that their closes need not be spread any longer."""
-
-_INFOS_KEPT_MS = 5_000
+"""Rate at which many clients are closed: so few reconnect at once that a lower rate would gain nothing."""
 
 
 @implementer(IProtocolNegotiationFactory)
 class ClientFactory(WebSocketServerFactory):
-    """The Autobahn factory of `ClientProtocol`; the hub's observer."""
+    """The Autobahn factory of `ClientProtocol`; provides its `ConnectionOwner` and the hub's `Observer`."""
 
     noisy = False
-    _log = Logger()
 
     def __init__(
         self, hub: Hub, encodings: Encodings, settings: ClientSettings, clock: Clock, tokens: Tokens | None = None
     ) -> None:
         super().__init__(server="")
-        self.hub = hub
-        self.encodings = encodings
-        self.settings = settings
-        self.clock = clock
+        self.context = ClientContext(hub, encodings, settings, clock, tokens)
         self.admission = Admission(
             settings.max_connections, settings.max_connections_per_address, settings.allowed_origins
         )
         self.refusals = Refusals(clock.monotonic_s)
-        self.tokens = tokens
-        """Who may come in; None: everybody."""
-        self.pushes = Pushes(hub, clock.wall_ms)
         self.draining = False
         self._clients: dict[ClientProtocol, None] = {}
-        self._broadcast = Broadcast(clock.call_later)
-        self._told = hub.status
-        self._frames: dict[Encoding, bytes] = {}
         self._emptied: Deferred[None] | None = None
-        self._names = SymbolDirectory({})
-        self._infos: tuple[int, SymbolDirectory, list[SymbolInfo]] = (0, self._names, [])
         hub.observer = self
         # Autobahn's defaults are open: no limit on messages, a status page that redirects, no pings. allowNullOrigin
-        # belongs in the same call, since every call resets it; who may connect is the admission's business. So is how
-        # many: Autobahn's maxConnections would count refused connections too, and answer with HTTP 503, whose reason
-        # no browser shows.
+        # belongs in the same call, since every call resets it; origins are checked by `Admission`. So is the number
+        # of connections: Autobahn's maxConnections would count refused connections too, and answer with HTTP 503,
+        # whose reason no browser shows.
         self.setProtocolOptions(
             maxFramePayloadSize=settings.max_message_bytes,
             maxMessagePayloadSize=settings.max_message_bytes,
@@ -82,6 +64,15 @@ class ClientFactory(WebSocketServerFactory):
         )
         self.protocol = ClientProtocol.with_options(self)
 
+    @property
+    def tokens(self) -> Tokens | None:
+        """The valid tokens; None: clients need none. May be set until the port is bound."""
+        return self.context.tokens
+
+    @tokens.setter
+    def tokens(self, tokens: Tokens | None) -> None:
+        self.context.tokens = tokens
+
     def acceptableProtocols(self) -> list[bytes]:
         """What TLS may agree on by ALPN (RFC 7301): WebSocket opens with HTTP/1.1.
 
@@ -90,7 +81,7 @@ class ClientFactory(WebSocketServerFactory):
         """
         return [b"http/1.1"]
 
-    # Who is here.
+    # ConnectionOwner.
 
     def opened(self, client: ClientProtocol) -> None:
         """A connection has opened that has a session."""
@@ -108,112 +99,47 @@ class ClientFactory(WebSocketServerFactory):
         return len(self._clients)
 
     def sessions(self) -> Iterator[ClientSession]:
-        """The sessions of all clients that were let in."""
+        """The sessions of all clients that were admitted."""
         sessions = (client.session for client in self._clients)
         return (session for session in sessions if session is not None and session.is_open)
 
-    # What everybody can ask.
-
-    @property
-    def names(self) -> SymbolDirectory:
-        """The present symbol list, by the names that clients use."""
-        if self._names.symbols is not self.hub.symbols:
-            self._names = SymbolDirectory(self.hub.symbols)
-        return self._names
-
-    def symbol_infos(self) -> list[SymbolInfo]:
-        """What is known of every symbol; made at most once in a few seconds, however many ask."""
-        now_ms = self.clock.wall_ms()
-        made_ms, names, infos = self._infos
-        if names is not self.names or now_ms - made_ms > _INFOS_KEPT_MS:
-            infos = [symbol_info(symbol, now_ms) for symbol in self.hub.symbols.values()]
-            self._infos = (now_ms, self.names, infos)
-        return infos
-
-    def feed(self) -> Feed:
-        """How the feed does."""
-        feed = Feed(state=self.hub.status.state)
-        age_s = self.hub.spot_age_s
-        if age_s is not None and self.hub.fanout.last_flush_s:
-            feed.last_spot_age_ms = int(age_s * 1000)
-        return feed
-
-    # What everybody is told.
-
-    @property
-    def status_number(self) -> int:
-        """Counts the statuses that were broadcast."""
-        return self._broadcast.number
-
-    def status_frame(self, encoding: Encoding) -> bytes:
-        """The frame of the present status, made once however many clients ask."""
-        frame = self._frames.get(encoding)
-        if frame is None:
-            frame = self._frames[encoding] = encoding.message(self.status_message())
-        return frame
-
-    def status_message(self) -> StatusMessage:
-        """The present status; the symbol list is full on ``connected`` and empty on the others."""
-        status = self.hub.status
-        connected = status.status is Status.CONNECTED
-        names = [symbol.name for symbol in self.hub.symbols.values() if symbol.enabled] if connected else []
-        message = StatusMessage(status=status.status, available_symbols=names, epoch=self.hub.epoch, feed=self.feed())
-        if status.message:
-            message.message = status.message
-        if status.upstream_code:
-            message.detail = Detail(upstream=status.upstream_code)
-        return message
+    # The hub's Observer.
 
     def status_changed(self, status: FeedStatus) -> None:
-        """Tell every client, where what it can see has changed."""
-        self._frames = {}
-        if self.draining:
-            return  # the feed goes on until the last client is gone, but nobody is told that it came back
-        told, self._told = self._told, status
-        # What goes on while connecting is for the log; that an error has another cause is for everybody.
-        if status.status is not told.status or (status.status is Status.ERROR and status.message != told.message):
-            self._log_status(status)
-            sessions = list(self.sessions())
-            in_use = {session.subscriber.encoding for session in sessions}
-            self._broadcast.send({encoding: self.status_frame(encoding) for encoding in in_use}, sessions)
-
-    def _log_status(self, status: FeedStatus) -> None:
-        """One line a transition. Causes that pass are logged by the feed; an error's cause is logged here only."""
-        names = {"status": status.status.value, "state": status.state.value}
-        if status.status is Status.ERROR:
-            self._log.error("status {status} ({state}): {why}", why=status.message, **names)
-        else:
-            self._log.info("status {status} ({state})", **names)
+        """Send the status to every client, where what clients can see has changed."""
+        if not self.draining:  # the feed goes on until the last client is gone, but its reconnects are not reported
+            self.context.statuses.status_changed(status, self.sessions)
 
     def symbols_changed(self) -> None:
         """The next status carries the new list."""
-        self._frames = {}
+        self.context.statuses.symbols_changed()
 
     def symbol_refused(self, name: str, code: str, message: str) -> None:
-        """Those who asked for notices are told; the others wait for ticks."""
-        self.pushes.symbol_refused(name, code, message)
+        """Notify the symbol's subscribers."""
+        self.context.notifications.symbol_refused(name, code)
+
+    def first_subscribed(self, channel: Channel) -> None:
+        """Clients that asked for market states are sent each change from now on."""
+        self.context.notifications.first_subscribed(channel)
+
+    # Periodic work and the end.
 
     def each_second(self) -> None:
-        """What is to be done from time to time; called by the service."""
-        self.hub.fanout.sweep()
-        self.pushes.each_second()
-        revoked = self.tokens.refresh() if self.tokens is not None else ()
+        """Expel stuck clients, send what is due, and close the clients whose token was revoked."""
+        context = self.context
+        context.hub.fanout.sweep()
+        context.notifications.each_second()
+        revoked = context.tokens.refresh() if context.tokens is not None else ()
         if revoked:
             clients = [c for c in self._clients if c.session is not None and c.session.digest in revoked]
             self._close(clients, CloseCode.BAD_TOKEN, "token revoked")
 
-    def log_failure(self, peer: str) -> None:
-        """Log the exception that a client's request met."""
-        self._log.failure("request of {peer} failed", peer=peer)
-
-    # The end.
-
     def drain(self) -> Deferred[None]:
-        """Take no more clients, tell those who are here that the feed ends, and close them, spread out; fires when the
+        """Accept no more clients, send ``disconnected`` to the present ones and close them, spread out; fires when the
         last is gone.
         """
-        self.pushes.draining([session.subscriber for session in self.sessions()])
-        self.hub.status_changed(FeedStatus(Status.DISCONNECTED, FeedState.STOPPED))
+        self.context.notifications.draining([session.subscriber for session in self.sessions()])
+        self.context.hub.status_changed(FeedStatus(Status.DISCONNECTED, FeedState.STOPPED))
         self.draining = True
         done: Deferred[None] = Deferred()
         clients = list(self._clients)
@@ -233,7 +159,8 @@ class ClientFactory(WebSocketServerFactory):
                 client.close(CloseCode.RESTART, "service restart")
 
     def _close(self, clients: Sequence[ClientProtocol], code: CloseCode, reason: str) -> None:
-        """Close them, spread out: all at once would be a long turn of the reactor, and a herd that comes back."""
-        spread_s = min(self.settings.drain_s, len(clients) / _CLOSES_PER_S)
+        """Close *clients*, spread over time: else they would all reconnect at one moment."""
+        context = self.context
+        spread_s = min(context.settings.drain_s, len(clients) / _CLOSES_PER_S)
         for position, client in enumerate(clients):
-            self.clock.call_later(spread_s * position / len(clients), partial(client.close, code, reason))
+            context.clock.call_later(spread_s * position / len(clients), partial(client.close, code, reason))

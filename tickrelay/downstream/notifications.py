@@ -1,9 +1,14 @@
-"""What v1 clients are sent unasked, each only to those who named the feature: heartbeats, market states, notices."""
+"""What clients are sent without a request: status changes to all, and to v1 clients what they named in ``features``."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from tickrelay.downstream.diagnostics import market_state
+from twisted.logger import Logger
+
+from tickrelay.downstream.diagnostics import feed_summary, market_state
+from tickrelay.model.status import FeedStatus, Status
+from tickrelay.relay.channel import Channel
 from tickrelay.relay.hub import Hub
 from tickrelay.relay.subscriber import Subscriber
 from tickrelay.wire.encodings import Encoding
@@ -15,63 +20,166 @@ from tickrelay.wire.messages import (
     MarketStateName,
     Notice,
     ReconnectMs,
+    StatusMessage,
 )
 
-if TYPE_CHECKING:
-    from tickrelay.downstream.session import ClientSession
+SLICE_BYTES = 1_048_576
+"""Bytes of a status broadcast in one turn of the reactor."""
 
 FEATURES = ("heartbeat", "gap", "marketState", "notice")
-"""What a client can name in ``features``. Gaps are sent by the hub, which knows their moment."""
+"""What a client can name in ``features``. Gaps are sent by the hub, which knows the moment."""
 
 HEARTBEAT_S = 15
 
 MARKET_S = 5
-"""How often schedules are looked at."""
+"""How often schedules are looked at while ticks are due; each second while none is, since a market may open."""
 
 RECONNECT_MS_PER_CLIENT = 10
-"""Clients of a relay that stops come back at 100 a second on average."""
+"""Clients of a relay that stops reconnect at 100 a second on average."""
 
 RECONNECT_MS_LEAST, RECONNECT_MS_MOST = 1_000, 60_000
 
 
-class Pushes:
-    """Owned by the factory, which calls `each_second`."""
+class StatusRecipient(Protocol):
+    """What a status broadcast needs of a session."""
+
+    status_number: int
+    """Number of the newest status that the client was sent."""
+
+    @property
+    def subscriber(self) -> Subscriber:
+        """Has the client's encoding and outbox."""
+
+    @property
+    def is_open(self) -> bool:
+        """The client was admitted and is not being closed."""
+
+
+class StatusBroadcast:
+    """The present status as a message, as a frame of each encoding, and to every client when it changes.
+
+    A symbol list may be 200 KB; for thousands of clients that is more than one turn of the reactor should carry. So a
+    status is encoded once per encoding and sent in slices, between which ticks go out; statuses keep their order.
+    """
+
+    _log = Logger()
+
+    def __init__(self, hub: Hub, call_later: Callable[[float, Callable[[], None]], object]) -> None:
+        self.number = 0
+        """Of the newest broadcast; a session that was answered with it is left out."""
+        self._hub = hub
+        self._call_later = call_later
+        self._sent = hub.status
+        self._frames: dict[Encoding, bytes] = {}
+        self._queue: deque[tuple[int, dict[Encoding, bytes], deque[StatusRecipient]]] = deque()
+
+    def message(self) -> StatusMessage:
+        """The present status; the symbol list is full on ``connected`` and empty on the others."""
+        status = self._hub.status
+        connected = status.status is Status.CONNECTED
+        names = [symbol.name for symbol in self._hub.symbols.values() if symbol.enabled] if connected else []
+        message = StatusMessage(
+            status=status.status, available_symbols=names, epoch=self._hub.epoch, feed=feed_summary(self._hub)
+        )
+        if status.message:
+            message.message = status.message
+        if status.upstream_code:
+            message.detail = Detail(upstream=status.upstream_code)
+        return message
+
+    def frame(self, encoding: Encoding) -> bytes:
+        """The frame of the present status, encoded once however many clients ask."""
+        frame = self._frames.get(encoding)
+        if frame is None:
+            frame = self._frames[encoding] = encoding.message(self.message())
+        return frame
+
+    def symbols_changed(self) -> None:
+        """The next frame carries the new list."""
+        self._frames = {}
+
+    def status_changed(self, status: FeedStatus, recipients: Callable[[], Iterable[StatusRecipient]]) -> None:
+        """Log the change and send it to all *recipients*, if it is one that clients can see."""
+        self._frames = {}
+        sent, self._sent = self._sent, status
+        # The steps of connecting are for v1's `feed` and the log; another cause of an error is for every client.
+        if status.status is sent.status and (status.status is not Status.ERROR or status.message == sent.message):
+            return
+        self._log_status(status)
+        waiting = deque(recipients())
+        in_use = {recipient.subscriber.encoding for recipient in waiting}
+        self.number += 1
+        self._queue.append((self.number, {encoding: self.frame(encoding) for encoding in in_use}, waiting))
+        if len(self._queue) == 1:
+            self._send_slice()
+
+    def _log_status(self, status: FeedStatus) -> None:
+        """Log one line. Temporary causes are logged by the feed, an error's cause only here."""
+        names = {"status": status.status.value, "state": status.state.value}
+        if status.status is Status.ERROR:
+            self._log.error("status {status} ({state}): {why}", why=status.message, **names)
+        else:
+            self._log.info("status {status} ({state})", **names)
+
+    def _send_slice(self) -> None:
+        room = SLICE_BYTES
+        while self._queue:
+            number, frames, recipients = self._queue[0]
+            while recipients and room > 0:
+                recipient = recipients.popleft()
+                frame = frames.get(recipient.subscriber.encoding)
+                if frame is not None and recipient.is_open and recipient.status_number < number:
+                    recipient.status_number = number
+                    recipient.subscriber.outbox.write(frame)
+                    room -= len(frame)
+            if recipients:
+                self._call_later(0.0, self._send_slice)
+                return
+            self._queue.popleft()
+
+
+class Notifications:
+    """Heartbeats, market states and notices; `each_second` is called by the factory."""
 
     def __init__(self, hub: Hub, wall_ms: Callable[[], int]) -> None:
         self._hub = hub
         self._wall_ms = wall_ms
         self._second = 0
-        # A heartbeat for everybody at once would be a long turn: each second serves its share.
-        self._slots: list[dict[ClientSession, None]] = [{} for _ in range(HEARTBEAT_S)]
-        self._slot_of: dict[ClientSession, int] = {}
+        # Heartbeats for all clients at once would be a long turn of the reactor: each second serves its share.
+        self._slots: list[dict[Subscriber, None]] = [{} for _ in range(HEARTBEAT_S)]
+        self._slot_of: dict[Subscriber, int] = {}
         self._markets: dict[str, MarketStateName] = {}
 
-    def enter(self, session: "ClientSession") -> None:
-        """The client has named its features; called again when it names others."""
-        self.leave(session)
-        if "heartbeat" in session.subscriber.features:
-            # The first one comes a whole period from now.
+    def add(self, subscriber: Subscriber) -> None:
+        """Serve a client that has named its features; called again when it names others."""
+        self.discard(subscriber)
+        if "heartbeat" in subscriber.features:
+            # The first one is sent a whole period from now.
             slot = self._second % HEARTBEAT_S
-            self._slots[slot][session] = None
-            self._slot_of[session] = slot
+            self._slots[slot][subscriber] = None
+            self._slot_of[subscriber] = slot
 
-    def leave(self, session: "ClientSession") -> None:
+    def discard(self, subscriber: Subscriber) -> None:
         """The client is gone."""
-        slot = self._slot_of.pop(session, None)
+        slot = self._slot_of.pop(subscriber, None)
         if slot is not None:
-            del self._slots[slot][session]
+            del self._slots[slot][subscriber]
 
     def each_second(self) -> None:
-        """Send the heartbeats that are due, and what changed in the markets."""
+        """Send the heartbeats that are due, and changes of market states."""
         self._second += 1
         slot = self._slots[self._second % HEARTBEAT_S]
         if slot:
-            beat = Heartbeat(timestamp=self._wall_ms(), feed=self._hub.status.state)
-            send(beat, [session.subscriber for session in slot])
-        if self._second % MARKET_S == 0:
-            self._look_at_markets()
+            # A copy: a client whose queue overflows on this frame is removed while it is sent.
+            send(Heartbeat(timestamp=self._wall_ms(), feed=self._hub.status.state), list(slot))
+        if self._second % MARKET_S == 0 or not self._hub.expects_ticks:
+            self._check_markets()
 
-    def _look_at_markets(self) -> None:
+    def first_subscribed(self, channel: Channel) -> None:
+        """Note the state of the symbol's market: each change from now on is pushed."""
+        self._markets[channel.symbol.name] = market_state(channel.symbol, self._wall_ms())
+
+    def _check_markets(self) -> None:
         now_ms = self._wall_ms()
         due = False
         for name, channel in self._hub.channels.items():
@@ -79,40 +187,36 @@ class Pushes:
                 self._markets.pop(name, None)
                 continue
             state = market_state(channel.symbol, now_ms)
-            before = self._markets.get(name)
+            before = self._markets.get(name, state)
             self._markets[name] = state
             due = due or (state == "open" and not self._hub.feed_of(name).refused)
-            if before is not None and state != before:
-                send(
-                    MarketState(symbol=name, state=state, timestamp=now_ms),
-                    [
-                        subscriber
-                        for subscriber in self._hub.subscribers(channel)
-                        if "marketState" in subscriber.features
-                    ],
-                )
+            if state != before:
+                message = MarketState(symbol=name, state=state, timestamp=now_ms)
+                send(message, _with(self._hub.subscribers(channel), "marketState"))
         self._hub.expect_ticks(due)
 
-    def symbol_refused(self, name: str, code: str, message: str) -> None:
-        """cTrader refused a symbol: tell those who wait for it."""
+    def symbol_refused(self, name: str, code: str) -> None:
+        """Notify the subscribers of the symbol *name* that cTrader refused it with the error *code*."""
         channel = self._hub.channels.get(name)
         if channel is not None:
-            notice = Notice(
-                code="SYMBOL_REFUSED", message="Refused by cTrader", symbol=name, detail=Detail(upstream=code)
-            )
-            send(
-                notice, [subscriber for subscriber in self._hub.subscribers(channel) if "notice" in subscriber.features]
-            )
+            detail = Detail(upstream=code)
+            notice = Notice(code="SYMBOL_REFUSED", message="Refused by cTrader", symbol=name, detail=detail)
+            send(notice, _with(self._hub.subscribers(channel), "notice"))
 
     def draining(self, subscribers: Sequence[Subscriber]) -> None:
-        """The service stops: tell *subscribers*, those of all clients, over which time they should come back."""
+        """The service stops: send *subscribers*, those of all clients, the time over which to reconnect."""
         spread_ms = min(max(len(subscribers) * RECONNECT_MS_PER_CLIENT, RECONNECT_MS_LEAST), RECONNECT_MS_MOST)
         notice = Notice(code="SERVER_DRAINING", message="restart", reconnect_ms=ReconnectMs(min=0, max=spread_ms))
-        send(notice, [subscriber for subscriber in subscribers if "notice" in subscriber.features])
+        send(notice, _with(subscribers, "notice"))
+
+
+def _with(subscribers: Iterable[Subscriber], feature: str) -> list[Subscriber]:
+    """Those of *subscribers* that named *feature*; a copy, since sending may remove some."""
+    return [subscriber for subscriber in subscribers if feature in subscriber.features]
 
 
 def send(message: AnyMessage, subscribers: Iterable[Subscriber]) -> None:
-    """Send one message to several clients, encoded once an encoding."""
+    """Send one message to several clients, encoded once per encoding."""
     frames: dict[Encoding, bytes] = {}
     for subscriber in subscribers:
         frame = frames.get(subscriber.encoding)

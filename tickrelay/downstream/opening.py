@@ -1,4 +1,4 @@
-"""The opening request of a WebSocket connection: is its head sound, and what does it ask for?"""
+"""The opening request of a WebSocket connection: checks its head, and chooses encoding and subprotocol."""
 
 import re
 from collections.abc import Sequence
@@ -11,17 +11,18 @@ from tickrelay.wire.encodings import Encoding, Encodings
 MAX_HEAD_BYTES = 16_384
 
 MAX_ECHO_CHARACTERS = 32
-"""Of an unknown subprotocol: a longer one may be a token whose prefix is misspelt."""
+"""Of an unknown subprotocol in the answer: a longer one may be a token whose prefix is misspelt."""
 
 MAX_LOGGED_CHARACTERS = 100
-"""Of an origin."""
+"""Of an origin, in the log."""
 
-# What splits lines for str.splitlines but not for HTTP would smuggle headers past a proxy: no head needs any of it.
+# Autobahn (26.10) splits the head with str.splitlines, which also splits at VT, FF, FS to RS and NEL. A proxy does not:
+# behind one, a client could smuggle header lines that the proxy has not checked. No sound head has any of these bytes.
 _FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\xff]|\r(?!\n)|(?<!\r)\n")
 
 
 def head_fault(data: bytes) -> tuple[str, int] | None:
-    """What is wrong with the request's head, as far as it was received: a message and an HTTP status; None: nothing."""
+    """What is wrong with the request's head, as far as it was received: reason and HTTP status; None: nothing."""
     end = data.find(b"\r\n\r\n")
     if (end if end >= 0 else len(data)) > MAX_HEAD_BYTES:
         return "Request header fields too large", 431
@@ -31,13 +32,13 @@ def head_fault(data: bytes) -> tuple[str, int] | None:
 
 
 class Opening(NamedTuple):
-    """What becomes of the request."""
+    """How the request is answered."""
 
     encoding: Encoding
     subprotocol: str | None
-    """For the answer's ``Sec-WebSocket-Protocol``."""
+    """For the answer's ``Sec-WebSocket-Protocol``; None: no such header."""
     refusal: tuple[Refusal, str, str] | None
-    """Why the connection is closed as soon as it is open: with the reason for the client, and details for the log."""
+    """Why the connection is closed as soon as it is open: refusal, close reason, detail for the log; or None."""
 
 
 def origin_refusal(origin: str) -> tuple[Refusal, str, str]:
@@ -46,11 +47,11 @@ def origin_refusal(origin: str) -> tuple[Refusal, str, str]:
 
 
 def choose(offers: Sequence[str], encodings: Encodings, refusal: tuple[Refusal, str, str] | None) -> Opening:
-    """Choose an encoding by the subprotocols that the client *offers*; *refusal* is what stands against it already.
+    """Choose an encoding by the subprotocols that the client *offers*; *refusal*: one that is decided already, or None.
 
-    A browser shows its page no answer but 101, so that every refusal waits for the open connection. It also fails a
-    connection whose answer takes up none of the subprotocols that the page offered (WHATWG, WebSockets, "establish a
-    WebSocket connection"). So one of the client's is named even where the relay knows none: the close code follows.
+    A browser tells its page nothing of an answer other than 101, so every refusal is a close code of an open
+    connection. It also fails a connection whose answer names none of the subprotocols that the page offered (WHATWG,
+    WebSockets, "establish a WebSocket connection"). So the answer repeats one even where the relay knows none.
     """
     names = [name for name in offers if name and not name.startswith(SUBPROTOCOL_PREFIX)]
     known = next(filter(None, map(encodings.by_subprotocol, names)), None)

@@ -1,13 +1,13 @@
-"""How fast one client may be read: messages by the settings, and frames besides, which need not be messages."""
+"""How fast one client is read: a limit of messages, from the settings, and a higher one of frames of any kind."""
 
 from tickrelay.config.settings import ClientSettings
 
 FRAMES_A_MESSAGE = 10.0
-"""Pings, pongs and fragments are cheap, but not free: so many are read in the time of one message."""
+"""Frames per message in the limits: pings, pongs and fragments cost less than a message, but not nothing."""
 
 
 class ReadLimiter:
-    """Two token buckets. *now_s* is of a monotonic clock."""
+    """Two token buckets, of messages and of frames. *now_s*: seconds of a monotonic clock."""
 
     __slots__ = ("_at_s", "_frames", "_messages", "_settings")
 
@@ -18,7 +18,7 @@ class ReadLimiter:
         self._at_s = now_s
 
     def wait_s(self, now_s: float) -> float:
-        """How long not to read; 0: read on."""
+        """Seconds for which to stop reading; 0: read the next frame now."""
         settings = self._settings
         rate, burst = settings.messages_per_s, float(settings.messages_burst)
         gone_s, self._at_s = now_s - self._at_s, now_s
@@ -29,9 +29,9 @@ class ReadLimiter:
         return max((1.0 - self._messages) / rate, (1.0 - self._frames) / rate / FRAMES_A_MESSAGE)
 
     def frame(self) -> None:
-        """A frame was read."""
+        """Take a frame that was read."""
         self._frames -= 1.0
 
     def message(self, cost: float) -> None:
-        """A message was handled that counts for *cost*."""
+        """Take a message that was answered; it counts for *cost* messages. The bucket may go below 0."""
         self._messages -= cost

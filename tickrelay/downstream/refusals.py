@@ -10,7 +10,7 @@ from tickrelay.model.errors import CloseCode
 
 
 class Refusal(StrEnum):
-    """Why; the value is the ``reason`` of the metric."""
+    """Why a connection is refused; the value is the label ``reason`` of the metric."""
 
     ORIGIN = "origin"
     TOKEN = "token"
@@ -21,7 +21,7 @@ class Refusal(StrEnum):
 
     @property
     def code(self) -> CloseCode:
-        """What the client is closed with."""
+        """The close code."""
         return _CODES[self]
 
 
@@ -37,9 +37,9 @@ _CODES = {
 BY_CODE: dict[CloseCode, Refusal] = {
     code: refusal for refusal, code in _CODES.items() if code is not CloseCode.TRY_AGAIN_LATER
 }
-"""The refusals that a close code alone tells."""
+"""The refusal of each close code that only one refusal has."""
 
-# What an operator may have set wrong is a warning; what clients do wrong is not.
+# A setting of the operator's may be the cause of these: logged as warnings. The others are mistakes of clients.
 _WARNINGS = {
     Refusal.ORIGIN: " (TICKRELAY_ALLOWED_ORIGINS)",
     Refusal.ADDRESS_LIMIT: " (TICKRELAY_MAX_CONNECTIONS_PER_ADDRESS)",
@@ -64,7 +64,7 @@ class Refusals:
         self._seen: Counter[Refusal] = Counter()
 
     def note(self, refusal: Refusal, address: str, detail: str) -> None:
-        """Count a refusal. *detail* goes to the log: it must hold no token, nor more than a short echo."""
+        """Count a refusal. *detail* is logged: it must hold no token, and no more than a short echo of the client's."""
         self.counts[refusal] += 1
         now_s = self._monotonic()
         if now_s >= self._window_ends_s:

@@ -1,11 +1,28 @@
-"""What stands in ``results`` for one symbol, whatever the protocol version (basic leaves the codes out)."""
+"""What requests are answered with: the answer as a value, and the items of ``results``, one per symbol.
+
+Both protocol versions share them; basic's encoding leaves the codes out.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
 
 from msgspec import UNSET
 
 from tickrelay.model.errors import ErrorCode
 from tickrelay.model.feed import SymbolFeed
 from tickrelay.relay.channel import Channel
-from tickrelay.wire.messages import Detail, Result
+from tickrelay.wire.messages import AnyMessage, Detail, Result
+
+
+class Answer(NamedTuple):
+    """The answer to one request; the session writes it."""
+
+    message: AnyMessage
+    frames: bytes = b""
+    """Complete frames that follow the message: replayed ticks and snapshots."""
+    then: Callable[[], None] | None = None
+    """What must take effect only after the message is written, since it may write frames of its own."""
+
 
 _MESSAGES = {
     ErrorCode.UNKNOWN_SYMBOL: "Unknown symbol",
@@ -25,12 +42,15 @@ _UPSTREAM = {
 
 
 def refused(name: str, code: ErrorCode, message: str = "") -> Result:
-    """The client cannot have the symbol that it calls *name*."""
+    """The result of a symbol, spelled *name* by the client, that is not subscribed; *message* replaces the code's."""
     return Result(symbol=name, status="error", code=code, message=message or _MESSAGES[code])
 
 
 def subscribed(name: str, channel: Channel, epoch: str, seq: int, max_rate: float, feed: SymbolFeed) -> Result:
-    """The client that calls *channel* by *name* is subscribed and stands at *seq*."""
+    """The result of a subscribed symbol, spelled *name* by the client; *max_rate*: ticks/s, 0: every tick.
+
+    *(epoch, seq)* is the position after which the live stream goes on.
+    """
     symbol = channel.symbol
     result = Result(
         symbol=name,
@@ -46,7 +66,7 @@ def subscribed(name: str, channel: Channel, epoch: str, seq: int, max_rate: floa
     if not feed.confirmed_at_ms:
         result.pending = True
     if feed.refused:
-        # The relay goes on asking, so the client is subscribed: but it should know what it waits for.
+        # The upstream retries a refused subscription, so the client is subscribed; the code says why no tick comes.
         result.code = _UPSTREAM.get(feed.refused, ErrorCode.UPSTREAM_UNAVAILABLE)
         result.message = _MESSAGES[result.code]
         result.detail = Detail(upstream=feed.refused)
@@ -54,5 +74,5 @@ def subscribed(name: str, channel: Channel, epoch: str, seq: int, max_rate: floa
 
 
 def number(value: float) -> int | float:
-    """*value* as people write it: 5, not 5.0."""
+    """*value* without a fraction that is zero: JSON shows 5, not 5.0."""
     return int(value) if value == int(value) else value

@@ -1,4 +1,4 @@
-"""The clients' side as a service."""
+"""The client side as a Twisted service."""
 
 from typing import Any
 
@@ -14,31 +14,31 @@ SWEEP_S = 1.0
 
 
 class ClientService(Service):
-    """Has the port that clients connect to; looks for stuck ones; lets all of them go in order when it stops."""
+    """Has the listening port, runs the factory's periodic work, and closes all clients when it stops."""
 
     _log = Logger()
 
     def __init__(self, factory: ClientFactory, reactor: Any) -> None:
         self.port: IListeningPort | None = None
-        """Bound by whoever composes the service."""
+        """Set by `tickrelay.service` once it is bound."""
         self._factory = factory
         self._sweep = LoopingCall(factory.each_second)
         self._sweep.clock = reactor
 
     def url(self, scheme: str) -> str:
-        """Where clients on this machine connect."""
+        """The URL for clients on this machine; *scheme*: ``ws`` or ``wss``. The port must be bound."""
         assert self.port is not None
         address = self.port.getHost()
         host, port = getattr(address, "host", "localhost"), getattr(address, "port", "")
         return f"{scheme}://{'localhost' if host in ('0.0.0.0', '::') else host}:{port}/"
 
     def startService(self) -> None:
-        """Begin to look for stuck clients."""
+        """Start the periodic work."""
         super().startService()
         self._sweep.start(SWEEP_S, now=False).addErrback(lambda f: self._log.failure("the sweep ended", f))
 
     def stopService(self) -> Deferred[None]:
-        """Stop listening, close every client with a proper close frame; fires when the last is gone."""
+        """Stop listening, and close every client with a close frame; fires when the last is gone."""
         super().stopService()
         if self._sweep.running:
             self._sweep.stop()

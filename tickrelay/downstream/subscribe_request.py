@@ -1,46 +1,40 @@
-"""Subscribe and unsubscribe in v1: other spellings, patterns, rates, snapshots, and going on where one left off.
+"""``subscribe`` and ``unsubscribe`` of v1: other spellings, patterns, rates, snapshots, and resuming from a position.
 
-The order of what a client gets: the answer, then per symbol what it missed or a snapshot, then the ticks that follow.
-Every tick has ``seq == previous + 1 + conflated``; the answer's ``seq`` is where the live stream goes on from, its
-``fromSeq`` is the first tick of a replay that comes before.
+A client gets, in this order: the answer; per symbol the ticks that it missed, or a snapshot; the live ticks. Every tick
+has ``seq == previous + 1 + conflated``; the answer's ``seq`` is the position after which the live stream goes on, its
+``fromSeq`` the first tick of a replay that comes before.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 from msgspec.structs import replace
 
 from tickrelay.downstream import results
+from tickrelay.downstream.context import ClientContext
 from tickrelay.downstream.directory import is_pattern, matches
+from tickrelay.downstream.results import Answer
 from tickrelay.model.errors import ErrorCode
 from tickrelay.model.ticks import Symbol, Tick
 from tickrelay.relay.channel import Channel
 from tickrelay.relay.subscriber import Subscriber
-from tickrelay.wire.messages import AnyMessage, Result, SubscribeResponse, UnsubscribeResponse
+from tickrelay.wire.messages import Result, SubscribeResponse, UnsubscribeResponse
 from tickrelay.wire.requests import Position, Subscribe, Unsubscribe
 
-if TYPE_CHECKING:
-    from tickrelay.downstream.factory import ClientFactory
-    from tickrelay.downstream.v1 import V1Requests
-
 MAX_RATE = 50.0
-"""The highest rate a client can ask for, ticks per second and symbol; who wants more wants every tick."""
+"""Upper bound of a rate limit, ticks per second and symbol; 0 asks for every tick."""
 
 MIN_RATE = 0.01
 
 MAX_PATTERNS = 20
-"""In one request: each is held against the whole symbol list."""
-
-MOST_REPLAYED = 10_000
-"""Ticks replayed on one connection, of all symbols together."""
+"""In one request: each is compared with the whole symbol list."""
 
 
 def effective_rate(asked: float) -> float:
-    """The rate that a client gets: at most MAX_RATE, and two significant digits, since clients of a rate share a timer.
+    """The rate limit that a client gets (ticks/s; 0 stays 0: every tick): within bounds, with two significant digits.
 
-    0 stays 0: every tick.
+    Clients of one rate share a timer; the digits bound the number of timers.
     """
     if not asked:
         return 0.0
@@ -50,40 +44,45 @@ def effective_rate(asked: float) -> float:
 
 @dataclass
 class _Place:
-    """Where one symbol of a request stands in the answer."""
+    """One symbol of a request that can be subscribed."""
 
     spelled: str
     symbol: Symbol
     resume: Position | None
     pattern: str = ""
-    """What it matched, where it was not named itself."""
+    """The pattern that it matched; empty: it was named itself."""
     was_subscribed: bool = False
 
 
 @dataclass
 class _Plan:
-    """The answer in the making: in the order of the request."""
+    """The results of a request, in its order: final ones, and symbols that are to be subscribed."""
 
     resume: Mapping[str, Position]
     entries: list[Result | _Place] = field(default_factory=list)
     listed: set[str] = field(default_factory=set)
 
     def places(self) -> Iterator[_Place]:
-        """The symbols that are to be subscribed."""
+        """Iterate over the symbols that are to be subscribed."""
         return (entry for entry in self.entries if isinstance(entry, _Place))
 
 
 class SubscribeRequest:
-    """Made for one request of one client."""
+    """Made for one request of one client.
 
-    def __init__(self, factory: "ClientFactory", subscriber: Subscriber, client: "V1Requests") -> None:
-        self._factory = factory
-        self._hub = factory.hub
+    *rate*: of symbols that are subscribed without a rate of their own (ticks/s; 0: every tick).
+    *replays_left*: how many ticks may be replayed to this client.
+    """
+
+    def __init__(self, context: ClientContext, subscriber: Subscriber, rate: float, replays_left: int) -> None:
+        self.replays_left = replays_left
+        self._context = context
+        self._hub = context.hub
         self._subscriber = subscriber
-        self._client = client
+        self._rate = rate
 
-    def subscribe(self, request: Subscribe) -> None:
-        """Subscribe what can be, answer, and bring the client up to date."""
+    def subscribe(self, request: Subscribe) -> Answer:
+        """Subscribe what can be; the answer has the frames that bring the client up to date."""
         plan = self._plan(request)
         self._admit(plan)
         channels = self._take(plan, request)
@@ -96,15 +95,13 @@ class SubscribeRequest:
                 continue
             name = entry.symbol.name
             if name in started:
-                # Spelled in two ways: brought up to date once, and the same is told of both.
+                # Spelled in two ways: brought up to date once; both results say the same.
                 same = replace(started[name], symbol=entry.spelled, name=UNSET if entry.spelled == name else name)
                 answers.append(same)
             else:
                 started[name] = self._start(entry, channels[name], request.snapshot, frames)
                 answers.append(started[name])
-        self._say(SubscribeResponse(id=request.id, results=answers))
-        if frames:
-            self._subscriber.outbox.write(b"".join(frames))
+        return Answer(SubscribeResponse(id=request.id, results=answers), b"".join(frames))
 
     # Which symbols.
 
@@ -112,7 +109,7 @@ class SubscribeRequest:
         plan = _Plan(resume=self._positions(request))
         patterns = 0
         for name in request.symbols:
-            if is_pattern(name) and not self._factory.names.find(name):
+            if is_pattern(name) and not self._context.names.find(name):
                 patterns += 1
                 if patterns > MAX_PATTERNS:
                     plan.entries.append(results.refused(name, ErrorCode.BAD_REQUEST, "Too many patterns"))
@@ -126,13 +123,13 @@ class SubscribeRequest:
         """``resume`` by the symbols' own names; of several spellings the exact one counts."""
         positions: dict[str, Position] = {}
         for spelled, position in request.resume.items():
-            for symbol in self._factory.names.find(spelled):
+            for symbol in self._context.names.find(spelled):
                 if spelled == symbol.name or symbol.name not in positions:
                     positions[symbol.name] = position
         return positions
 
     def _plan_name(self, plan: _Plan, name: str) -> None:
-        found = self._factory.names.find(name)
+        found = self._context.names.find(name)
         if len(found) != 1:
             plan.entries.append(self._not_one(name, found))
         elif not found[0].enabled:
@@ -143,8 +140,8 @@ class SubscribeRequest:
             plan.listed.add(symbol.name)
 
     def _plan_pattern(self, plan: _Plan, pattern: str) -> None:
-        """Each symbol that matches stands in the answer by its own name, and only once in all of it."""
-        found = self._factory.names.match(pattern)
+        """Each symbol that matches has a result under its own name, and only one in the whole answer."""
+        found = self._context.names.match(pattern)
         if not found:
             plan.entries.append(self._not_one(pattern, found))
         for symbol in found:
@@ -163,7 +160,7 @@ class SubscribeRequest:
         return results.refused(name, ErrorCode.UNKNOWN_SYMBOL if self._hub.symbols else ErrorCode.NOT_READY)
 
     def _admit(self, plan: _Plan) -> None:
-        """Refuse what is more than one client may have: name by name, and a pattern's surplus all at once."""
+        """Refuse what exceeds the limit of a client: name by name, and a pattern's surplus in one result."""
         subscribed = {channel.symbol.name for channel in self._subscriber.channels}
         before = frozenset(subscribed)
         full: set[str] = set()
@@ -174,7 +171,7 @@ class SubscribeRequest:
                 continue
             name = entry.symbol.name
             entry.was_subscribed = name in before
-            if name in subscribed or len(subscribed) < self._factory.settings.max_symbols:
+            if name in subscribed or len(subscribed) < self._context.settings.max_symbols:
                 subscribed.add(name)
                 admitted.append(entry)
             elif entry.pattern not in full:
@@ -192,7 +189,7 @@ class SubscribeRequest:
             if request.max_rate is not UNSET:
                 rate = effective_rate(request.max_rate)
             else:
-                rate = present.get(place.symbol.name, self._client.rate)
+                rate = present.get(place.symbol.name, self._rate)
             by_rate.setdefault(rate, {})[place.symbol.name] = place.symbol
         channels: dict[str, Channel] = {}
         for rate, symbols in by_rate.items():
@@ -213,7 +210,7 @@ class SubscribeRequest:
             missed = self._missed(channel, place.resume)
             result.recovered = missed is not None
             if missed:
-                self._client.replays_left -= len(missed)
+                self.replays_left -= len(missed)
                 frames.extend(map(subscriber.encoding.tick, missed))
                 result.from_seq = missed[0].seq
                 snapshot = False
@@ -228,19 +225,16 @@ class SubscribeRequest:
         return result
 
     def _missed(self, channel: Channel, position: Position) -> list[Tick] | None:
-        missed = self._hub.missed_since(channel, position.epoch, position.seq, self._client.replays_left)
+        missed = self._hub.missed_since(channel, position.epoch, position.seq, self.replays_left)
         return None if missed is None else list(missed)
 
     def _age_ms(self, tick: Tick) -> int:
-        return max(0, self._factory.clock.wall_ms() - tick.timestamp_ms)
-
-    def _say(self, message: AnyMessage) -> None:
-        self._subscriber.send(message)
+        return max(0, self._context.clock.wall_ms() - tick.timestamp_ms)
 
     # Unsubscribing.
 
-    def unsubscribe(self, request: Unsubscribe) -> None:
-        """Give symbols back, by any spelling; what was not subscribed is unsubscribed."""
+    def unsubscribe(self, request: Unsubscribe) -> Answer:
+        """End subscriptions, by any spelling; a symbol that is not subscribed has the same result as one that was."""
         answers: list[Result] = []
         gone: dict[str, None] = {}
         subscribed = {channel.symbol.name for channel in self._subscriber.channels}
@@ -265,9 +259,9 @@ class SubscribeRequest:
                     result.name = name
             answers.append(result)
         self._hub.unsubscribe(self._subscriber, gone)
-        self._say(UnsubscribeResponse(id=request.id, results=answers))
+        return Answer(UnsubscribeResponse(id=request.id, results=answers))
 
     def _subscribed_as(self, spelled: str, subscribed: set[str]) -> str | None:
         if spelled in subscribed:
             return spelled
-        return next((symbol.name for symbol in self._factory.names.find(spelled) if symbol.name in subscribed), None)
+        return next((symbol.name for symbol in self._context.names.find(spelled) if symbol.name in subscribed), None)

@@ -1,4 +1,4 @@
-"""Who may come in where a token is required: a file of SHA-256 digests, so that reading it gives no token away."""
+"""The tokens that admit clients: a file of SHA-256 digests, which reveal no token, and the ways to show a token."""
 
 import base64
 import binascii
@@ -10,38 +10,42 @@ from typing import NamedTuple
 
 from twisted.logger import Logger
 
+from tickrelay.config.places import read_text
 from tickrelay.model.errors import SettingError
 
 SUBPROTOCOL_PREFIX = "tickrelay.auth."
-"""Of an item in ``Sec-WebSocket-Protocol`` that brings a token: browsers cannot set other headers."""
+"""Of an item in ``Sec-WebSocket-Protocol`` that carries a token: pages in browsers can set no other header."""
 
 AUTH_TIMEOUT_S = 10.0
-"""For the token to come in ``connect``."""
+"""Deadline for the token in ``connect``, from the opening of the connection."""
 
 
 class Shown(NamedTuple):
-    """What a client showed for a token."""
+    """The token that a client showed, or why it is none."""
 
     token: str = ""
     fault: str = ""
-    """Why it cannot be a token, in words for the client; empty: it may be one."""
+    """Why there is no token, as a close reason; empty: there is one, not checked yet."""
 
 
 MISSING = Shown(fault="token expected")
 
+_BASE64URL = "token malformed: expected base64url of its UTF-8 bytes, without padding"
+_BEARER = "token malformed: expected Authorization: Bearer"
+
 
 def digest_of(token: str) -> bytes:
-    """What the file has of a token. Lone surrogates, which JSON can bring, are no reason to fail."""
+    """The SHA-256 of a token's UTF-8. Lone surrogates, which JSON can carry, are encoded too instead of raising."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
-_Signature = tuple[int, int, int]
+_Signature = tuple[int, int, int, int]
 
 
 class Tokens:
-    """The tokens that are valid now; several, so that one can follow another without a pause.
+    """The digests of the valid tokens; several, so that a new token can be valid before the old one is removed.
 
-    *path*: the file that they were read from, when its *signature* was this one; `refresh` follows its changes.
+    *path*: the file that they were read from, when it had this *signature*; None: none, and `refresh` does nothing.
     """
 
     _log = Logger()
@@ -52,18 +56,18 @@ class Tokens:
         self._read = self._seen = signature
 
     def holds(self, digest: bytes) -> bool:
-        """Is the token with this digest valid? Takes as long whatever the answer."""
+        """Whether the token with this digest is valid; in constant time."""
         found = False
         for known in self._digests:
             found |= hmac.compare_digest(digest, known)
         return found
 
     def refresh(self) -> frozenset[bytes]:
-        """Read the file again if it has changed; returns the digests that are valid no more. Called once a second.
+        """Read the file again if it has changed; returns the digests that are no longer valid. Called once a second.
 
-        A file is read once two looks in a row find it the same: one that is being written is not taken for whole,
-        which would close the clients whose tokens are in its missing part. Where it cannot be read, or is not what it
-        should be, that is logged once and the tokens stay as they were.
+        A file is read once two calls in a row find the same signature: read in the middle of being written, it would
+        close the clients whose tokens are in its missing part. If it cannot be read, or is malformed, that is logged
+        once and the present tokens stay valid.
         """
         if self._path is None:
             return frozenset()
@@ -86,28 +90,24 @@ class Tokens:
 
 
 def load(path: str) -> Tokens:
-    """Read a file with one hexadecimal SHA-256 digest a line, what follows it being a remark. Raises SettingError."""
-    signature = _signature(Path(path))  # before the content: a change in between is seen as one
+    """Read a file with one hexadecimal SHA-256 digest a line; what follows it is a remark. Raises SettingError."""
+    signature = _signature(Path(path))  # before the content: a change in between is noticed by the next `refresh`
     return Tokens(_read(Path(path)), Path(path), signature)
 
 
 def _signature(path: Path) -> _Signature | None:
-    """What differs when the file was written or replaced; None: there is none that could be looked at."""
+    """What differs after the file was written or replaced; None: it does not exist, or cannot be examined."""
     try:
         status = path.stat()
     except OSError:
         return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
+    # The modification time can be set, and is by what copies files with their times; the change time cannot.
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
 
 
 def _read(path: Path) -> list[bytes]:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as e:
-        reason = e.strerror if isinstance(e, OSError) else "not UTF-8 text"
-        raise SettingError(f"TICKRELAY_TOKENS_FILE: cannot read {path}: {reason}") from None
     digests = []
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(read_text(str(path), "TICKRELAY_TOKENS_FILE").splitlines(), 1):
         words = line.partition("#")[0].split()
         if not words:
             continue
@@ -134,14 +134,19 @@ def offered(protocols: Iterable[str], authorization: str) -> Shown | None:
     scheme, _, token = authorization.partition(" ")
     if not scheme:
         return None
-    if scheme.lower() != "bearer":
-        return Shown(fault="token malformed: expected Authorization: Bearer")
-    return Shown(token.strip()) if token.strip() else MISSING
+    if scheme.lower() != "bearer" or not token.strip():
+        return Shown(fault=_BEARER)
+    return Shown(token.strip())
+
+
+def in_connect(token: str) -> Shown:
+    """The token in ``connect``."""
+    return Shown(token) if token else Shown(fault="token malformed: expected a string that is not empty")
 
 
 def _decoded(text: str) -> Shown:
     try:
         token = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError):
-        return Shown(fault="token malformed: expected base64url of its UTF-8 bytes, without padding")
-    return Shown(token) if token else MISSING
+        token = ""
+    return Shown(token) if token else Shown(fault=_BASE64URL)

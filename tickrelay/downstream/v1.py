@@ -1,85 +1,61 @@
-"""What a v1 client can ask beyond a basic one."""
+"""The requests that v1 adds to basic's, or answers otherwise."""
 
-from typing import TYPE_CHECKING
+from functools import partial
 
 from msgspec import UNSET
 
-from tickrelay.downstream import diagnostics
+from tickrelay.downstream.context import ClientContext
+from tickrelay.downstream.diagnostics import explanation
 from tickrelay.downstream.directory import is_pattern
 from tickrelay.downstream.notifications import FEATURES, HEARTBEAT_S
-from tickrelay.downstream.results import number
-from tickrelay.downstream.subscribe_request import MAX_RATE, MOST_REPLAYED, SubscribeRequest, effective_rate
+from tickrelay.downstream.results import Answer, number
+from tickrelay.downstream.subscribe_request import MAX_RATE, SubscribeRequest, effective_rate
 from tickrelay.model.errors import CloseCode, ErrorCode
+from tickrelay.relay.subscriber import Subscriber
 from tickrelay.wire.messages import ConfigureResponse, Error, Limits, Symbols
-from tickrelay.wire.requests import (
-    Configure,
-    Connect,
-    Explain,
-    GetSymbols,
-    Request,
-    Subscribe,
-    Unsubscribe,
-)
+from tickrelay.wire.requests import Configure, Connect, Explain, GetSymbols, Request, Subscribe, Unsubscribe
 
-if TYPE_CHECKING:
-    from tickrelay.downstream.factory import ClientFactory
-    from tickrelay.downstream.session import ClientSession
+MOST_REPLAYED = 10_000
+"""Ticks replayed on one connection, of all symbols together."""
 
 GET_SYMBOLS_COST = 10
-"""Messages: thousands of symbols take some milliseconds to say."""
+"""Messages that a ``getSymbols`` counts for: encoding thousands of symbols takes some milliseconds."""
+
+
+def cost_of(request: Request) -> int:
+    """How many messages *request* counts for besides itself, by the work that it causes."""
+    match request:
+        case Subscribe() | Unsubscribe():
+            return sum(map(is_pattern, request.symbols))
+        case GetSymbols():
+            return GET_SYMBOLS_COST
+        case _:
+            return 0
 
 
 class V1Requests:
-    """Owned by a session whose client speaks v1; keeps what that client set."""
+    """Made by a session whose client speaks v1; keeps what that client set."""
 
-    __slots__ = ("_factory", "_session", "rate", "replays_left")
+    __slots__ = ("_context", "_rate", "_replays_left", "_subscriber")
 
-    def __init__(self, factory: "ClientFactory", session: "ClientSession") -> None:
-        self.rate = 0.0
-        """Ticks per second of symbols that are subscribed without a rate of their own; 0: every tick."""
-        self.replays_left = MOST_REPLAYED
-        """Ticks that may still be replayed on this connection."""
-        self._factory = factory
-        self._session = session
+    def __init__(self, context: ClientContext, subscriber: Subscriber) -> None:
+        self._context = context
+        self._subscriber = subscriber
+        self._rate = 0.0  # ticks/s of symbols that are subscribed without a rate of their own; 0: every tick
+        self._replays_left = MOST_REPLAYED
 
-    def closed(self) -> None:
-        """The client is gone."""
-        self._factory.pushes.leave(self._session)
-
-    def answer(self, request: Request) -> int:
-        """Answer a request; returns how many messages it counts for besides itself, by the work that it makes."""
-        session, factory = self._session, self._factory
-        cost = 0
-        match request:
-            case Connect():
-                self._connect(request)
-            case Subscribe():
-                SubscribeRequest(factory, session.subscriber, self).subscribe(request)
-                cost = sum(map(is_pattern, request.symbols))
-            case Unsubscribe():
-                SubscribeRequest(factory, session.subscriber, self).unsubscribe(request)
-                cost = sum(map(is_pattern, request.symbols))
-            case Configure():
-                self._configure(request)
-            case GetSymbols():
-                session.say(Symbols(id=request.id, symbols=factory.symbol_infos(), timestamp=factory.clock.wall_ms()))
-                cost = GET_SYMBOLS_COST
-            case Explain():
-                session.say(diagnostics.explanation(factory, session.subscriber, request))
-        return cost
-
-    def _connect(self, request: Connect) -> None:
-        session, factory = self._session, self._factory
+    def connect(self, request: Connect) -> Answer:
+        """Accept the features, and answer with the status; another version than 1 closes the connection."""
+        context, subscriber = self._context, self._subscriber
         if request.protocol not in (UNSET, 1):
-            session.say(Error(id=request.id, code=ErrorCode.BAD_REQUEST, message="protocol: expected 1", fatal=True))
-            session.subscriber.outbox.close(CloseCode.BAD_PROTOCOL, "unknown protocol")
-            return
+            error = Error(id=request.id, code=ErrorCode.BAD_REQUEST, message="protocol: expected 1", fatal=True)
+            close = partial(subscriber.outbox.close, CloseCode.BAD_PROTOCOL, "unknown protocol")
+            return Answer(error, then=close)
         features = [name for name in FEATURES if name in request.features]
-        session.subscriber.features = frozenset(features)
-        factory.pushes.enter(session)
-        settings = factory.settings
-        session.heard = factory.status_number
-        status = factory.status_message()
+        subscriber.features = frozenset(features)
+        context.notifications.add(subscriber)
+        settings = context.settings
+        status = context.statuses.message()
         status.id = request.id
         status.protocol = 1
         if features:
@@ -95,19 +71,45 @@ class V1Requests:
         )
         if "heartbeat" in features:
             status.heartbeat_ms = HEARTBEAT_S * 1000
-        session.say(status)
+        return Answer(status)
 
-    def _configure(self, request: Configure) -> None:
-        subscriber, hub = self._session.subscriber, self._factory.hub
-        answer = ConfigureResponse(id=request.id, max_rate=number(self.rate), paused=subscriber.paused)
+    def subscribe(self, request: Subscribe) -> Answer:
+        """Subscribe symbols."""
+        asked = self._on_symbols()
+        answer = asked.subscribe(request)
+        self._replays_left = asked.replays_left
+        return answer
+
+    def unsubscribe(self, request: Unsubscribe) -> Answer:
+        """End subscriptions."""
+        return self._on_symbols().unsubscribe(request)
+
+    def _on_symbols(self) -> SubscribeRequest:
+        return SubscribeRequest(self._context, self._subscriber, self._rate, self._replays_left)
+
+    def configure(self, request: Configure) -> Answer:
+        """Change rate and pause. The answer first: the ticks after it follow the new rules."""
+        subscriber = self._subscriber
+        answer = ConfigureResponse(id=request.id, max_rate=number(self._rate), paused=subscriber.paused)
         if request.max_rate is not UNSET:
-            self.rate = effective_rate(request.max_rate)
-            answer.max_rate = number(self.rate)
+            self._rate = effective_rate(request.max_rate)
+            answer.max_rate = number(self._rate)
         if request.paused is not UNSET:
             answer.paused = request.paused
-        # The answer first: what comes after it comes by the new rules.
-        self._session.say(answer)
+        return Answer(answer, then=partial(self._apply, request))
+
+    def _apply(self, request: Configure) -> None:
         if request.max_rate is not UNSET:
-            hub.set_rate(subscriber, self.rate)
+            self._context.hub.set_rate(self._subscriber, self._rate)
         if request.paused is not UNSET:
-            hub.set_paused(subscriber, request.paused)
+            self._context.hub.set_paused(self._subscriber, request.paused)
+
+    def get_symbols(self, request: GetSymbols) -> Answer:
+        """Describe every symbol."""
+        context = self._context
+        return Answer(Symbols(id=request.id, symbols=context.symbol_infos(), timestamp=context.clock.wall_ms()))
+
+    def explain(self, request: Explain) -> Answer:
+        """Say why a symbol is quiet."""
+        context = self._context
+        return Answer(explanation(context.hub, context.names, self._subscriber, request, context.clock.wall_ms()))

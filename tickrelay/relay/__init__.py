@@ -1,4 +1,4 @@
-"""What the project exists for: one tick in, the same bytes out to everyone who asked.
+"""The relay proper: a tick comes in, and the same bytes go out to every client that subscribes its symbol.
 
 ::
 
@@ -6,7 +6,17 @@
             last value                     encoded once        joined once   one send
             sequence, history              per encoding        per cohort    per client
 
-A client that keeps up is a member of a cohort and shares its bytes. One that does not, is paused, or asked for a
-lower rate, stands outside: for each of its symbols only the sequence number it got last is kept, and it catches up
-with one frame a symbol, the newest. So a slow client costs nothing per tick and holds no ticks.
+::
+
+    hub            subscriptions: symbols to channels, channels to subscribers; gaps; the feed's listener
+      fanout         batches ticks per reactor turn, sends per cohort, conflates for slow clients
+        conflator      sends the newest ticks at a lower rate: one timer per rate
+        cohort         subscribers that get identical bytes, grouped by encoding
+      subscriber     one client: its channels, rates and positions
+        outbox         one client's bytes and backpressure
+      channel        one symbol: last tick, sequence number, history
+
+A client that keeps up is a member of a cohort and shares its bytes. For one that does not, is paused, or asked for a
+lower rate, only the sequence number of its last tick of each symbol is kept; it catches up with one frame per symbol,
+the newest tick. So a slow client costs nothing per tick and buffers no ticks.
 """

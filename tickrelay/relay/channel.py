@@ -1,4 +1,4 @@
-"""One symbol in the relay: its last value, its sequence, and what is needed to resume it."""
+"""One symbol in the relay: its last tick, its sequence number, and the history for clients that resume."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from tickrelay.model.ticks import Symbol, Tick
 
 NO_SUBSCRIBERS = "no-subscribers"
-"""Cause of a loss that no client noticed, since none subscribed the symbol: never declared as a gap."""
+"""Cause of a loss while no client subscribed the symbol: never declared as a gap."""
 
 
 class Channel:
-    """Made by the hub when a symbol is first asked for; kept for the run, so that its sequence never restarts."""
+    """Made by the hub when a symbol is first subscribed; kept for the run, so that its sequence never restarts."""
 
     __slots__ = (
         "ask",
@@ -30,7 +30,7 @@ class Channel:
     def __init__(self, symbol: Symbol, index: int) -> None:
         self.symbol = symbol
         self.index = index
-        """Its place in the lists that the hub and the encoding groups keep by channel."""
+        """Its index in the lists that the hub and the encoding groups keep per channel."""
         self.bid = 0
         self.ask = 0
         """Forward-filled sides, 1/100000; 0 while unknown."""
@@ -39,44 +39,44 @@ class Channel:
         self.last: Tick | None = None
         """The newest tick."""
         self.sent: Tick | None = None
-        """The newest tick that a flush has handed out. Whoever joins between two flushes starts from here."""
+        """The newest tick that a flush has sent. A client that subscribes between two flushes starts after it."""
         self.sent_seq = 0
         self.pending: list[Tick] = []
         """Ticks since the last flush, oldest first."""
         self.history: deque[Tick] | None = None
-        """The newest ticks for clients that resume; kept only once a client that can resume has asked."""
+        """The newest ticks for clients that resume; None until a client that can resume has subscribed."""
         self.resumable_from = 0
-        """The lowest sequence number a client may hold and still be told that it missed nothing but counted ticks."""
+        """The lowest position from which a client can resume: after it no tick was lost upstream."""
         self.lost = ""
-        """Why ticks may have been missed since `last`; empty while the feed is whole."""
+        """Why ticks may have been missed since `last`, as in ``gap``; empty: none were."""
 
     def lose(self, cause: str) -> None:
-        """Ticks may be missed from here on: void the forward-fill and what could be resumed across the hole.
+        """Ticks may be missed from here on: clear the forward-filled sides, and the history before the loss.
 
-        *cause* is the word that ``gap`` will carry, or `NO_SUBSCRIBERS`.
+        *cause*: the ``cause`` of the ``gap`` to come, or `NO_SUBSCRIBERS`.
         """
         self.bid = self.ask = 0
-        # A second loss before the first tick is the same hole: it keeps its first cause.
+        # A second loss before the first tick is part of the same gap, which keeps its first cause.
         self.lost = self.lost or cause
         self.resumable_from = self.seq + 1
         if self.history is not None:
             self.history.clear()
 
     def rename(self, symbol: Symbol) -> None:
-        """The symbol has another id now: ticks that are sent again must not bring back the old one."""
+        """The symbol has another id now: set it in the ticks that may be sent again, by a replay or snapshot."""
         for tick in self.history or ():
             tick.symbol = symbol
         if self.sent is not None:
             self.sent.symbol = symbol
 
     def keep_history(self, length: int) -> None:
-        """Remember the newest *length* ticks from now on."""
+        """Keep the newest *length* ticks from now on; does nothing if a history is kept already."""
         if self.history is None:
             self.history = deque(maxlen=length)
             self.resumable_from = max(self.resumable_from, self.seq)
 
     def since(self, seq: int, oldest_ms: int, limit: int) -> Sequence[Tick] | None:
-        """The handed-out ticks after *seq*, oldest first; None unless all of them are there.
+        """The sent ticks after *seq*, oldest first; None unless all of them are there.
 
         *oldest_ms* bounds their age (Unix ms), *limit* their number.
         """

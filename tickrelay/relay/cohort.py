@@ -1,7 +1,7 @@
-"""Clients that get identical bytes, and the group of each encoding that makes those bytes once.
+"""Clients that get identical bytes, and the group per encoding that makes these bytes once.
 
-The cost of a flush must not depend on the number of ticks, only on the number of sends: a block is joined once a
-symbol, a cohort's bytes once a cohort, whether a thousand clients share it or each has a list of its own.
+The cost of a flush must depend on the number of sends, not of ticks: a block is joined once per symbol, the bytes of a
+cohort once per cohort, whether a thousand clients share one list of symbols or each has its own.
 """
 
 from collections.abc import Iterable
@@ -21,14 +21,14 @@ class Cohort:
     def __init__(self, key: frozenset[int], channels: tuple[Channel, ...]) -> None:
         self.key = key
         self.channels = channels
-        # Only the outboxes are looked at when ticks are sent.
+        # Outboxes, not subscribers: sending needs nothing else.
         self.members: dict[Outbox, None] = {}
         # With one index itemgetter gives the item itself and not a tuple: such a cohort's bytes are one block.
         self.pick = itemgetter(*key) if len(key) > 1 else None
 
 
 class EncodingGroup:
-    """One encoding's cohorts. The fan-out has one group an encoding and calls it once a flush."""
+    """The cohorts of one encoding. The fan-out has one group per encoding, and calls it once per flush."""
 
     def __init__(self, encoding: Encoding) -> None:
         self.encoding = encoding
@@ -56,9 +56,9 @@ class EncodingGroup:
         subscriber.cohort = cohort.key
 
     def leave(self, subscriber: Subscriber) -> Iterable[Channel]:
-        """Take *subscriber* out of its cohort, and the cohort out of the group when it was the last.
+        """Remove *subscriber* from its cohort, and the cohort with its last member.
 
-        Returns the channels that the cohort has served; none where there was no cohort.
+        Returns the channels of the cohort; none if the subscriber was in no cohort.
         """
         key, subscriber.cohort = subscriber.cohort, None
         if key is None:
@@ -72,9 +72,9 @@ class EncodingGroup:
         return cohort.channels
 
     def send(self, dirty: Iterable[Channel]) -> list[tuple[Outbox, bytes, int]]:
-        """Send what the turn brought in *dirty* channels to every cohort that has one of them.
+        """Send the pending ticks of the *dirty* channels to every cohort that has one of them.
 
-        Returns the clients whose socket did not take everything: (outbox, data, bytes taken).
+        Returns the clients whose socket did not take everything: (outbox, data, bytes taken; -1: all, but it is full).
         """
         stalled: list[tuple[Outbox, bytes, int]] = []
         if not self._cohorts:
@@ -102,7 +102,7 @@ class EncodingGroup:
         return stalled
 
     def _touched(self, channels: list[Channel]) -> Iterable[Cohort]:
-        """The cohorts that have one of *channels*: or simply all, where finding them would cost more than asking."""
+        """The cohorts that have one of *channels*; all cohorts where that is cheaper than collecting these."""
         of_channel = self._of_channel
         if sum(len(of_channel[channel.index]) for channel in channels) >= len(self._cohorts):
             return self._cohorts.values()
@@ -121,8 +121,9 @@ class EncodingGroup:
                 try:
                     taken = outbox.send(data)
                 except OSError:
-                    # Full (EAGAIN), or broken: then the transport finds out by itself when it is given the bytes.
+                    # The send buffer is full (EAGAIN), or the connection is broken: then the transport gets the same
+                    # error when it writes, and reports it.
                     taken = 0
                 if taken != size:
-                    # The cohort must not change under this loop: the fan-out takes the client out afterwards.
+                    # Removing the client here would change the dict that is iterated: the fan-out does it afterwards.
                     stalled.append((outbox, data, taken))

@@ -1,4 +1,4 @@
-"""Conflation for clients that asked for a lower rate: one timer a rate, however many clients share it."""
+"""Conflation for clients that asked for a lower rate: one timer per rate, however many clients share it."""
 
 from tickrelay.model.clock import Clock
 from tickrelay.relay.subscriber import Subscriber
@@ -14,14 +14,14 @@ class Conflator:
         self._running = False
 
     def add(self, subscriber: Subscriber) -> None:
-        """Serve this client too."""
+        """Send to *subscriber* too; starts the timer with the first."""
         self._subscribers[subscriber] = None
         if not self._running:
             self._running = True
             self._clock.call_later(1.0 / self._rate, self._beat)
 
     def discard(self, subscriber: Subscriber) -> None:
-        """The client is gone."""
+        """Stop sending to *subscriber*; does nothing if it is not served."""
         self._subscribers.pop(subscriber, None)
 
     def _beat(self) -> None:

@@ -16,16 +16,16 @@ from tickrelay.relay.subscriber import Subscriber
 from tickrelay.wire.encodings import Encoding
 
 MAX_REST_S = 0.005
-"""A longer rest after a long flush would add to latency and carry little more."""
+"""Upper bound of the pause after a flush: a longer one would add latency and batch few more ticks."""
 
 IDLE_S = 0.002
-"""So long after the last flush and its rest the relay counts as idle: the next tick leaves at once, and does not wait
-for the end of a turn that will most likely bring no other.
+"""Time after the last flush and its pause from which the relay counts as idle: the next tick is sent at once, without
+waiting for the end of a turn that most likely brings no other.
 """
 
 
 class Counters:
-    """Plain integers, read by the metrics."""
+    """Totals since the start, read by the metrics; ``flush_s`` in seconds."""
 
     def __init__(self) -> None:
         self.ticks = 0
@@ -37,7 +37,7 @@ class Counters:
 
 
 class Fanout:
-    """Owned by the hub, which decides who wants what; provides `SubscriberOwner`."""
+    """Owned by the hub, which decides who subscribes what; provides `SubscriberOwner`."""
 
     def __init__(self, clock: Clock, encodings: Iterable[Encoding], settings: RelaySettings) -> None:
         self.counters = Counters()
@@ -45,7 +45,7 @@ class Fanout:
         self.behind: dict[Subscriber, float] = {}
         """Clients whose transport holds data -> when they last made progress (monotonic seconds)."""
         self.last_flush_s = 0.0
-        """When ticks were last handed out (monotonic seconds); 0: never."""
+        """When ticks were last sent (monotonic seconds); 0: never."""
         self._settings = settings
         self._clock = clock
         self._dirty: list[Channel] = []
@@ -56,13 +56,13 @@ class Fanout:
 
     def add_channel(self) -> None:
         """One more channel exists; its index is the next one."""
-        for lane in self.groups.values():
-            lane.add_channel()
+        for group in self.groups.values():
+            group.add_channel()
 
     # The flush.
 
     def publish(self, channel: Channel, tick: Tick) -> None:
-        """A tick is to go out: at the end of the turn with all that the turn brings, or at once on an idle relay."""
+        """Send a tick: at the end of the reactor's turn, with the turn's other ticks, or at once on an idle relay."""
         if not channel.pending:
             self._dirty.append(channel)
         channel.pending.append(tick)
@@ -79,11 +79,11 @@ class Fanout:
         self.flush()
 
     def flush(self) -> None:
-        """Hand out what the turn brought: one write a client.
+        """Send the pending ticks: one write per client.
 
-        The next flush comes not before this one's duration has passed once more (but no longer than `MAX_REST_S`), so
-        that under overload about half of the time is spent sending and each turn carries more; nor before the window
-        that is set has passed.
+        The next flush starts no earlier than this one's duration after its end (at most `MAX_REST_S`), so that under
+        overload about half of the time is left for receiving and each flush carries more; nor earlier than the
+        configured flush window after this one's start.
         """
         if not self._dirty:
             return
@@ -92,8 +92,8 @@ class Fanout:
         for channel in dirty:
             channel.sent = channel.last
             channel.sent_seq = channel.seq
-        for lane in self.groups.values():
-            for outbox, data, taken in lane.send(dirty):
+        for group in self.groups.values():
+            for outbox, data, taken in group.send(dirty):
                 outbox.block(data, taken)
         for channel in dirty:
             self.counters.ticks += len(channel.pending)
@@ -108,27 +108,27 @@ class Fanout:
     # SubscriberOwner.
 
     def fell_behind(self, subscriber: Subscriber) -> None:
-        """The client's transport holds data: no ticks for it until it has drained."""
+        """The client's transport holds data: send it no ticks until that is drained."""
         if subscriber not in self.behind:
             self.behind[subscriber] = self._clock.monotonic_s()
             self.counters.fell_behind += 1
         self.leave_cohort(subscriber)
 
     def progressed(self, subscriber: Subscriber) -> None:
-        """The client took something: it is not stuck."""
+        """The client's transport has drained a chunk: restart its stuck timeout."""
         if subscriber in self.behind:
             self.behind[subscriber] = self._clock.monotonic_s()
 
     def caught_up(self, subscriber: Subscriber) -> None:
-        """The client's transport is empty again: send the newest of everything, then back into a cohort."""
+        """The client's transport is empty again: send the newest tick of each channel, and rejoin a cohort."""
         if self.behind.pop(subscriber, None) is not None:
             self.counters.caught_up += 1
         self.rejoin(subscriber)
 
     def expel(self, subscriber: Subscriber) -> None:
-        """Close a client that takes nothing."""
+        """Close a client as a slow consumer; does nothing the second time."""
         if subscriber.expelled:
-            return  # its close frame is one more frame that waits
+            return  # the close frame itself is queued, and overflows the queue again
         subscriber.expelled = True
         self.counters.expelled += 1
         self.behind.pop(subscriber, None)
@@ -143,12 +143,12 @@ class Fanout:
     # Inside a cohort, or outside with positions.
 
     def leave_cohort(self, subscriber: Subscriber) -> None:
-        """Take the client out of its cohort, and note its position in each channel that the cohort served."""
+        """Remove the client from its cohort, and note its position in each of the cohort's channels."""
         for channel in self.groups[subscriber.encoding].leave(subscriber):
             subscriber.positions[channel] = channel.sent_seq
 
     def rejoin(self, subscriber: Subscriber) -> None:
-        """Bring the client up to date and into a cohort, if it may get ticks."""
+        """Send the client the newest ticks and put it into a cohort, unless it is paused or blocked."""
         if subscriber.is_waiting:
             return
         unlimited = [channel for channel in subscriber.positions if not subscriber.channels[channel]]
@@ -170,7 +170,7 @@ class Fanout:
             conflator.add(subscriber)
 
     def forget(self, subscriber: Subscriber) -> None:
-        """The client is gone."""
+        """Remove all that is kept of a client that is gone."""
         self.leave_cohort(subscriber)
         subscriber.positions = {}
         self.behind.pop(subscriber, None)

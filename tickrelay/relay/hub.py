@@ -1,4 +1,4 @@
-"""Who wants what: symbols to channels, channels to clients, and what is told when ticks may have been missed."""
+"""Subscriptions: symbols to channels, channels to clients; and ``gap`` messages when ticks may have been missed."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
@@ -19,21 +19,24 @@ from tickrelay.wire.messages import Gap
 
 
 class Observer(Protocol):
-    """Who tells the clients what is no tick: the WebSocket factory."""
+    """Sends clients what is no tick: implemented by the WebSocket factory."""
 
     def status_changed(self, status: FeedStatus) -> None:
-        """The feed's status is another one now."""
+        """The feed's status has changed; `Hub.status` has the new one already."""
 
     def symbols_changed(self) -> None:
         """The symbol list was loaded."""
 
     def symbol_refused(self, name: str, code: str, message: str) -> None:
-        """Upstream refused a symbol that clients subscribe."""
+        """cTrader refused the symbol *name* with the error *code*; clients may subscribe it."""
+
+    def first_subscribed(self, channel: Channel) -> None:
+        """A channel without subscribers is about to get one."""
 
 
 @implementer(IFeedListener)
 class Hub:
-    """The one meeting place of the feed and the clients."""
+    """Between the feed, whose listener it is, and the clients, who subscribe here."""
 
     def __init__(self, clock: Clock, encodings: Iterable[Encoding], settings: RelaySettings, epoch: str) -> None:
         self.feed: IFeed | None = None
@@ -57,11 +60,11 @@ class Hub:
     # The feed's side (IFeedListener).
 
     def spot(self, symbol_id: int, bid: int, ask: int, source_ms: int) -> None:
-        """The way of a tick: fill forward, count, keep, and hand it to the fan-out."""
+        """Take a spot event: fill forward, number it, keep it, and publish it as a tick."""
         self.spots += 1
         channel = self._by_id.get(symbol_id)
         if channel is None:
-            self.spots_unwanted += 1  # late, after the unsubscription
+            self.spots_unwanted += 1  # cTrader sends some more after an unsubscription
             return
         if bid:
             channel.bid = bid
@@ -82,14 +85,14 @@ class Hub:
         self._publish(channel, tick)
 
     def status_changed(self, status: FeedStatus) -> None:
-        """Keep the status for those who ask, and tell the observer."""
+        """Keep the status, and notify the observer."""
         self.status = status
         if self.observer is not None:
             self.observer.status_changed(status)
 
     def symbols_loaded(self, symbols: Sequence[Symbol]) -> None:
         """Take the session's symbol list: ids and digits may have changed, names and channels stay."""
-        self.fanout.flush()  # ticks that wait carry the ids of the old list
+        self.fanout.flush()  # pending ticks carry the ids of the old list
         self.symbols = {symbol.name: symbol for symbol in symbols}
         self._by_id = {}
         for name, channel in self.channels.items():
@@ -110,28 +113,28 @@ class Hub:
                 channel.lose(cause if self._subscribers[channel.index] else NO_SUBSCRIBERS)
 
     def symbol_confirmed(self, name: str) -> None:
-        """Nothing to do: a client that asks is answered by `IFeed.explain`."""
+        """Do nothing: `IFeed.explain` answers the clients that ask."""
 
     def symbol_refused(self, name: str, code: str, message: str) -> None:
-        """Tell the observer."""
+        """Notify the observer."""
         if self.observer is not None:
             self.observer.symbol_refused(name, code, message)
 
-    # The clients' side.
+    # The client side.
 
     def attach(self, outbox: Outbox, encoding: Encoding) -> Subscriber:
-        """A client has come: what it subscribes leaves by *outbox* in this *encoding*."""
+        """Make the subscriber of a new client, which is sent frames of *encoding* through *outbox*."""
         return Subscriber(outbox, encoding, self.fanout)
 
     def subscribers(self, channel: Channel) -> Collection[Subscriber]:
-        """The clients that subscribe *channel* now, by age of the subscription. A view: copy it before changing any."""
+        """The clients that subscribe *channel* now, oldest first. A view: copy it before anything changes them."""
         return self._subscribers[channel.index].keys()
 
     def subscribe(self, subscriber: Subscriber, symbols: Iterable[Symbol], max_rate: float = 0.0) -> list[Channel]:
         """Subscribe *subscriber* to *symbols*; an existing subscription only changes its rate (ticks/s, 0: every tick).
 
-        The first interest in a symbol subscribes it upstream. The client's first tick follows the newest one that
-        was handed out before (`Channel.sent`); returns the channels, in order.
+        The first subscriber of a symbol subscribes it upstream. The client's first tick is the one after the newest
+        that was sent before (`Channel.sent`). Returns the channels, in the order of *symbols*.
         """
         channels = [self._channel(symbol) for symbol in symbols]
         self.fanout.leave_cohort(subscriber)
@@ -146,7 +149,7 @@ class Hub:
         return channels
 
     def unsubscribe(self, subscriber: Subscriber, names: Iterable[str]) -> None:
-        """End subscriptions; names that are not subscribed are passed over."""
+        """End subscriptions; names that are not subscribed are ignored."""
         self.fanout.leave_cohort(subscriber)
         for name in names:
             channel = self.channels.get(name)
@@ -157,7 +160,7 @@ class Hub:
         self.fanout.rejoin(subscriber)
 
     def detach(self, subscriber: Subscriber) -> None:
-        """The client is gone: give back all it held. Calling it again does nothing."""
+        """The client is gone: end its subscriptions. Calling it again does nothing."""
         self.fanout.forget(subscriber)
         for channel in subscriber.channels:
             self._disinterest(channel, subscriber)
@@ -178,21 +181,29 @@ class Hub:
         self.fanout.rejoin(subscriber)
 
     def set_encoding(self, subscriber: Subscriber, encoding: Encoding) -> None:
-        """The client speaks another encoding from here on."""
+        """Send the client frames of another encoding from here on."""
         self.fanout.leave_cohort(subscriber)
         subscriber.encoding = encoding
         self.fanout.rejoin(subscriber)
 
     def feed_of(self, name: str) -> SymbolFeed:
-        """What the feed knows of a symbol's subscription."""
+        """The state of a symbol's subscription at cTrader."""
         return SymbolFeed(wanted=False, confirmed_at_ms=0) if self.feed is None else self.feed.explain(name)
 
     def expect_ticks(self, due: bool) -> None:
-        """Say whether ticks are due: some subscribed symbol is open and not refused upstream. Called every 5 s."""
+        """Set whether ticks are due: some subscribed symbol's market is open, and cTrader did not refuse the symbol.
+
+        Called every 5 s, and each second while none are.
+        """
         if not due:
             self._due_since_s = None
         elif self._due_since_s is None:
             self._due_since_s = self._clock.monotonic_s()
+
+    @property
+    def expects_ticks(self) -> bool:
+        """Whether ticks are due."""
+        return self._due_since_s is not None
 
     @property
     def spot_age_s(self) -> float | None:
@@ -202,18 +213,18 @@ class Hub:
         return self._clock.monotonic_s() - max(self._due_since_s, self.fanout.last_flush_s)
 
     def keep_history(self, channel: Channel) -> None:
-        """A client that can resume has subscribed: remember the symbol's ticks from now on."""
+        """Keep the newest ticks of *channel* from now on, for clients that resume."""
         channel.keep_history(self.settings.history_ticks)
 
     def missed_since(self, channel: Channel, epoch: str, seq: int, limit: int | None = None) -> Sequence[Tick] | None:
-        """What a client missed that stands at *(epoch, seq)*: all of it (*limit* ticks at the most), or None."""
+        """The ticks after the position *(epoch, seq)*, oldest first; None if any is gone, or they exceed *limit*."""
         if epoch != self.epoch or channel.lost:
             return None
         oldest_ms = self._clock.wall_ms() - int(self.settings.history_s * 1000)
         most = self.settings.replay_ticks if limit is None else min(limit, self.settings.replay_ticks)
         return channel.since(seq, oldest_ms, most)
 
-    # Interest: the first in and the last out are told to the feed.
+    # The feed is called for the first and the last subscriber of a symbol.
 
     def _channel(self, symbol: Symbol) -> Channel:
         channel = self.channels.get(symbol.name)
@@ -225,11 +236,15 @@ class Hub:
         return channel
 
     def _interest(self, channel: Channel) -> None:
-        if not self._subscribers[channel.index] and self.feed is not None:
+        if self._subscribers[channel.index]:
+            return
+        if self.observer is not None:
+            self.observer.first_subscribed(channel)
+        if self.feed is not None:
             name = channel.symbol.name
             known = self.feed.explain(name)
             if not known.confirmed_at_ms and channel.seq:
-                # Upstream had unsubscribed it: nobody was away because of an outage, but nobody listened either.
+                # Unsubscribed upstream in between: ticks were missed, but no client had subscribed them.
                 channel.lose(NO_SUBSCRIBERS)
             self.feed.want(name)
             if not known.refused and channel.symbol.schedule.is_open(self._clock.wall_ms() / 1000):
@@ -241,11 +256,11 @@ class Hub:
             self.feed.unwant(channel.symbol.name)
 
     def _declare_gap(self, channel: Channel) -> None:
-        """The first tick after a loss: say to those who asked what span may have holes, once."""
+        """On the first tick after a loss: send ``gap`` to the subscribers with that feature."""
         cause, channel.lost = channel.lost, ""
         if channel.last is None or cause == NO_SUBSCRIBERS:
             return
-        self.fanout.flush()  # what came before the hole goes out before its declaration
+        self.fanout.flush()  # the ticks before the gap are sent before its declaration
         self.gaps += 1
         gap = Gap(
             symbol=channel.symbol.name,

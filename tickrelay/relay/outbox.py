@@ -1,8 +1,8 @@
-"""One client's way out: straight to the socket while it keeps up, through its transport while it does not.
+"""Sends one client's bytes: directly to the socket while it keeps up, through the transport while it does not.
 
-Everything that leaves for a client passes here, ticks and answers and control frames, so that bytes never overtake
-each other: as soon as the transport holds a byte, all that follows goes through the transport too, until it has
-written everything out. What the bytes mean, and what is sent next, is the owner's business.
+Ticks, answers and control frames all pass here, so that bytes never overtake each other: while the transport holds a
+byte, all that follows goes through the transport too, until it has written everything out. The outbox does not read
+the frames; its owner decides what is sent next.
 """
 
 from collections import deque
@@ -12,20 +12,20 @@ from typing import Protocol
 from tickrelay.model.errors import CloseCode
 
 CHUNK_BYTES = 65_536
-"""Bytes given to the transport at a time; each chunk that it drains is progress of the client."""
+"""Bytes given to the transport at a time; each chunk that it drains restarts the stuck timeout."""
 
 
 class OutboxOwner(Protocol):
-    """Who is told of backpressure."""
+    """Called on changes of backpressure."""
 
     def outbox_blocked(self) -> None:
         """The transport holds data for the client now."""
 
     def outbox_progressed(self, drained: bool) -> None:
-        """The transport has written out what it was given; *drained*: nothing waits any more."""
+        """The transport has written out what it was given; *drained*: nothing is queued any more."""
 
     def outbox_overflowed(self) -> None:
-        """More than `Outbox.max_queued_bytes` wait for the client. Called for each further frame until it is closed."""
+        """More than `Outbox.max_queued_bytes` are queued. Called for each further frame until the client is closed."""
 
 
 class Outbox:
@@ -54,13 +54,13 @@ class Outbox:
         self.blocked = False
         """The transport holds data for the client."""
         self.over = False
-        """The close frame is written: nothing may follow it."""
+        """The close frame is written: what follows is dropped."""
         self.queued_bytes = 0
         self._queue: deque[bytes] | None = None
         self._write = write
 
     def write(self, frame: bytes) -> None:
-        """Send a frame that is the client's own: an answer, a status, a control frame. Keeps the order."""
+        """Send one or more frames of any kind, after all that was sent before. Never raises."""
         if self.over:
             return
         if not self.blocked:
@@ -77,7 +77,7 @@ class Outbox:
             self.owner.outbox_overflowed()
 
     def block(self, data: bytes, taken: int) -> None:
-        """The socket took only *taken* bytes of *data* (-1: all): the transport gets the rest."""
+        """The socket took only *taken* bytes of *data* (-1: all): give the rest to the transport."""
         self.blocked = True
         if taken >= 0:
             rest = data[taken:]
@@ -87,7 +87,7 @@ class Outbox:
         self.owner.outbox_blocked()
 
     def drained(self) -> None:
-        """The transport has written out all it had: give it more, or tell the owner that the way is free."""
+        """The transport has written out all it had: give it the next chunk, or notify the owner that none is left."""
         while self._queue:
             self.owner.outbox_progressed(False)
             if self._write(self._next_chunk()):

@@ -1,4 +1,4 @@
-"""What one client gets: its channels and their rates, and where it stands in each that no cohort serves."""
+"""One client's subscriptions: its channels and their rates, and its position in each that no cohort serves."""
 
 from collections.abc import Iterable
 from typing import Protocol
@@ -10,26 +10,26 @@ from tickrelay.wire.messages import AnyMessage
 
 
 class SubscriberOwner(Protocol):
-    """Who moves subscribers between the fast path and the slow one: the fan-out."""
+    """Moves subscribers between cohorts and conflation: implemented by the fan-out."""
 
     def fell_behind(self, subscriber: "Subscriber") -> None:
         """The client's transport holds data."""
 
     def progressed(self, subscriber: "Subscriber") -> None:
-        """The client took something, and more waits."""
+        """The client took some of the queued data, and more is queued."""
 
     def caught_up(self, subscriber: "Subscriber") -> None:
-        """Nothing waits for the client any more."""
+        """Nothing is queued for the client any more."""
 
     def expel(self, subscriber: "Subscriber") -> None:
-        """The client must be closed as a slow consumer."""
+        """Close the client as a slow consumer."""
 
 
 class Subscriber:
     """One client, as the hub sees it; provides `OutboxOwner`. Made by `Hub.attach`.
 
-    While it keeps up it is a member of a cohort and has no positions but those of rate-limited channels. Outside, the
-    sequence number that it got last is kept for each channel, and nothing else: a slow client holds no ticks.
+    While it keeps up it is a member of a cohort, and has positions in rate-limited channels only. Outside of a cohort
+    it has a position in each channel, and no queued ticks.
     """
 
     __slots__ = ("channels", "cohort", "encoding", "expelled", "features", "outbox", "owner", "paused", "positions")
@@ -42,27 +42,27 @@ class Subscriber:
         self.features: frozenset[str] = frozenset()
         """What a v1 client named in ``features``."""
         self.channels: dict[Channel, float] = {}
-        """Subscribed channels -> the highest rate the client wants of it, ticks per second (0: every tick)."""
+        """Subscribed channels -> the client's rate limit, ticks per second (0: every tick)."""
         self.cohort: frozenset[int] | None = None
-        """Key of the cohort that serves it; None: none does."""
+        """Key of its cohort; None: it is in none."""
         self.positions: dict[Channel, int] = {}
-        """Channels that are not served by the cohort -> the sequence number that the client got last."""
+        """Channels that its cohort does not serve -> sequence number of the last tick that the client was sent."""
         self.paused = False
-        """The client asked for no ticks for a while."""
+        """The client paused its ticks (``configure``)."""
         self.expelled = False
-        """Its close frame was written because it takes nothing."""
+        """It was closed as a slow consumer."""
 
     @property
     def is_waiting(self) -> bool:
-        """Whether it may get no ticks at the moment: it is paused, or its transport holds data."""
+        """Whether it is sent no ticks at the moment: it is paused, or its transport holds data."""
         return self.paused or self.outbox.blocked
 
     def send(self, message: AnyMessage) -> None:
-        """Send a message of the client's own, in its encoding."""
+        """Send a message to this client alone, in its encoding. Raises ValueError for one that the encoding lacks."""
         self.outbox.write(self.encoding.message(message))
 
     def newest(self, channels: Iterable[Channel]) -> bytes:
-        """The newest tick of each channel that moved since the client's position, which moves up to it."""
+        """Frames of the newest tick of each channel that moved since the client's position, which is set to it."""
         positions = self.positions
         frames = []
         for channel in channels:
@@ -86,5 +86,5 @@ class Subscriber:
             self.owner.progressed(self)
 
     def outbox_overflowed(self) -> None:
-        """Too much waits for the client."""
+        """Too much is queued for the client."""
         self.owner.expel(self)

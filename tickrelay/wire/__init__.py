@@ -1,10 +1,20 @@
-"""What clients send and get, as bytes and as values: no reactor, no clock, no socket.
+"""The client protocol, as bytes and as values: no reactor, no clock, no socket.
 
 ::
 
     payload of a client's frame --encodings.parse--> requests.*          (BadRequest for whatever is wrong)
     Tick, messages.*            --encodings.tick/message--> a complete WebSocket frame
 
-``requests`` and ``messages`` are the values of the protocol; the three encodings (``basic``, ``v1_json``,
-``v1_protobuf``) say them as bytes; ``prices`` prints numbers, ``frames`` puts the WebSocket header in front.
+    requests       what clients send, as typed values with their bounds
+    messages       what the server sends besides ticks, as typed values
+    encodings      the interface of an encoding, and the three that there are:
+      basic          JSON with the fields of 26.11.0's basic clients
+      v1_json        v1 in JSON
+      v1_protobuf    v1 in Protobuf
+    json_requests  JSON to requests: leniently for basic, strictly for v1
+    protobuf       Protobuf to requests, and messages to Protobuf
+    tickrelay_pb2  what protoc makes of ``proto/tickrelay.proto``
+    prices         integer prices as decimals, cached
+    frames         the WebSocket frame header
+    view           Protobuf and JSON payloads as a client reads them; for tests
 """

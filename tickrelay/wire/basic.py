@@ -1,4 +1,4 @@
-"""The basic protocol: JSON text frames with exactly the fields that its clients have always got."""
+"""The basic protocol: JSON text frames with exactly the fields that its clients have always been sent."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def tick_template(symbol: Symbol) -> bytes:
 
 
 class Basic:
-    """The encoding of clients that ask for nothing."""
+    """The encoding of clients that ask for no other."""
 
     name = "basic"
     subprotocol = None
@@ -30,7 +30,7 @@ class Basic:
     binary = False
 
     def __init__(self) -> None:
-        # By name, checked by identity: each session brings new Symbol objects.
+        # By name, checked by identity: each session with cTrader makes new Symbol objects.
         self._templates: dict[str, tuple[Symbol, bytes, Prices]] = {}
 
     def tick(self, tick: Tick) -> bytes:
@@ -46,15 +46,15 @@ class Basic:
         return frames.text(template % (bid_text, ask_text, prices.decimals[ask - bid], tick.timestamp_ms))
 
     def newest(self, tick: Tick, conflated: int) -> bytes:
-        """A basic client is not told what was conflated."""
+        """The same frame: basic has no field for what was conflated."""
         return self.tick(tick)
 
     def snapshot(self, tick: Tick, age_ms: int) -> bytes:
-        """A basic client is not told of an age."""
+        """The same frame: basic has no field for an age."""
         return self.tick(tick)
 
     def message(self, message: AnyMessage) -> bytes:
-        """The frame of a message, with basic's fields only. Raises ValueError for one that basic does not know."""
+        """The frame of a message, with basic's fields only. Raises ValueError for one that basic does not have."""
         return frames.text(encode(_pruned(message)))
 
     def parse(self, payload: bytes, binary: bool) -> Request:

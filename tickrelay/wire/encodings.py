@@ -1,7 +1,6 @@
-"""The ways to say the client protocol as bytes: there are three, and every client speaks one of them.
+"""The three encodings of the client protocol; each client uses one of them.
 
-Frames are complete (header and payload) and the same for every client of the encoding, so they are made once and
-shared.
+Frames are complete (header and payload) and the same for every client of an encoding, so they are made once and shared.
 """
 
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from tickrelay.wire.v1_protobuf import V1Protobuf
 
 
 class Encoding(Protocol):
-    """How a client's frames are written and read."""
+    """Makes a client's frames, and reads its requests."""
 
     @property
     def name(self) -> str:
@@ -25,7 +24,7 @@ class Encoding(Protocol):
 
     @property
     def subprotocol(self) -> str | None:
-        """What a client names in ``Sec-WebSocket-Protocol`` to get it; None: it names nothing."""
+        """The name in ``Sec-WebSocket-Protocol`` that asks for it; None: the encoding of clients that name nothing."""
 
     @property
     def version(self) -> int:
@@ -36,16 +35,16 @@ class Encoding(Protocol):
         """Frames are binary, not text."""
 
     def tick(self, tick: Tick) -> bytes:
-        """The frame of a tick, for clients that got the one before it. Once per tick: fast."""
+        """The frame of a tick, for clients that were sent the one before it. Called once per tick: must be fast."""
 
     def newest(self, tick: Tick, conflated: int) -> bytes:
-        """The frame of a tick, for a client that did not get the *conflated* ones before it."""
+        """The frame of a tick, for a client that was not sent the *conflated* ones before it."""
 
     def snapshot(self, tick: Tick, age_ms: int) -> bytes:
-        """The frame of a tick that is sent again on subscribing, received *age_ms* ago."""
+        """The frame of a tick that is sent again on subscribing; the relay received it *age_ms* milliseconds ago."""
 
     def message(self, message: AnyMessage) -> bytes:
-        """The frame of a message. Raises ValueError for one that the encoding's clients do not know."""
+        """The frame of a message. Raises ValueError for one that the encoding does not have."""
 
     def parse(self, payload: bytes, binary: bool) -> Request:
         """The request in the payload of a client's text or binary frame. Raises BadRequest, whatever the bytes."""
@@ -63,10 +62,10 @@ class Encodings:
         return iter((self.basic, self.v1_json, self.v1_protobuf))
 
     def by_subprotocol(self, name: str) -> Encoding | None:
-        """The encoding that a client asks for by *name*; None for a name that is none of ours."""
+        """The encoding that a client asks for by *name*; None: the relay has none of that name."""
         return next((e for e in self if e.subprotocol == name), None)
 
 
 def make_encodings(epoch: str) -> Encodings:
-    """The encodings of the run that counts its ticks under *epoch*."""
+    """The encodings of one run of the relay; *epoch*: its name in positions."""
     return Encodings(basic=Basic(), v1_json=V1Json(epoch), v1_protobuf=V1Protobuf())

@@ -1,7 +1,6 @@
 """WebSocket frames from server to client (RFC 6455): final, unmasked, not compressed.
 
-A frame is made once and its bytes are shared by every client that gets it, past the per-client framing of the
-WebSocket library.
+A frame is made once, and every client is sent the same bytes: Autobahn would frame each message anew for each client.
 """
 
 _TEXT = 0x81

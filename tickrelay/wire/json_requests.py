@@ -12,12 +12,13 @@ from tickrelay.model.errors import ErrorCode
 from tickrelay.wire import requests
 from tickrelay.wire.requests import BadRequest, Connect, Id, Request, Subscribe, Unsubscribe
 
-# All that can go wrong in reading; RecursionError is deep nesting.
+# All that msgspec (0.22) raises for malformed input; RecursionError is deep nesting, UnicodeDecodeError invalid UTF-8
+# inside of a string.
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class _Loose(msgspec.Struct):
-    """A request of which nothing is certain yet."""
+    """A request before validation: any member may have any type."""
 
     type: Any = None
     symbols: Any = None
@@ -53,20 +54,27 @@ _WORDS = (
 
 
 def parse_basic(payload: bytes) -> Request:
-    """The request in a basic client's text frame; fields that basic does not know are ignored. Raises BadRequest.
+    """The request in a basic client's text frame; fields that basic does not have are ignored. Raises BadRequest.
 
-    ``connect`` with ``"protocol":1`` is v1's own, and is read by its rules.
+    ``connect`` with a ``protocol`` is v1's own, and is read by its rules.
     """
     try:
         loose = _loose.decode(payload)
     except _UNREADABLE:
         raise _invalid() from None
     match loose.type:
-        case "connect" if loose.protocol == 1 and type(loose.protocol) is int:
-            return parse_v1(payload)
+        case "connect" if loose.protocol is not None:
+            try:
+                return parse_v1(payload)
+            except BadRequest as bad:
+                bad.names_version = True
+                raise
+        case "connect" if loose.token is not None:
+            # The one field of v1 that basic clients use, where a token is required. What is not text becomes the empty
+            # token, which is malformed: where none is required, the field is ignored whatever it holds.
+            return Connect(token=loose.token if isinstance(loose.token, str) else "")
         case "connect":
-            # The one word of v1 that a basic client may say: where a token is required, it is here.
-            return Connect(token=loose.token) if isinstance(loose.token, str) else Connect()
+            return Connect()
         case "subscribe":
             return Subscribe(symbols=_names(loose.symbols))
         case "unsubscribe":
@@ -127,7 +135,7 @@ def mark(value: object) -> Id | UnsetType:
 
 
 def explain(why: str) -> str:
-    """What msgspec says of a request, in the words of the protocol: the field, and what it should be."""
+    """msgspec's error message *why* as an error message of the protocol: the field, and what was expected."""
     text, _, path = why.partition(" - at `$")
     field = path.removeprefix(".").rstrip("`").split(".")[0].split("[")[0]
     if not field:

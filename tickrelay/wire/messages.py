@@ -1,7 +1,7 @@
-"""What the server says besides ticks, as typed values. JSON has the names in camelCase.
+"""What the server sends besides ticks, as typed values. JSON has the names in camelCase.
 
-Fields that are UNSET do not go out. ``basic`` of a class names the fields that basic clients get; a class without
-is never said to them.
+Fields that are UNSET are not sent. ``basic`` of a class names the fields that basic clients are sent; a class with none
+is never sent to them.
 """
 
 from typing import ClassVar, Literal
@@ -26,7 +26,7 @@ class Message(Struct, tag_field="type", rename="camel", kw_only=True):
 
 
 class Feed(Part, kw_only=True):
-    """How the upstream feed does."""
+    """The state of the connection to cTrader."""
 
     state: FeedState
     last_spot_age_ms: int | UnsetType = UNSET
@@ -34,7 +34,7 @@ class Feed(Part, kw_only=True):
 
 
 class Detail(Part, kw_only=True):
-    """More on an error, for people who mend it."""
+    """More on an error, for diagnosis."""
 
     upstream: str | UnsetType = UNSET
     """cTrader's own error code."""
@@ -135,7 +135,7 @@ class Pong(Message, tag="pong", kw_only=True):
 
 
 class Error(Message, tag="error", kw_only=True):
-    """A request that cannot be answered otherwise."""
+    """The answer to a request that is malformed or refused."""
 
     basic = ("message",)
 
@@ -167,7 +167,7 @@ class Gap(Message, tag="gap", kw_only=True):
 
 
 class Heartbeat(Message, tag="heartbeat", kw_only=True):
-    """The relay is alive, and how the feed does."""
+    """Sent periodically: the relay is alive; the state of the connection to cTrader."""
 
     timestamp: int
     feed: FeedState
@@ -181,7 +181,7 @@ class ReconnectMs(Part, kw_only=True):
 
 
 class Notice(Message, tag="notice", kw_only=True):
-    """Something that the client should know: the service stops, say."""
+    """An event that concerns the client: the service stops, or cTrader refused a symbol."""
 
     code: Literal["SERVER_DRAINING", "SYMBOL_REFUSED"]
     message: str

@@ -1,4 +1,4 @@
-"""Integer prices as text, fast: what was printed lately is looked up, since quotes come back to the same levels."""
+"""Integer prices as text, cached: quotes return to the same levels, and a lookup is faster than formatting."""
 
 from tickrelay.model.ticks import PRICE_DIGITS, decimal, rounded
 
@@ -15,7 +15,7 @@ class Decimals(dict[int, bytes]):
         self._format = b"%%d.%%0%dd" % digits
 
     def print(self, units: int) -> bytes:
-        """The same, without keeping it."""
+        """The same, without caching it."""
         if units < 0 or not self._digits:
             return decimal(units, self._digits).encode("ascii")
         text: bytes = (self._format % divmod(units, self._scale)).rstrip(b"0")
@@ -35,7 +35,7 @@ class Prices(dict[int, tuple[int, bytes]]):
         super().__init__()
         self._digits = digits
         self.decimals = Decimals(digits)
-        """For spreads, which are differences of units: what is shown is what is subtracted."""
+        """For spreads, which are differences of rounded prices: so a spread is the difference of the prices shown."""
 
     def __missing__(self, price: int) -> tuple[int, bytes]:
         if len(self) >= _MAX_KEPT:
@@ -46,4 +46,4 @@ class Prices(dict[int, tuple[int, bytes]]):
 
 
 BY_DIGITS = tuple(Prices(digits) for digits in range(PRICE_DIGITS + 1))
-"""Shared by all encodings; a pure function's memory."""
+"""By the symbol's digits; shared by all encodings."""

@@ -29,7 +29,7 @@ _types: dict[str, type[Request]] = {requests.type_of(cls): cls for cls in reques
 
 
 def encode_message(message: AnyMessage) -> bytes:
-    """The payload that says *message*."""
+    """The payload of *message*: a ``ServerMessage``."""
     envelope = ServerMessage()
     mark = getattr(message, "id", UNSET)
     if mark is not UNSET:
@@ -59,7 +59,7 @@ def parse_request(payload: bytes) -> Request:
 
 
 def set_mark(envelope: ClientMessage | ServerMessage, mark: Id | UnsetType) -> None:
-    """Put a request's id into an envelope."""
+    """Set the request's id in an envelope; UNSET: do nothing."""
     if isinstance(mark, str):
         envelope.text_id = mark
     elif isinstance(mark, int):
@@ -67,13 +67,13 @@ def set_mark(envelope: ClientMessage | ServerMessage, mark: Id | UnsetType) -> N
 
 
 def get_mark(envelope: ClientMessage | ServerMessage) -> Id | None:
-    """The id in an envelope; None: it has none."""
+    """The request's id in an envelope; None: it has none."""
     which = envelope.WhichOneof("id")
     return None if which is None else getattr(envelope, which)
 
 
 def fill(part: Struct, into: Protobuf) -> None:
-    """Copy the fields of *part* that are set; the id stands in the envelope."""
+    """Copy the fields of *part* that are set, but for the id, which is a field of the envelope."""
     into.SetInParent()
     for name in part.__struct_fields__:
         value = getattr(part, name)

@@ -1,6 +1,6 @@
-"""What a client can ask, as typed values. JSON has the names in camelCase; ``type`` tells them apart.
+"""The requests of clients, as typed values. JSON has the names in camelCase; ``type`` distinguishes them.
 
-Basic clients know Connect, Subscribe, Unsubscribe, Ping and GetSubscriptions, and of their fields ``symbols`` only;
+Basic has Connect, Subscribe, Unsubscribe, Ping and GetSubscriptions, and of their fields ``symbols`` only;
 the rest is v1. The types and bounds here are the schema: v1 requests are validated by them, and the documentation
 is generated from them.
 """
@@ -23,7 +23,7 @@ MAX_SAFE_INTEGER = 2**53 - 1
 Id = (
     Annotated[str, Meta(max_length=MAX_ID_CHARACTERS)] | Annotated[int, Meta(ge=-MAX_SAFE_INTEGER, le=MAX_SAFE_INTEGER)]
 )
-"""A client's own mark on a request; the answer carries it back."""
+"""A client's identifier of a request; its answer has the same."""
 
 Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME_CHARACTERS)]
 Names = Annotated[list[Name], Meta(max_length=MAX_SYMBOLS)]
@@ -36,7 +36,7 @@ class _Base(Struct, tag_field="type", rename="camel", kw_only=True, frozen=True)
 
 
 class Connect(_Base, tag="connect", kw_only=True, frozen=True):
-    """Ask for the status; in v1 also choose the protocol and the pushes, and show a token."""
+    """Ask for the status; in v1 also choose the protocol and the features, and show a token."""
 
     protocol: int | UnsetType = UNSET
     token: Annotated[str, Meta(max_length=MAX_TOKEN_CHARACTERS)] | UnsetType = UNSET
@@ -63,7 +63,7 @@ class Subscribe(_Base, tag="subscribe", kw_only=True, frozen=True):
 
 
 class Unsubscribe(_Base, tag="unsubscribe", kw_only=True, frozen=True):
-    """Give symbols back."""
+    """End the subscriptions of symbols."""
 
     symbols: Names
 
@@ -82,7 +82,7 @@ class Configure(_Base, tag="configure", kw_only=True, frozen=True):
     max_rate: Rate | UnsetType = UNSET
     """At most so many ticks a second of every symbol."""
     paused: bool | UnsetType = UNSET
-    """Hold all ticks back; on going on the newest of each symbol is sent."""
+    """Send no ticks; when it ends, the newest of each symbol is sent."""
 
 
 class GetSymbols(_Base, tag="getSymbols", kw_only=True, frozen=True):
@@ -110,11 +110,14 @@ MAX_ECHO_CHARACTERS = 64
 
 
 class BadRequest(Exception):
-    """What a client sent is no request of the protocol that it speaks.
+    """What a client sent is no request of its protocol.
 
-    ``message`` is for people and safe to send back: it holds no more of the client's bytes than a bounded echo.
+    ``message`` is for people, and safe to send back: it has no more of the client's bytes than a bounded echo.
     ``id``: the request's own mark, where it could be read.
     """
+
+    names_version = False
+    """It is a ``connect`` with a ``protocol``: the client reads v1's errors, even if it has spoken basic so far."""
 
     def __init__(self, code: ErrorCode, message: str, id: Id | UnsetType = UNSET) -> None:
         super().__init__(message)
@@ -124,6 +127,6 @@ class BadRequest(Exception):
 
     @classmethod
     def unknown_type(cls, name: str, id: Id | UnsetType = UNSET) -> "BadRequest":
-        """A request whose type is none of the protocol's."""
+        """For a request whose type the protocol does not have."""
         shown = name if len(name) <= MAX_ECHO_CHARACTERS else name[:MAX_ECHO_CHARACTERS] + "…"
         return cls(ErrorCode.UNKNOWN_TYPE, f"Unknown message type: {shown}", id)

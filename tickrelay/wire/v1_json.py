@@ -18,7 +18,7 @@ class V1Json:
     binary = False
 
     def __init__(self, epoch: str) -> None:
-        # By name, checked by identity: the symbol, its tick with and without a source time, its prices.
+        # By name, checked by identity: the symbol, templates of its tick with and without a source time, its prices.
         self._templates: dict[str, tuple[Symbol, bytes, bytes, Prices]] = {}
         self._tail = b',"epoch":%b,"seq":%%d' % encode(epoch).replace(b"%", b"%%")
 

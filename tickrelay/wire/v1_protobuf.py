@@ -26,7 +26,7 @@ class V1Protobuf:
 
     def __init__(self) -> None:
         self._announced: dict[str, Symbol] = {}
-        # Filled anew for each tick: making messages costs more than the rest together.
+        # Reused for each tick: making a message takes longer than filling and serializing it.
         self._plain = ServerMessage()
         self._sourced = ServerMessage()
 
@@ -34,7 +34,7 @@ class V1Protobuf:
         """The frame of a tick that follows the client's last one."""
         symbol = tick.symbol
         if self._announced.get(symbol.name) is not symbol:
-            # Even where the id is the one of old: a client may have learned it as another symbol's in between.
+            # Even if the id is the same as before: in between it may have been another symbol's.
             self._announced[symbol.name] = symbol
             return frames.binary(_named(tick).SerializeToString())
         prices = BY_DIGITS[symbol.digits]
@@ -80,7 +80,7 @@ class V1Protobuf:
 
 
 def _bounded(value: int) -> int:
-    """*value* as far as 64 bits hold it: what lies beyond is no price, but it must not keep others from theirs."""
+    """*value* within 62 bits: one beyond is no price, but an exception would stop the flush for all clients."""
     return max(-_MOST, min(_MOST, value))
 
 

@@ -1,4 +1,4 @@
-"""What a client makes of the relay's v1 payloads: the same messages, whichever encoding they came in."""
+"""Reads v1 payloads as a client does: the same messages, whichever encoding they were sent in. Used by tests."""
 
 from typing import Any
 

@@ -1,0 +1,249 @@
+"""All that the relay assumes about Autobahn's internals: its server protocol, slimmed, behind hooks with plain names.
+
+As shipped a connection carries 89 attributes in 8 KiB (the factory's options copied and pretty-printed for a debug
+line, two Deferreds, event lists, statistics, the opening request), and taking it costs 250 µs. Here the options are
+class attributes, what never changes stands once on the class, and the rest is dropped once the connection is open.
+
+Only public API of Autobahn is used outside this file. What is assumed here is compared with the installed version by
+``tests/downstream/test_websocket.py``; setup.cfg has the newest version for which it was.
+"""
+
+from typing import Any
+
+from autobahn.twisted.websocket import WebSocketServerProtocol
+from autobahn.websocket.protocol import TrafficStats
+from twisted.logger import Logger
+
+
+class QuietLogger:
+    """The ``log`` of a connection, with the methods that Autobahn calls.
+
+    At debug Autobahn formats every frame (3 µs each, shown or not) and prints tokens: dropped. Its warnings quote what
+    the client sent (an origin, a key): they become one debug line without the quote.
+    """
+
+    _log = Logger(namespace="tickrelay.downstream.websocket")
+
+    def debug(self, *args: object, **kwargs: object) -> None:
+        """Drop the line."""
+
+    trace = debug
+
+    def info(self, message: str, *args: object, **kwargs: object) -> None:
+        """Log a failed handshake or a closed connection at debug, without what the client had sent."""
+        self._log.debug("{event}", event=message.split("(")[0].split("{")[0].strip())
+
+    warn = info
+
+    def error(self, message: str, *args: object, **kwargs: object) -> None:
+        """Log a fault inside Autobahn."""
+        self._log.error("{event}", event=message)
+
+    failure = critical = error
+
+
+class _Unused:
+    """Stands for the Deferreds ``is_open`` and ``is_closed``, to which the relay adds no callbacks."""
+
+    def callback(self, result: object) -> None:
+        """Do nothing."""
+
+
+_UNUSED = _Unused()
+
+
+class WebSocketConnection(WebSocketServerProtocol):
+    """Base of `ClientProtocol`, which overrides the hooks; `with_options` makes the class that a factory serves."""
+
+    # `log` is Autobahn's name; a class attribute of this kind replaces its logger.
+    log = QuietLogger()
+    transport: Any
+
+    # What Autobahn sets on each connection and only a few connections ever change.
+    is_open = is_closed = _UNUSED
+    trafficStats = TrafficStats()
+    send_queue: Any = ()
+    _perMessageCompress: Any = None
+    trackedTimings: Any = None
+    send_state = 0
+    data = b""
+    triggered = False
+    wasMaxFramePayloadSizeExceeded = wasMaxMessagePayloadSizeExceeded = False
+    closedByMe = failedByMe = droppedByMe = wasClean = False
+    wasNotCleanReason: Any = None
+    wasServerConnectionDropTimeout = wasOpenHandshakeTimeout = wasCloseHandshakeTimeout = False
+    wasServingFlashSocketPolicyFile = False
+    localCloseCode = localCloseReason = remoteCloseCode = remoteCloseReason = None
+    openHandshakeTimeoutCall = closeHandshakeTimeoutCall = None
+    autoPingTimeoutCall = autoPingPending = autoPingPendingCall = autoPingPendingSent = None
+    autoPingPendingSeq = 0
+    inside_message = False
+    current_frame: Any = None
+    message_data: Any = None
+    websocket_version = 13
+    websocket_protocol_in_use = None
+    websocket_extensions_in_use: Any = ()
+
+    _HANDSHAKE_STATE = (
+        "http_headers",
+        "http_request_data",
+        "http_request_host",
+        "http_request_params",
+        "http_request_path",
+        "http_request_uri",
+        "http_response_data",
+        "http_status_line",
+        "send_queue",
+        "trafficStats",
+        "websocket_extensions",
+        "websocket_extensions_in_use",
+        "websocket_origin",
+        "websocket_protocols",
+        "websocket_version",
+        "_wskey",
+    )
+    """Attributes that only the opening handshake needs, or whose value on the class serves."""
+
+    def __init__(self) -> None:
+        """Autobahn's makes the Deferreds and event lists: not called."""
+
+    @classmethod
+    def with_options(cls, options: object) -> type["WebSocketConnection"]:
+        """This class with the *options* of a factory as class attributes, and none left to be copied.
+
+        Autobahn's ``_connectionMade`` copies each name in ``CONFIG_ATTRS`` from the factory to the connection.
+        """
+        values = {name: getattr(options, name) for name in cls.CONFIG_ATTRS}
+        # A function on a class would become a method.
+        values = {name: staticmethod(value) if callable(value) else value for name, value in values.items()}
+        return type(cls.__name__, (cls,), {**values, "CONFIG_ATTRS": ()})
+
+    # Hooks: a subclass overrides them.
+
+    def head_fault(self, head: bytes) -> tuple[str, int] | None:
+        """What is wrong with the opening request's *head*, as far as it was received: reason and HTTP status."""
+        return None
+
+    def handshake_failure(self, reason: str, status: int, origin: str) -> tuple[str, int]:
+        """The reason and the HTTP status with which to answer a request that is no WebSocket handshake."""
+        return reason, status
+
+    def may_read_frame(self) -> bool:
+        """Whether to read the next frame now; False: `read_on` will be called. Only of an open connection."""
+        return True
+
+    def frame_read(self, fragments: int) -> None:
+        """A frame was read; *fragments*: of the message that is not complete yet, 0 outside of one."""
+
+    def write(self, data: bytes) -> None:
+        """Send bytes of Autobahn's: handshake, pings, pongs, closes."""
+        raise NotImplementedError
+
+    def before_close_frame(self) -> None:
+        """A close frame, ours or the answer to the client's, is about to be written."""
+
+    def after_close_frame(self) -> None:
+        """It was written: RFC 6455, 5.5.1: no data frame may follow."""
+
+    def dropping(self, abort: bool) -> None:
+        """The TCP connection is being closed; *abort*: without what is still to be written."""
+
+    def pong_missing(self) -> None:
+        """The client did not answer a ping in time."""
+
+    # What the subclass calls.
+
+    @property
+    def is_established(self) -> bool:
+        """The handshake is done and no close frame was written."""
+        return bool(self.state == self.STATE_OPEN)
+
+    def read_on(self) -> None:
+        """Read the frames that were received while `may_read_frame` was False."""
+        self.consumeData()
+
+    def start_closing(self, code: int, reason: str) -> None:
+        """Write a close frame. *reason*: at most 123 bytes in UTF-8 (RFC 6455, 5.5)."""
+        self.sendCloseFrame(code=code, reasonUtf8=reason.encode())
+
+    def ping_again(self) -> None:
+        """Wait for the pong of another ping in place of the one that is missing."""
+        self.autoPingPending = None
+        self._sendAutoPing()
+
+    def release_handshake_state(self) -> None:
+        """Keep only what differs from the class, in a new dictionary: a dict never shrinks when keys are removed."""
+        kind = type(self)
+        state = vars(self)
+        for name in self._HANDSHAKE_STATE:
+            state.pop(name, None)
+        self.__dict__ = {name: value for name, value in state.items() if value is not getattr(kind, name, self)}
+
+    # Autobahn's methods, replaced: these leave something out.
+
+    def connectionMade(self) -> None:
+        """A TCP connection was accepted. Autobahn's makes an object of details and a dozen debug lines."""
+        self.peer = getattr(self.transport.getPeer(), "host", "local")
+        self._connectionMade()
+
+    def dataReceived(self, data: bytes) -> None:
+        """Bytes were received. Autobahn's formats a debug line first."""
+        self._dataReceived(data)
+
+    def _onOpen(self) -> None:
+        # Autobahn's asks a TLS connection for its channel id and certificate.
+        self.onOpen()
+
+    def onMessageEnd(self) -> None:
+        """A message is complete. Autobahn's also fires an event, without listeners here: a Deferred per message."""
+        payload = b"".join(self.message_data)
+        self.message_data = None
+        if not self.failedByMe:
+            self.onMessage(payload, self.message_is_binary)
+
+    def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
+        """Send bytes. Autobahn's writes to the transport; the relay asks for neither *sync* nor *chopsize*."""
+        self.write(data)
+
+    def onAutoPingTimeout(self) -> None:
+        """Autobahn's drops the connection, without a close frame."""
+        self.autoPingTimeoutCall = None
+        self.pong_missing()
+
+    # Autobahn's methods, extended by a hook.
+
+    def processHandshake(self) -> None:
+        """Called with each part of the opening request, which stands in ``data``."""
+        fault = self.head_fault(self.data)
+        if fault is not None:
+            self.failHandshake(*fault)
+        else:
+            super().processHandshake()
+
+    def failHandshake(self, reason: str, code: int = 400, responseHeaders: Any = None) -> None:
+        """Answer a request that is no handshake. ``http_headers`` is missing until the head is complete."""
+        headers = getattr(self, "http_headers", {})
+        reason, code = self.handshake_failure(reason, code, headers.get("origin", ""))
+        super().failHandshake(reason, code, responseHeaders)
+
+    def processData(self) -> bool:
+        """Read the next frame, if its bytes are all there; returns whether to call again for another."""
+        if self.state != self.STATE_OPEN:
+            return bool(super().processData())
+        if not self.may_read_frame():
+            return False
+        more = bool(super().processData())
+        if more:
+            self.frame_read(0 if self.message_data is None else len(self.message_data))
+        return more
+
+    def sendCloseFrame(self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False) -> None:
+        """Every close frame passes here, the replies too."""
+        self.before_close_frame()
+        super().sendCloseFrame(code, reasonUtf8, isReply)
+        self.after_close_frame()
+
+    def dropConnection(self, abort: bool = False) -> None:
+        """Close the TCP connection, at the end of the closing handshake or after its timeout."""
+        super().dropConnection(abort)
+        self.dropping(abort)
