@@ -9,7 +9,7 @@ from pathlib import Path
 import trustme
 from websockets.sync.client import connect
 
-from tests.support.processes import PATIENCE_S, Twistd
+from tests.support.processes import Twistd
 
 
 def test_ticks_over_tls_and_a_client_that_stops_reading(wheel_python: Path, tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_ticks_over_tls_and_a_client_that_stops_reading(wheel_python: Path, tmp_
             def read(client: object, seconds: float) -> int:
                 ends, conflated = time.monotonic() + seconds, 0
                 while time.monotonic() < ends:
-                    message = json.loads(client.recv(timeout=PATIENCE_S))  # type: ignore[attr-defined]
+                    message = json.loads(client.recv(timeout=5))  # type: ignore[attr-defined]
                     if message["type"] != "tick" or message.get("snapshot"):
                         continue
                     key = (id(client), message["symbol"])
