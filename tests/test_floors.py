@@ -195,8 +195,9 @@ ELSEWHERE = {
     # The contract of a package, tried on all of its modules together.
     "test_startup.py": "model/clock",
     "config/test_settings.py": "config/schema config/host_and_port",
-    "downstream/test_protocol.py": "downstream/factory downstream/compact_protocol downstream/quiet downstream/session "
+    "downstream/test_protocol.py": "downstream/factory downstream/compact_protocol downstream/quiet "
     "downstream/read_limiter",
+    "downstream/test_basic.py": "downstream/session",
     "downstream/test_subscribe_request.py": "downstream/results",
     "recording/test_recorder.py": "recording/segments",
     "relay/test_fanout.py": "relay/cohort relay/conflator relay/outbox relay/subscriber",
@@ -208,7 +209,8 @@ ELSEWHERE = {
     "simulator/test_reference.py": "simulator/answers/reference simulator/market/assets simulator/market/catalogue",
     "simulator/test_spots.py": "simulator/answers/quotes",
     "simulator/test_trading.py": "simulator/answers/trading",
-    "simulator/test_session.py": "simulator/line simulator/quota simulator/refusal",
+    "simulator/test_rules.py": "simulator/quota",
+    "simulator/test_session.py": "simulator/line simulator/refusal",
     "simulator/test_environment.py": "simulator/settings simulator/settings_parser",
     "simulator/test_service.py": "simulator/certificates",
     "simulator/faults/test_sustained.py": "simulator/faults/active_faults",

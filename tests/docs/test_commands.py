@@ -15,7 +15,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from tests.docs.pages import ROOT, block
 from tests.docs.running import Ports, Shell, needed
-from tests.support.processes import Process
+from tests.support.processes import PATIENCE_S, Process
 from tickrelay.openapi.common_pb2 import ProtoMessage
 from tickrelay.openapi.messages_pb2 import ProtoOASymbolsListRes
 from tickrelay.recording import format
@@ -48,10 +48,10 @@ def broker(ports: Ports, tmp_path: Path) -> Shell:
 def first_tick(socket: ClientConnection) -> dict[str, object]:
     """Subscribe on a relay that is connected, and wait for a tick."""
     socket.send('{"type":"connect"}')
-    assert json.loads(socket.recv(timeout=10))["status"] == "connected"
+    assert json.loads(socket.recv(timeout=PATIENCE_S))["status"] == "connected"
     socket.send('{"type":"subscribe","symbols":["EURUSD","BTCUSD"]}')
     while True:
-        message: dict[str, object] = json.loads(socket.recv(timeout=10))
+        message: dict[str, object] = json.loads(socket.recv(timeout=PATIENCE_S))
         if message["type"] == "tick":
             return message
 

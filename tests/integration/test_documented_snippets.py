@@ -11,7 +11,7 @@ import pytest
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from tests.support.processes import Twistd, free_port
+from tests.support.processes import PATIENCE_S, Twistd, free_port
 
 TEXT = (Path(__file__).parent.parent.parent / "docs" / "protocol.rst").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"\.\. code-block:: javascript\n\n((?:   .*\n|\n)+)", TEXT)
@@ -52,7 +52,7 @@ def test_a_page_shows_its_token(wheel_python: Path, tmp_path: Path) -> None:
             with connect(f"ws://127.0.0.1:{ws_port}/", subprotocols=[Subprotocol(item) for item in offer]) as socket:
                 assert socket.subprotocol == "tickrelay.v1.json"
                 socket.send('{"type":"connect","protocol":1}')
-                assert json.loads(socket.recv(timeout=10))["status"] == "connected"
+                assert json.loads(socket.recv(timeout=PATIENCE_S))["status"] == "connected"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 
 from websockets.sync.client import connect
 
-from tests.support.processes import free_port, relay, simulator
+from tests.support.processes import PATIENCE_S, free_port, relay, simulator
 from tickrelay.openapi import frames
 from tickrelay.openapi.messages_pb2 import ProtoOASpotEvent
 from tickrelay.recording.player import records
@@ -22,7 +22,7 @@ Tick = tuple[str, float, float]
 def ticks(ws_port: int, seconds: float) -> list[Tick]:
     """What a client of the relay sees in some time after its first tick."""
     found: list[Tick] = []
-    with connect(f"ws://127.0.0.1:{ws_port}/", open_timeout=5) as client:
+    with connect(f"ws://127.0.0.1:{ws_port}/", open_timeout=PATIENCE_S) as client:
         client.send(json.dumps({"type": "connect"}))
         client.send(json.dumps({"type": "subscribe", "symbols": SYMBOLS}))
         deadline = time.monotonic() + 20

@@ -19,7 +19,7 @@ import pytest
 from websockets.sync.client import connect
 
 from tests.integration.test_end_to_end import subscribed
-from tests.support.processes import Twistd, free_port, relay, simulator
+from tests.support.processes import PATIENCE_S, Twistd, free_port, relay, simulator
 
 CANARIES = {
     "CTRADER_CLIENT_SECRET": "canary-secret-8d1f",
@@ -29,10 +29,10 @@ CANARIES = {
 
 def status_of(ws_port: int, wanted: str) -> dict[str, Any]:
     """Connect until the status is the one wanted; returns it."""
-    with connect(f"ws://127.0.0.1:{ws_port}/", open_timeout=5) as frontend:
+    with connect(f"ws://127.0.0.1:{ws_port}/", open_timeout=PATIENCE_S) as frontend:
         frontend.send(json.dumps({"type": "connect"}))
         while True:
-            message: dict[str, Any] = json.loads(frontend.recv(timeout=20))
+            message: dict[str, Any] = json.loads(frontend.recv(timeout=PATIENCE_S))
             if message["type"] == "status" and message["status"] == wanted:
                 return message
 
@@ -79,9 +79,12 @@ def test_a_garbage_client_frame(wheel_python: Path, tmp_path: Path) -> None:
         with subscribed(ws_port) as healthy:
             with connect(f"ws://127.0.0.1:{ws_port}/") as rude:
                 rude.send("{garbage")
-                assert json.loads(rude.recv(timeout=5)) == {"type": "error", "message": "Invalid message format"}
+                assert json.loads(rude.recv(timeout=PATIENCE_S)) == {
+                    "type": "error",
+                    "message": "Invalid message format",
+                }
                 rude.send(b"\x00\xff")
-                assert json.loads(rude.recv(timeout=5))["type"] == "error"
+                assert json.loads(rude.recv(timeout=PATIENCE_S))["type"] == "error"
             with socket.create_connection(("127.0.0.1", ws_port)) as raw:
                 raw.sendall(b"\x16\x03\x01\xff\xff not http\r\n\r\n")
                 assert b"400" in raw.recv(1000)

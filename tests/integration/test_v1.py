@@ -15,7 +15,7 @@ from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
 from tests.support.checker import Checker
-from tests.support.processes import Twistd, free_port, relay, simulator
+from tests.support.processes import PATIENCE_S, Twistd, free_port, relay, simulator
 from tickrelay.wire import protobuf
 from tickrelay.wire.encodings import make_encodings
 from tickrelay.wire.tickrelay_pb2 import ClientMessage
@@ -130,15 +130,15 @@ def test_a_token_is_needed_where_a_file_is_set(wheel_python: Path, tmp_path: Pat
         with connect(url, subprotocols=offers) as socket:
             assert socket.subprotocol == "tickrelay.v1.json"
             socket.send('{"type":"connect","protocol":1}')
-            assert json.loads(socket.recv(timeout=10))["status"] == "connected"
+            assert json.loads(socket.recv(timeout=PATIENCE_S))["status"] == "connected"
         with connect(url, additional_headers={"Authorization": "Bearer wrong"}) as socket:
             with pytest.raises(ConnectionClosed) as closed:
-                socket.recv(timeout=10)
+                socket.recv(timeout=PATIENCE_S)
             assert closed.value.rcvd is not None and closed.value.rcvd.code == 4501
         with connect(url, additional_headers={"Authorization": f"Bearer {token}"}) as socket:
             socket.ping().wait(10)
             (tmp_path / "tokens").write_text(hashlib.sha256(b"another").hexdigest() + "\n")
             with pytest.raises(ConnectionClosed) as closed:
-                socket.recv(timeout=10)
+                socket.recv(timeout=PATIENCE_S)
             assert closed.value.rcvd is not None and closed.value.rcvd.code == 4501
         assert token not in service.text() and encoded not in service.text()
