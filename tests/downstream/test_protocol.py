@@ -9,7 +9,9 @@ from twisted.logger import LogEvent
 
 from tests.support.browser import CONNECTING, LOST, Browser, Server
 from tests.support.frames import frame
+from tickrelay.downstream.protocol import LINGER_S
 from tickrelay.downstream.session import ClientSession
+from tickrelay.model.errors import CloseCode
 
 
 @pytest.fixture
@@ -270,26 +272,38 @@ def test_expulsion_in_the_middle_of_a_broadcast_harms_nobody(server: Server) -> 
 
 
 def test_a_client_that_closes_and_does_not_read_is_cut_off(server: Server) -> None:
-    """What it does not read keeps the connection a second, not for ever."""
+    """What it does not read keeps the connection some seconds, not for ever."""
     browser = server.browser()
     aborted: list[bool] = []
     browser.transport.loseConnection = lambda: None  # type: ignore[method-assign]
     browser.transport.abortConnection = lambda: aborted.append(True)  # type: ignore[method-assign]
     browser.protocol.dataReceived(frame(b"\x03\xe8", opcode=8))
     assert aborted == []
-    server.clock.advance(1.1)
+    server.clock.advance(LINGER_S + 0.1)
     assert aborted == [True]
 
 
 def test_a_refused_handshake_that_is_not_read_is_cut_off(server: Server) -> None:
-    """Its answer may wait a second too: over TLS a transport waits for the peer's close_notify, however long."""
+    """Its answer may wait as long: over TLS a transport waits for the peer's close_notify, however long."""
     browser = Browser(server)
     aborted: list[bool] = []
     browser.transport.loseConnection = lambda: None  # type: ignore[method-assign]
     browser.transport.abortConnection = lambda: aborted.append(True)  # type: ignore[method-assign]
     browser.protocol.dataReceived(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
     assert aborted == []
-    server.clock.advance(1.1)
+    server.clock.advance(LINGER_S + 0.1)
+    assert aborted == [True]
+
+
+def test_a_client_has_time_to_read_why_it_is_closed(server: Server) -> None:
+    """A reset would make its kernel drop the close frame: there is none for `LINGER_S` after the frame."""
+    browser = server.browser()
+    aborted: list[bool] = []
+    browser.transport.abortConnection = lambda: aborted.append(True)  # type: ignore[method-assign]
+    browser.protocol.close(CloseCode.BAD_TOKEN, "token refused")
+    server.clock.advance(LINGER_S - 0.1)
+    assert aborted == [] and closing(browser) == [4501]
+    server.clock.advance(0.2)
     assert aborted == [True]
 
 

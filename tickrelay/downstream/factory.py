@@ -11,7 +11,7 @@ from zope.interface import implementer
 from tickrelay.config.settings import ClientSettings
 from tickrelay.downstream.admission import Admission
 from tickrelay.downstream.context import ClientContext
-from tickrelay.downstream.protocol import ClientProtocol
+from tickrelay.downstream.protocol import LINGER_S, ClientProtocol
 from tickrelay.downstream.refusals import Refusals
 from tickrelay.downstream.session import ClientSession
 from tickrelay.downstream.tokens import Tokens
@@ -59,7 +59,9 @@ class ClientFactory(WebSocketServerFactory):
             autoPingInterval=settings.ping_interval_s,
             autoPingTimeout=settings.ping_timeout_s,
             openHandshakeTimeout=settings.handshake_timeout_s,
-            closeHandshakeTimeout=1.0,
+            # Autobahn then aborts, and a reset makes the client's kernel drop a close frame that it has not read yet:
+            # the client would see 1006 in place of the code. A second is too short for a busy client or a slow link.
+            closeHandshakeTimeout=LINGER_S,
             maxConnections=0,
         )
         self.protocol = ClientProtocol.with_options(self)

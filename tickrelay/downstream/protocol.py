@@ -37,7 +37,7 @@ UPGRADE_REQUIRED = 426
 RETRY_S = (15, 45)
 """Clients beyond a limit are asked to reconnect after a random time between these."""
 
-LINGER_S = 1.0
+LINGER_S = 3.0
 """How long after the closing handshake a connection may still hold data that its client does not read."""
 
 
