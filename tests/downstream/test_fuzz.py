@@ -12,10 +12,10 @@ from twisted.internet.task import Clock
 
 from tests.support.browser import Browser, Server
 from tests.support.frames import frame
+from tests.support.view import View
 from tickrelay.wire import requests
 from tickrelay.wire.messages import AnyMessage, TickMessage
 from tickrelay.wire.tickrelay_pb2 import ClientMessage
-from tickrelay.wire.view import View
 
 SCHEMA = json.loads((Path(__file__).parent.parent.parent / "docs" / "asyncapi.json").read_text(encoding="utf-8"))
 TOLD = {str(kind.__struct_config__.tag) for kind in (*AnyMessage.__args__, TickMessage)}

@@ -11,11 +11,11 @@ from tests.support.browser import LOST, Browser, Server, Transport
 from tests.support.checker import Checker
 from tests.support.frames import frame, take_frames
 from tests.support.v1 import JSON, PROTOBUF
+from tests.support.view import View
 from tickrelay.model.ticks import Symbol
 from tickrelay.wire import protobuf
 from tickrelay.wire.encodings import make_encodings
 from tickrelay.wire.tickrelay_pb2 import ClientMessage
-from tickrelay.wire.view import View
 
 NAMES = ("EURUSD", "GBPUSD", "USDJPY", "XAUUSD", "BTCUSD", "QUIET")
 WEIGHTS = (20, 10, 10, 8, 6, 0.02)

@@ -11,10 +11,10 @@ from twisted.internet.task import Clock
 from tests.support.browser import LIVE, LOST, Browser, Server
 from tests.support.frames import frame
 from tests.support.v1 import JSON, PROTOBUF, results
+from tests.support.view import View
 from tickrelay.model.status import FeedState, FeedStatus, Status
 from tickrelay.wire import protobuf, requests
 from tickrelay.wire.tickrelay_pb2 import ClientMessage
-from tickrelay.wire.view import View
 
 UNKNOWN = ["teleport", "time", "teleport"]
 

@@ -16,10 +16,10 @@ from websockets.typing import Subprotocol
 
 from tests.support.checker import Checker
 from tests.support.processes import PATIENCE_S, Twistd, free_port, relay, simulator
+from tests.support.view import View
 from tickrelay.wire import protobuf
 from tickrelay.wire.encodings import make_encodings
 from tickrelay.wire.tickrelay_pb2 import ClientMessage
-from tickrelay.wire.view import View
 
 SYMBOLS = ["eur/usd", "XAU*", "BTCUSD"]
 Message = dict[str, Any]

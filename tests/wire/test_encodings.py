@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.frames import payload_of as payload
+from tests.support.view import View
 from tickrelay.model.ticks import Symbol, Tick
 from tickrelay.wire import messages, protobuf, requests
 from tickrelay.wire.encodings import Encoding, make_encodings
 from tickrelay.wire.messages import AnyMessage, Message
 from tickrelay.wire.tickrelay_pb2 import DESCRIPTOR, ClientMessage
-from tickrelay.wire.view import View
 
 VECTORS = Path(__file__).parent.parent / "vectors"
 MESSAGES = json.loads((VECTORS / "messages.json").read_text())

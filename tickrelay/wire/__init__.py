@@ -16,5 +16,4 @@
     tickrelay_pb2  what protoc makes of ``proto/tickrelay.proto``
     prices         integer prices as decimals, cached
     frames         the WebSocket frame header
-    view           Protobuf and JSON payloads as a client reads them; for tests
 """

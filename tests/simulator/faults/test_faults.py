@@ -8,12 +8,6 @@ from tickrelay.model.errors import SettingError
 from tickrelay.simulator.faults.faults import FAULTS, Faults
 
 
-@pytest.fixture
-def faults(broker: Any) -> Faults:
-    """Runs faults."""
-    return Faults(broker.broker, broker.clock)
-
-
 def test_times_of_a_script(broker: Any, faults: Faults, trader: Any) -> None:
     """Statements run at their times, again where they say every, and end when they say for."""
     faults.run("at 10s: silent-ticks for 5s; every 20s: hang all for 1s")

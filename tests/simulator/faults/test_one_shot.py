@@ -28,12 +28,6 @@ ACCOUNT = ProtoOAAccountAuthReq(ctidTraderAccountId=1001, accessToken="sim-token
 SYMBOLS = ProtoOASymbolsListReq(ctidTraderAccountId=1001)
 
 
-@pytest.fixture
-def faults(broker: Any) -> Faults:
-    """Runs faults."""
-    return Faults(broker.broker, broker.clock)
-
-
 def test_after_a_client_disconnect_the_time_to_log_in_runs_again(broker: Any, faults: Faults, trader: Any) -> None:
     """A client that goes on talking without application auth is cut off after thirty seconds."""
     for _ in range(4):

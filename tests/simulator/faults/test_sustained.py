@@ -19,12 +19,6 @@ from tickrelay.upstream.symbol_table import make_schedule
 APPLICATION = ProtoOAApplicationAuthReq(clientId="sim", clientSecret="sim-secret")
 
 
-@pytest.fixture
-def faults(broker: Any) -> Faults:
-    """Runs faults."""
-    return Faults(broker.broker, broker.clock)
-
-
 @pytest.mark.parametrize(
     ("fault", "told_s", "lasts_s"),
     [

@@ -21,12 +21,6 @@ ACCOUNT = ProtoOAAccountAuthReq(ctidTraderAccountId=1001, accessToken="sim-token
 SYMBOLS = ProtoOASymbolsListReq(ctidTraderAccountId=1001)
 
 
-@pytest.fixture
-def faults(broker: Any) -> Faults:
-    """Runs faults."""
-    return Faults(broker.broker, broker.clock)
-
-
 def test_deaf(broker: Any, faults: Faults, trader: Any) -> None:
     """New connections get no word either, until it is over."""
     faults.run("deaf for 60s")
