@@ -44,6 +44,12 @@ def test_it_fits_a_terminal(program: str) -> None:
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
+def test_any_terminal_can_show_it(program: str) -> None:
+    """Without a character that a terminal or a pipe of another encoding would end in a traceback."""
+    assert "".join(lines(program)).isascii()
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_names_keep_their_spelling(program: str) -> None:
     """Not as str.capitalize would have it."""
     shown = "\n".join(lines(program))

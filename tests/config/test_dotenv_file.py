@@ -15,9 +15,9 @@ def read(folder: Path, text: str) -> dict[str, str | None]:
 
 
 def test_what_dotenv_files_have(tmp_path: Path) -> None:
-    """Comments, quotes, export, an empty value, another program's name alone; $ is a character."""
-    text = "# OUR_C\n\nOUR_A=1 # one\nexport OUR_B='a b'\nOUR_D=\nTHEIRS\nOUR_E=$x\n"
-    assert read(tmp_path, text) == {"OUR_A": "1", "OUR_B": "a b", "OUR_D": "", "THEIRS": None, "OUR_E": "$x"}
+    """Comments, quotes, export, an empty value, another program's name; $ is a character."""
+    text = "# OUR_C\n\nOUR_A=1 # one\nexport OUR_B='a b'\nOUR_D=\nTHEIRS=2\nOUR_E=$x\n"
+    assert read(tmp_path, text) == {"OUR_A": "1", "OUR_B": "a b", "OUR_D": "", "THEIRS": "2", "OUR_E": "$x"}
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,8 @@ def test_what_dotenv_files_have(tmp_path: Path) -> None:
         ("export OUR_MAX", "OUR_MAX"),
         ('OUR_A="canary', "OUR_A"),
         ("canary canary", "NAME"),
+        ("canary", "NAME"),
+        ("sk-live.canary", "NAME"),
         ("=canary", "NAME"),
     ],
 )

@@ -108,6 +108,15 @@ def test_a_basic_client_is_told_by_the_close_reason(server: Server) -> None:
     assert close == (4501).to_bytes(2, "big") + b"token expected"
 
 
+def test_a_malformed_token_is_not_a_missing_one_in_v1(server: Server) -> None:
+    """The request is answered and may be sent again; the close reason, where none follows, is what was wrong."""
+    client = server.browser(JSON)
+    assert client.ask({"type": "connect", "protocol": 1, "token": 5})["code"] == "BAD_REQUEST"
+    server.clock.advance(11)
+    ((_, close),) = client.frames()
+    assert close == (4501).to_bytes(2, "big") + b"token malformed: expected string"
+
+
 def test_nothing_offered_is_not_a_wrong_token() -> None:
     """It may come in ``connect`` yet."""
     assert offered(["tickrelay.v1.json"], "") is None

@@ -14,7 +14,7 @@ _NAME = re.compile(r"\s*(?:export\s+)?['\"]?(\w+)")
 
 def read_dotenv(path: str, is_ours: Callable[[str], bool]) -> dict[str, str | None]:
     """The variables of *path*. Raises SettingError with each line that python-dotenv would leave out (it logs no more
-    than a number), and each setting without a value.
+    than a number), and each without ``=``: a value that was wrapped would be lost with it.
 
     *is_ours*: is it the name of a setting, or probably meant to be one? Other words on a line are not quoted: they may
     be part of a secret.
@@ -25,7 +25,7 @@ def read_dotenv(path: str, is_ours: Callable[[str], bool]) -> dict[str, str | No
         text = binding.original.string
         found = _NAME.match(text)
         name = binding.key or (found[1] if found else "")
-        if binding.error or (name and binding.value is None and is_ours(name)):
+        if binding.error or (name and binding.value is None):
             blank = text[: len(text) - len(text.lstrip())]
             where = f"{path}, line {binding.original.line + blank.count(chr(10))}"
             shown = name if is_ours(name) else "NAME"

@@ -240,7 +240,7 @@ class ClientSettings:
     listen: Annotated[
         Text,
         setting(
-            "Twisted endpoint for clients, such as tcp:8080, ssl:… or systemd:…; without it TCP port WS_PORT or 8080",
+            "Twisted endpoint for clients, such as tcp:8080, ssl:... or systemd:...; without it port WS_PORT or 8080",
             env="TICKRELAY_LISTEN",
             flag="listen",
         ),

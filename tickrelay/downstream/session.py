@@ -29,7 +29,7 @@ from tickrelay.wire.requests import (
 class ClientSession:
     """Made by the connection when it is open; `closed` ends it. Provides `StatusRecipient`."""
 
-    __slots__ = ("_closed", "_context", "_enter", "_v1", "digest", "is_open", "status_number", "subscriber")
+    __slots__ = ("_closed", "_context", "_enter", "_fault", "_v1", "digest", "is_open", "status_number", "subscriber")
 
     def __init__(self, context: ClientContext, subscriber: Subscriber, enter: Callable[[], bool]) -> None:
         """*enter* takes a place for the client; False means that there is none, and that it is being closed."""
@@ -41,6 +41,8 @@ class ClientSession:
         self.status_number = 0
         """Number of the newest status that the client was sent."""
         self._closed = False
+        self._fault = MISSING.fault
+        """The close reason where no token that can be checked comes in time."""
         self._enter = enter
         self._context = context
         self._v1 = V1Requests(context, subscriber) if subscriber.encoding.version else None
@@ -65,7 +67,7 @@ class ClientSession:
 
     def _expect_token(self) -> None:
         if not (self.is_open or self._closed):
-            self.subscriber.outbox.close(CloseCode.BAD_TOKEN, "token expected")
+            self.subscriber.outbox.close(CloseCode.BAD_TOKEN, self._fault)
 
     def _authorise(self, shown: Shown, request: Request | None = None) -> bool:
         tokens = self._context.tokens
@@ -95,6 +97,8 @@ class ClientSession:
             request = subscriber.encoding.parse(payload, binary)
         except BadRequest as bad:
             encoding = context.encodings.v1_json if bad.names_version else subscriber.encoding
+            if bad.message.startswith("token: "):
+                self._fault = f"token malformed: {bad.message.removeprefix('token: ')}"
             subscriber.outbox.write(encoding.message(refusal(bad)))
             return 0
         if isinstance(request, Connect) and request.protocol is not UNSET and self._v1 is None:
