@@ -166,7 +166,10 @@ def test_behind_nginx(ports: Ports, tmp_path: Path) -> None:
         simulated = relay_block.replace("tickrelay --", "tickrelay --simulate --")
         stack.enter_context(Shell(simulated, tmp_path, ports)).wait_for("status connected")
         command = [nginx, "-p", str(tmp_path), "-c", "nginx.conf"]
-        stack.enter_context(Process("nginx", command, tmp_path)).wait_for("start worker process ")
+        nginx = stack.enter_context(Process("nginx", command, tmp_path))
+        # Not killed: its worker would go on without it.
+        stack.callback(lambda: (nginx.process.terminate(), nginx.process.wait(10)))
+        nginx.wait_for("start worker process ")
         first = stack.enter_context(connect(url, ssl=trust))
         assert first_tick(first)["bid"]
         for _ in range(99):
