@@ -169,7 +169,7 @@ ELSEWHERE = {
     "relay/test_fanout.py": "relay/cohort relay/conflator relay/outbox relay/subscriber",
     "relay/test_hub.py": "relay/channel model/errors model/feed model/status model/ticks",
     "web/test_pages.py": "http_site",
-    "wire/test_encodings.py": "wire/messages wire/protobuf wire/requests wire/v1_json wire/v1_protobuf",
+    "wire/test_encodings.py": "wire/messages wire/parts wire/protobuf wire/requests wire/v1_json wire/v1_protobuf",
     # One request at a time, whichever module answers it.
     "simulator/test_tokens.py": "simulator/answers/authority",
     "simulator/test_reference.py": "simulator/answers/reference simulator/market/assets simulator/market/catalogue",

@@ -15,7 +15,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from tickrelay.wire import messages, requests
+from tickrelay.wire import messages, parts, requests
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TARGET = ROOT / "docs" / "asyncapi.json"
@@ -29,7 +29,7 @@ BASIC_FIELDS: dict[type[msgspec.Struct], tuple[str, ...]] = {
     requests.Unsubscribe: ("symbols",),
     requests.Ping: (),
     requests.GetSubscriptions: (),
-    messages.Result: messages.Result.basic,
+    parts.Result: parts.Result.basic,
     **{kind: kind.basic for kind in SAID if kind.basic},
 }
 

@@ -12,19 +12,16 @@ from tickrelay.model.status import FeedState, Status
 from tickrelay.model.ticks import Symbol, Tick
 from tickrelay.wire.basic import Basic
 from tickrelay.wire.messages import (
-    Detail,
     Error,
-    Feed,
     Gap,
-    Limits,
     Pong,
-    Result,
     StatusMessage,
     SubscribeResponse,
     Subscriptions,
     UnsubscribeResponse,
     refusal,
 )
+from tickrelay.wire.parts import Detail, Feed, Limits, Result
 from tickrelay.wire.requests import (
     BadRequest,
     Connect,

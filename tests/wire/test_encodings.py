@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.support.frames import payload_of as payload
 from tests.support.view import View
 from tickrelay.model.ticks import Symbol, Tick
-from tickrelay.wire import messages, protobuf, requests
+from tickrelay.wire import messages, parts, protobuf, requests
 from tickrelay.wire.encodings import Encoding, make_encodings
 from tickrelay.wire.messages import AnyMessage, Message
 from tickrelay.wire.tickrelay_pb2 import DESCRIPTOR, ClientMessage
@@ -66,7 +66,7 @@ def test_every_message_and_every_field_is_in_the_vectors() -> None:
     for vector in TICKS:
         for way in ("tick", "newest", "snapshot"):
             collect(msgspec.json.decode(vector[f"v1.json {way}"], type=messages.TickMessage))
-    bases = (msgspec.Struct, messages.Message, messages.Part)
+    bases = (msgspec.Struct, messages.Message, parts.Part)
     structs = [s for s in vars(messages).values() if isinstance(s, type) and issubclass(s, msgspec.Struct)]
     expected = {s.__name__: set(s.__struct_fields__) for s in structs if s not in bases}
     assert seen == expected
@@ -76,8 +76,8 @@ def test_the_protobuf_schema_has_the_fields_of_the_types() -> None:
     """Names and presence agree, so that copying field by field loses nothing."""
     names = {"StatusMessage": "Status"}
     structs = [*get_args(AnyMessage), *get_args(requests.Request), requests.Position]
-    structs += [messages.Feed, messages.Detail, messages.Limits, messages.Result, messages.ReconnectMs]
-    structs += [messages.SymbolInfo, messages.Queue]
+    structs += [parts.Feed, parts.Detail, parts.Limits, parts.Result, parts.ReconnectMs]
+    structs += [parts.SymbolInfo, parts.Queue]
     for struct in structs:
         schema = DESCRIPTOR.message_types_by_name[names.get(struct.__name__, struct.__name__)]
         theirs = {f.name: f for f in schema.fields}
@@ -248,7 +248,7 @@ def test_a_binary_tick_is_named_when_its_symbol_is_new() -> None:
 def test_the_answer_to_subscribe_announces_a_symbol() -> None:
     """After it a binary tick needs no name; an alias does not hide the symbol's own name."""
     view = View()
-    result = messages.Result(symbol="eur/usd", status="subscribed", name="EURUSD", symbol_id=1, digits=5, epoch="e2")
+    result = parts.Result(symbol="eur/usd", status="subscribed", name="EURUSD", symbol_id=1, digits=5, epoch="e2")
     encoding = make_encodings("e2").v1_protobuf
     tick = Tick(Symbol(symbol_id=1, name="EURUSD"), 108567, 108570, 1, 0, 1)
     encoding.tick(tick)
@@ -283,3 +283,14 @@ def test_nonsense_from_upstream_does_not_stop_the_encodings(bid: int, ask: int, 
         for _ in range(2):
             arguments = () if way == "tick" else (1,)
             assert payload(getattr(encoding, way)(tick, *arguments))
+
+
+@pytest.mark.parametrize("field", ["type", "protocol", "id", "maxRate"])
+def test_a_number_of_thousands_of_digits_is_refused_by_its_field(field: str) -> None:
+    """JSON readers have limits for numbers: the answer says where it stands, not that there is no object."""
+    fields = {"type": '"subscribe"', "symbols": '["EURUSD"]', field: "1" * 5000}
+    with pytest.raises(requests.BadRequest) as caught:
+        ENCODINGS.v1_json.parse(
+            b"{%s}" % ",".join(f'"{name}": {value}' for name, value in fields.items()).encode(), False
+        )
+    assert caught.value.field == field and caught.value.message.startswith(f"{field}: expected ")

@@ -6,7 +6,8 @@ from tickrelay.model.errors import ErrorCode
 from tickrelay.model.ticks import Symbol
 from tickrelay.relay.hub import Hub
 from tickrelay.relay.subscriber import Subscriber
-from tickrelay.wire.messages import Result, SubscribeResponse, UnsubscribeResponse
+from tickrelay.wire.messages import SubscribeResponse, UnsubscribeResponse
+from tickrelay.wire.parts import Result
 from tickrelay.wire.requests import Subscribe, Unsubscribe
 
 

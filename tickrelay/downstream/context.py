@@ -8,7 +8,7 @@ from tickrelay.downstream.tokens import Tokens
 from tickrelay.model.clock import Clock
 from tickrelay.relay.hub import Hub
 from tickrelay.wire.encodings import Encodings
-from tickrelay.wire.messages import SymbolInfo
+from tickrelay.wire.parts import SymbolInfo
 
 _INFOS_KEPT_MS = 5_000
 

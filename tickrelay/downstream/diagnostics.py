@@ -8,7 +8,8 @@ from tickrelay.model.status import FeedState
 from tickrelay.model.ticks import Symbol
 from tickrelay.relay.hub import Hub
 from tickrelay.relay.subscriber import Subscriber
-from tickrelay.wire.messages import Explanation, Feed, MarketStateName, Queue, SymbolInfo
+from tickrelay.wire.messages import Explanation
+from tickrelay.wire.parts import Feed, MarketStateName, Queue, SymbolInfo
 from tickrelay.wire.requests import Explain
 
 QUIET_AFTER_MS = 60_000

@@ -12,16 +12,8 @@ from tickrelay.relay.channel import Channel
 from tickrelay.relay.hub import Hub
 from tickrelay.relay.subscriber import Subscriber
 from tickrelay.wire.encodings import Encoding
-from tickrelay.wire.messages import (
-    AnyMessage,
-    Detail,
-    Heartbeat,
-    MarketState,
-    MarketStateName,
-    Notice,
-    ReconnectMs,
-    StatusMessage,
-)
+from tickrelay.wire.messages import AnyMessage, Heartbeat, MarketState, Notice, StatusMessage
+from tickrelay.wire.parts import Detail, MarketStateName, ReconnectMs
 
 SLICE_BYTES = 1_048_576
 """Bytes of a status broadcast in one turn of the reactor."""

@@ -11,7 +11,8 @@ from msgspec import UNSET
 from tickrelay.model.errors import ErrorCode
 from tickrelay.model.feed import SymbolFeed
 from tickrelay.relay.channel import Channel
-from tickrelay.wire.messages import AnyMessage, Detail, Result
+from tickrelay.wire.messages import AnyMessage
+from tickrelay.wire.parts import Detail, Result
 
 
 class Answer(NamedTuple):

@@ -97,7 +97,7 @@ class ClientSession:
             request = subscriber.encoding.parse(payload, binary)
         except BadRequest as bad:
             encoding = context.encodings.v1_json if bad.names_version else subscriber.encoding
-            if bad.message.startswith("token: "):
+            if bad.field == "token":
                 self._fault = f"token malformed: {bad.message.removeprefix('token: ')}"
             subscriber.outbox.write(encoding.message(refusal(bad)))
             return 0

@@ -19,7 +19,8 @@ from tickrelay.model.errors import ErrorCode
 from tickrelay.model.ticks import Symbol, Tick
 from tickrelay.relay.channel import Channel
 from tickrelay.relay.subscriber import Subscriber
-from tickrelay.wire.messages import Result, SubscribeResponse, UnsubscribeResponse
+from tickrelay.wire.messages import SubscribeResponse, UnsubscribeResponse
+from tickrelay.wire.parts import Result
 from tickrelay.wire.requests import Position, Subscribe, Unsubscribe
 
 MAX_RATE = 50.0

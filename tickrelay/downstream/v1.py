@@ -12,7 +12,8 @@ from tickrelay.downstream.results import Answer, number
 from tickrelay.downstream.subscribe_request import MAX_RATE, SubscribeRequest, effective_rate
 from tickrelay.model.errors import CloseCode, ErrorCode
 from tickrelay.relay.subscriber import Subscriber
-from tickrelay.wire.messages import ConfigureResponse, Error, Limits, Symbols
+from tickrelay.wire.messages import ConfigureResponse, Error, Symbols
+from tickrelay.wire.parts import Limits
 from tickrelay.wire.requests import Configure, Connect, Explain, GetSymbols, Request, Subscribe, Unsubscribe
 
 MOST_REPLAYED = 10_000

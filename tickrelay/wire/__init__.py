@@ -7,6 +7,7 @@
 
     requests       what clients send, as typed values with their bounds
     messages       what the server sends besides ticks, as typed values
+    parts          the typed values inside of those messages
     encodings      the interface of an encoding, and the three that there are:
       basic          JSON with the fields of 26.11.0's basic clients
       v1_json        v1 in JSON

@@ -7,7 +7,8 @@ from msgspec import UNSET
 
 from tickrelay.model.ticks import Symbol, Tick
 from tickrelay.wire import frames, json_requests
-from tickrelay.wire.messages import AnyMessage, Message, Part
+from tickrelay.wire.messages import AnyMessage, Message
+from tickrelay.wire.parts import Part
 from tickrelay.wire.prices import BY_DIGITS, Prices
 from tickrelay.wire.requests import Request
 

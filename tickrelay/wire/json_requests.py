@@ -31,6 +31,7 @@ _loose = msgspec.json.Decoder(_Loose)
 _strict = {requests.type_of(cls): msgspec.json.Decoder(cls) for cls in requests.ALL}
 
 _EXPECTED = {
+    "type": "string",
     "id": "string of at most 36 characters, or integer",
     "symbols": "array of strings",
     "symbol": "string",
@@ -106,8 +107,9 @@ def parse_v1(payload: bytes) -> Request:
     """The request in a v1 client's text frame. Raises BadRequest, with the request's id where that can be read."""
     try:
         loose = _loose.decode(payload)
-    except msgspec.ValidationError:
-        raise BadRequest(ErrorCode.BAD_REQUEST, "expected an object") from None
+    except msgspec.ValidationError as e:
+        # No object, or one with a number that is too long to be read.
+        raise invalid(e) from None
     except RecursionError:
         raise BadRequest(ErrorCode.BAD_REQUEST, "nested too deeply") from None
     except _UNREADABLE:
@@ -121,7 +123,7 @@ def parse_v1(payload: bytes) -> Request:
     try:
         request: Request = decoder.decode(payload)
     except _UNREADABLE as e:
-        raise BadRequest(ErrorCode.BAD_REQUEST, explain(str(e)), given) from None
+        raise invalid(e, given) from None
     return request
 
 
@@ -134,14 +136,16 @@ def mark(value: object) -> Id | UnsetType:
     return checked
 
 
-def explain(why: str) -> str:
-    """msgspec's error message *why* as an error message of the protocol: the field, and what was expected."""
-    text, _, path = why.partition(" - at `$")
+def invalid(error: Exception, id: Id | UnsetType = UNSET) -> BadRequest:
+    """msgspec's *error* in the protocol's words: the field, and what was expected of it."""
+    text, _, path = str(error).partition(" - at `$")
     field = path.removeprefix(".").rstrip("`").split(".")[0].split("[")[0]
     if not field:
-        return f"{text.split('`')[1]}: missing" if "missing" in text else "expected an object"
+        what = f"{text.split('`')[1]}: missing" if "missing" in text else "expected an object"
+        return BadRequest(ErrorCode.BAD_REQUEST, what, id)
     if "length" in text or "<=" in text or ">=" in text:
         for theirs, ours in _WORDS:
             text = text.replace(theirs, ours)
-        return f"{field}: {text}"
-    return f"{field}: expected {_EXPECTED[field]}" if field in _EXPECTED else f"{field}: not valid"
+    else:
+        text = f"expected {_EXPECTED[field]}" if field in _EXPECTED else "not valid"
+    return BadRequest(ErrorCode.BAD_REQUEST, f"{field}: {text}", id, field)

@@ -10,43 +10,14 @@ from msgspec import UNSET, Struct, UnsetType
 
 from tickrelay.model.errors import ErrorCode
 from tickrelay.model.status import FeedState, Status
+from tickrelay.wire.parts import Detail, Feed, Limits, MarketStateName, Queue, ReconnectMs, Result, SymbolInfo
 from tickrelay.wire.requests import BadRequest, Id
-
-
-class Part(Struct, rename="camel", kw_only=True):
-    """A part of a message."""
-
-    basic: ClassVar[tuple[str, ...]] = ()
 
 
 class Message(Struct, tag_field="type", rename="camel", kw_only=True):
     """A message of its own."""
 
     basic: ClassVar[tuple[str, ...]] = ()
-
-
-class Feed(Part, kw_only=True):
-    """The state of the connection to cTrader."""
-
-    state: FeedState
-    last_spot_age_ms: int | UnsetType = UNSET
-    """Since the newest tick of any symbol, or since ticks began to be due; absent while none is due."""
-
-
-class Detail(Part, kw_only=True):
-    """More on an error, for diagnosis."""
-
-    upstream: str | UnsetType = UNSET
-    """cTrader's own error code."""
-
-
-class Limits(Part, kw_only=True):
-    """What one client may do."""
-
-    max_symbols: int
-    max_rate: int | float
-    messages_per_second: int | float
-    max_message_bytes: int
 
 
 class StatusMessage(Message, tag="status", kw_only=True):
@@ -67,34 +38,6 @@ class StatusMessage(Message, tag="status", kw_only=True):
     """Those of ``connect`` that the relay does not know; absent: none."""
     limits: Limits | UnsetType = UNSET
     heartbeat_ms: int | UnsetType = UNSET
-
-
-class Result(Part, kw_only=True):
-    """What became of one symbol of a subscribe or an unsubscribe; ``symbol`` as the client spelled it."""
-
-    basic = ("symbol", "status", "message")
-
-    symbol: str
-    status: Literal["subscribed", "unsubscribed", "error"]
-    name: str | UnsetType = UNSET
-    """The symbol's own name, where it is not the client's spelling."""
-    symbol_id: int | UnsetType = UNSET
-    digits: int | UnsetType = UNSET
-    epoch: str | UnsetType = UNSET
-    seq: int | UnsetType = UNSET
-    """The position of the live stream: the next live tick has ``seq + 1 + conflated``. Replayed ticks come before."""
-    recovered: bool | UnsetType = UNSET
-    """Only where a resume was asked: everything missed is replayed (true), or a snapshot is sent (false)."""
-    replayed: int | UnsetType = UNSET
-    """With ``recovered``: how many ticks are replayed."""
-    from_seq: int | UnsetType = UNSET
-    """Of the first replayed tick: until it comes the client stands at ``fromSeq - 1``. Absent: nothing is replayed."""
-    max_rate: int | float | UnsetType = UNSET
-    pending: bool | UnsetType = UNSET
-    """Not confirmed upstream yet."""
-    code: ErrorCode | UnsetType = UNSET
-    message: str | UnsetType = UNSET
-    detail: Detail | UnsetType = UNSET
 
 
 class SubscribeResponse(Message, tag="subscribeResponse", kw_only=True):
@@ -173,13 +116,6 @@ class Heartbeat(Message, tag="heartbeat", kw_only=True):
     feed: FeedState
 
 
-class ReconnectMs(Part, kw_only=True):
-    """Wait a random time between these before connecting again."""
-
-    min: int
-    max: int
-
-
 class Notice(Message, tag="notice", kw_only=True):
     """An event that concerns the client: the service stops, or cTrader refused a symbol."""
 
@@ -190,9 +126,6 @@ class Notice(Message, tag="notice", kw_only=True):
     reconnect_ms: ReconnectMs | UnsetType = UNSET
 
 
-MarketStateName = Literal["open", "closed", "disabled"]
-
-
 class MarketState(Message, tag="marketState", kw_only=True):
     """A subscribed symbol's market opened or closed."""
 
@@ -201,40 +134,12 @@ class MarketState(Message, tag="marketState", kw_only=True):
     timestamp: int
 
 
-class SymbolInfo(Part, kw_only=True):
-    """What is known of a symbol."""
-
-    symbol: str
-    symbol_id: int
-    digits: int
-    pip_position: int
-    description: str
-    category: str
-    asset_class: str
-    base: str
-    quote: str
-    enabled: bool
-    market_state: MarketStateName
-
-
 class Symbols(Message, tag="symbols", kw_only=True):
     """The answer to ``getSymbols``."""
 
     id: Id | UnsetType = UNSET
     symbols: list[SymbolInfo]
     timestamp: int
-
-
-class Queue(Part, kw_only=True):
-    """What this client has not been sent yet."""
-
-    lane: Literal["fast", "held"]
-    """``fast``: every tick goes out at once; ``held``: the newest tick of each symbol waits."""
-    paused: bool
-    behind: bool
-    waiting_symbols: int
-    buffered_bytes: int
-    max_rate: int | float | UnsetType = UNSET
 
 
 class Explanation(Message, tag="explanation", kw_only=True):

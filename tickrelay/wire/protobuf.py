@@ -55,7 +55,7 @@ def parse_request(payload: bytes) -> Request:
     try:
         return msgspec.convert(fields, _types[kind])
     except msgspec.ValidationError as e:
-        raise BadRequest(ErrorCode.BAD_REQUEST, json_requests.explain(str(e)), mark) from None
+        raise json_requests.invalid(e, mark) from None
 
 
 def set_mark(envelope: ClientMessage | ServerMessage, mark: Id | UnsetType) -> None:

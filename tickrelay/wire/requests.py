@@ -113,17 +113,18 @@ class BadRequest(Exception):
     """What a client sent is no request of its protocol.
 
     ``message`` is for people, and safe to send back: it has no more of the client's bytes than a bounded echo.
-    ``id``: the request's own mark, where it could be read.
+    ``id``: the request's own mark, where it could be read. ``field``: the one at fault; empty: none, or several.
     """
 
     names_version = False
     """It is a ``connect`` with a ``protocol``: the client reads v1's errors, even if it has spoken basic so far."""
 
-    def __init__(self, code: ErrorCode, message: str, id: Id | UnsetType = UNSET) -> None:
+    def __init__(self, code: ErrorCode, message: str, id: Id | UnsetType = UNSET, field: str = "") -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.id = id
+        self.field = field
 
     @classmethod
     def unknown_type(cls, name: str, id: Id | UnsetType = UNSET) -> "BadRequest":
