@@ -18,6 +18,8 @@ from tickrelay.model.feed import SymbolFeed
 from tickrelay.model.schedule import DAY_S, WEEK_S, Schedule
 from tickrelay.model.ticks import Symbol
 from tickrelay.recording.recorder import Recorder
+from tickrelay.upstream.counters import Counters
+from tickrelay.upstream.service import UpstreamService
 
 THURSDAY_S = 4 * DAY_S
 """The clock of the tests begins on Thursday, 1 January 2026."""
@@ -85,6 +87,7 @@ upstream_connects_total counter
 upstream_connect_failures_total counter
 upstream_losses_total counter
 upstream_stale_feeds_total counter
+upstream_request_seconds histogram
 """
 """Name and type of every metric. Operators' alarms and dashboards use them: add, never rename."""
 
@@ -97,7 +100,8 @@ def test_names_and_types_stay(clock: Clock, tmp_path: Path) -> None:
     types = re.findall(r"^# TYPE tickrelay_(\S+ \S+)$", shown, re.MULTILINE)
     assert sorted(types) == sorted(NAMES.split("\n")[1:-1])
     values = re.findall(r"^tickrelay_([^ {]+)", shown, re.MULTILINE)
-    assert set(values) == {line.split()[0] for line in types}
+    parts = {f"upstream_request_seconds{part}" for part in ("_bucket", "_count", "_sum")}
+    assert set(values) == {line.split()[0] for line in types} - {"upstream_request_seconds"} | parts
 
 
 def test_refusals_are_counted_by_reason(clock: Clock) -> None:
@@ -113,6 +117,19 @@ def test_counters_keep_their_precision(clock: Clock) -> None:
     server = Server(clock)
     server.hub.gaps = 1_234_567_890_123
     assert read(server)["gaps_total"] == 1_234_567_890_123
+
+
+def test_a_distribution_has_its_buckets_and_their_sum(clock: Clock) -> None:
+    """Buckets count upwards, as Prometheus reads them; the last holds all."""
+    server, service = Server(clock), UpstreamService.__new__(UpstreamService)
+    service.counters = Counters()
+    for seconds in (0.02, 0.02, 0.3, 99.0):
+        service.counters.request_s.observe(seconds)
+    shown = page(RelayCollector(server.hub, server.factory, lambda: service, None))().decode()
+    pairs = re.findall(r'^tickrelay_upstream_request_seconds(?:_bucket\{le="(.+)"\}|_(sum|count)) (\S+)$', shown, re.M)
+    found = {bound or name: float(value) for bound, name, value in pairs}
+    assert (found["0.01"], found["0.025"], found["0.25"], found["0.5"], found["10.0"]) == (0, 2, 2, 3, 3)
+    assert (found["+Inf"], found["count"], found["sum"]) == (4, 4, 99.34)
 
 
 def test_every_metric_has_a_help(clock: Clock) -> None:

@@ -5,19 +5,21 @@ is on the way of a tick. Names follow Prometheus' conventions: base units, ``_to
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 from tickrelay.downstream.factory import ClientFactory
+from tickrelay.model.histogram import Histogram
 from tickrelay.model.status import Status
 from tickrelay.recording.recorder import Recorder
 from tickrelay.relay.hub import Hub
 from tickrelay.upstream.counters import Counters
 from tickrelay.upstream.service import UpstreamService
 
-Family = CounterMetricFamily | GaugeMetricFamily
+Family = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
 
 UPSTREAM: Mapping[str, str] = {
     "frames": "Frames received from cTrader.",
@@ -41,6 +43,12 @@ def _gauge(name: str, about: str, value: float) -> GaugeMetricFamily:
 def _counter(name: str, about: str, value: float) -> CounterMetricFamily:
     # The exposition appends _total; a name that ends with it already is shortened first, so that it is not doubled.
     return CounterMetricFamily(f"tickrelay_{name}", about, value=value)
+
+
+def _histogram(name: str, about: str, values: Histogram) -> HistogramMetricFamily:
+    bounds = [str(bound) for bound in values.bounds] + ["+Inf"]
+    buckets = list(zip(bounds, accumulate(values.counts), strict=True))
+    return HistogramMetricFamily(f"tickrelay_{name}", about, buckets=buckets, sum_value=values.total)
 
 
 class RelayCollector(Collector):
@@ -118,6 +126,9 @@ class RelayCollector(Collector):
         counters = service.counters if service is not None else Counters()
         for name, about in UPSTREAM.items():
             yield _counter(f"upstream_{name}_total", about, getattr(counters, name))
+        yield _histogram(
+            "upstream_request_seconds", "Time from a request to cTrader to its answer.", counters.request_s
+        )
 
 
 def page(collector: Collector) -> Callable[[], bytes]:

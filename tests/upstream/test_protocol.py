@@ -113,6 +113,20 @@ def test_requests_by_either_name(bench: Bench, name: str) -> None:
     assert bench.sent()[0][0].ctidTraderAccountId == 7
 
 
+def test_the_time_to_an_answer_is_measured(bench: Bench) -> None:
+    """From the moment the request leaves; one that is not answered in time is not among them."""
+    answered = results(bench.link.request(ProtoOAVersionReq(), ProtoOAVersionRes))
+    late = results(bench.link.request(ProtoOAVersionReq(), ProtoOAVersionRes))
+    (_, first), (_, second) = bench.sent()
+    bench.clock.advance(0.3)
+    bench.receive(ProtoOAVersionRes(), first)
+    bench.clock.advance(60)
+    bench.receive(ProtoOAVersionRes(), second)
+    assert len(answered) == len(late) == 1
+    measured = bench.counters.request_s
+    assert sum(measured.counts) == 1 and measured.total == pytest.approx(0.3)
+
+
 def test_an_unknown_name_raises(bench: Bench) -> None:
     """Clearly, for requests and for events."""
     with pytest.raises(UnknownPayloadType, match="ProtoOANoSuchReq"):

@@ -9,6 +9,7 @@
     status     the status that clients see, and the finer state of the session
     errors     close codes, error codes, the exceptions that cross floors
     clock      the one clock protocol
+    histogram  a distribution in plain integers
 
 A file imports only from those below it.
 """

@@ -1,8 +1,12 @@
 """Counters: plain integers, cheap enough for the way of a tick; the metrics read them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from tickrelay.model.histogram import Histogram
 from tickrelay.model.status import FeedState
+
+REQUEST_BOUNDS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Bounds of `Counters.request_s`: a request takes at least a round trip, and its deadline is near the last."""
 
 
 @dataclass(slots=True)
@@ -27,6 +31,8 @@ class Counters:
     """Frames of a payload type that this schema does not have: ignored."""
     late_answers: int = 0
     """Answers to requests whose deadline had passed: ignored."""
+    request_s: Histogram = field(default_factory=lambda: Histogram(REQUEST_BOUNDS_S))
+    """From a request's leaving to its answer, in seconds; of requests that were answered in time."""
     ignored_inputs: int = 0
     """Events that came too late for the state the session was in."""
     connects: int = 0

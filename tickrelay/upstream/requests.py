@@ -40,6 +40,7 @@ class _Pending:
     ticket: Ticket | None = None
     deadline: Timer | None = None
     rate_answers: int = 0
+    sent_s: float = 0.0
 
 
 class Requests:
@@ -82,6 +83,7 @@ class Requests:
         if pending is None:
             return False
         self._settle(pending)
+        self._counters.request_s.observe(self._clock.monotonic_s() - pending.sent_s)
         if error is not None:
             error.request = pending.row.name
             if reaction(error) is Reaction.PAUSE and pending.rate_answers < RATE_RETRIES:
@@ -115,6 +117,7 @@ class Requests:
         if self._over:
             return
         self._counters.requests += 1
+        pending.sent_s = self._clock.monotonic_s()
         pending.deadline = self._clock.call_later(pending.timeout_s, lambda: self._timed_out(pending))
         self._transmit(pending.message, pending.msg_id)
 
