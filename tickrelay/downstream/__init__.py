@@ -7,8 +7,6 @@
         protocol     one connection: the opening request, the read limit, the outbox, the close
           websocket    all that is assumed about Autobahn's internals
           opening      the opening request: head, subprotocol, refusal
-          admission    counts of connections, and their limits
-          refusals     close code, log line and counter of each reason
           read_limiter how fast one client is read
           tcp          the socket, for sends that bypass the transport
           session      one client: its token, and the answer to each request

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tickrelay.downstream.refusals import Refusal
+from tickrelay.admission.refusals import Refusal
 from tickrelay.downstream.tokens import SUBPROTOCOL_PREFIX
 from tickrelay.wire.encodings import Encoding, Encodings
 

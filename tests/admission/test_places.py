@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 
 from tests.support.browser import Browser, Server
 from tickrelay.config.origins import normal
-from tickrelay.downstream.admission import REFUSAL_ALLOWANCE_OF_ADDRESS, Admission, Slot
+from tickrelay.admission.places import REFUSAL_ALLOWANCE_OF_ADDRESS, Admission, Slot
 
 
 def closes(browser: Browser) -> list[tuple[int, str]]:

@@ -5,10 +5,10 @@ import pytest
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent, LogLevel, formatEvent
 
-from tests.downstream.test_admission import closes
+from tests.admission.test_places import closes
 from tests.support.browser import Browser, Server
 from tests.support.frames import frame
-from tickrelay.downstream.refusals import LINES, Refusal, Refusals
+from tickrelay.admission.refusals import LINES, Refusal, Refusals
 from tickrelay.downstream.tokens import Tokens, digest_of
 
 EVIL = b"Origin: https://evil.example"

@@ -1,0 +1,254 @@
+"""The ledger: who pays for the reactor's time, and who waits."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from twisted.internet.base import DelayedCall
+from twisted.internet.task import Clock
+
+from tests.support.relay import TestClock
+from tickrelay.admission.ledger import (
+    ADDRESS_BURST_S,
+    ADDRESS_SHARE,
+    ALL_BURST_S,
+    MAX_IDLE_ACCOUNTS,
+    MODEST_S,
+    SLICE_S,
+    Ledger,
+    Payer,
+    block_of,
+)
+from tickrelay.model.clock import Timer
+
+
+class Turns(TestClock):
+    """Time passes only in work; what is called later is called by the next `turn`, not in the same one.
+
+    Twisted's Clock would call it within the same ``advance``.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(Clock())
+        self.now_s = 0.0
+        self.calls: list[Callable[[], object]] = []
+
+    def monotonic_s(self) -> float:
+        """Seconds since the start."""
+        return self.now_s
+
+    def call_later(self, delay_s: float, call: Callable[[], object]) -> Timer:
+        """Keep the call for the next turn."""
+        assert delay_s == 0
+        self.calls.append(call)
+        return DelayedCall(0, call, (), {}, lambda _: None, lambda _: None)
+
+    def turn(self) -> None:
+        """Make the calls that were asked for before this turn."""
+        calls, self.calls = self.calls, []
+        for call in calls:
+            call()
+
+
+class Bench:
+    """A ledger whose work takes the time that a test says."""
+
+    def __init__(self) -> None:
+        self.clock = Turns()
+        self.ledger = Ledger(self.clock)
+        self.done: list[str] = []
+
+    def work(self, name: str, seconds: float) -> Callable[[], None]:
+        """Work that takes *seconds* and is noted as *name*."""
+
+        def run() -> None:
+            self.clock.now_s += seconds  # the reactor is busy: nothing else is called
+            self.done.append(name)
+
+        return run
+
+    def turn(self) -> list[str]:
+        """One turn of the reactor; returns what was done in it."""
+        before = len(self.done)
+        self.clock.turn()
+        return self.done[before:]
+
+    def spend(self, payer: Payer, seconds: float) -> None:
+        """Use up so much time."""
+        payer.do(self.work("spent", seconds))
+
+
+@pytest.fixture
+def bench() -> Bench:
+    """An empty ledger."""
+    return Bench()
+
+
+def test_within_its_share_everybody_is_served_at_once(bench: Bench) -> None:
+    """Nothing is scheduled for later, and what was used is forgotten at the share's pace."""
+    payer = bench.ledger.payer("192.0.2.1")
+    assert payer.when_due(bench.work("a", 0.001)) is True
+    assert bench.done == ["a"] and not bench.clock.calls
+    assert payer.account.used_s(bench.clock.now_s) == pytest.approx(0.001)
+    assert payer.account.used_s(bench.clock.now_s + 0.005) == pytest.approx(0.001 - 0.005 * ADDRESS_SHARE)
+    assert payer.account.used_s(bench.clock.now_s + 1) == 0
+
+
+def test_who_is_over_waits_and_others_do_not(bench: Bench) -> None:
+    """The heavy address' work is done in the next turn; the light one's at once."""
+    heavy, light = bench.ledger.payer("192.0.2.1"), bench.ledger.payer("192.0.2.2")
+    bench.spend(heavy, ADDRESS_BURST_S + 0.001)
+    assert heavy.is_over and not light.is_over
+    assert heavy.when_due(bench.work("heavy", 0.001)) is False
+    assert light.when_due(bench.work("light", 0.001)) is True
+    assert bench.done == ["spent", "light"]
+    assert bench.turn() == ["heavy"]
+    assert bench.ledger.deferred == 1
+
+
+def test_a_turn_does_a_bounded_amount_of_waiting_work(bench: Bench) -> None:
+    """With a hundred heavy connections a turn takes no longer than its slice and the last piece of work."""
+    payers = [bench.ledger.payer("192.0.2.1") for _ in range(100)]
+    bench.spend(payers[0], 1.0)
+    for payer in payers:
+        payer.when_due(bench.work("w", 0.002))
+    turns = []
+    while bench.clock.calls:
+        before = bench.clock.now_s
+        bench.turn()
+        turns.append(bench.clock.now_s - before)
+    assert sum(turns) == pytest.approx(0.2)
+    assert max(turns) <= SLICE_S + 0.002
+
+
+def test_addresses_take_turns(bench: Bench) -> None:
+    """One with a hundred connections gets no more than one with a single one."""
+    many = [bench.ledger.payer("192.0.2.1") for _ in range(100)]
+    one = bench.ledger.payer("192.0.2.2")
+    bench.spend(many[0], 1.0)
+    bench.spend(one, 1.0)
+    for payer in many:
+        payer.when_due(bench.work("many", 0.001))
+    one.when_due(bench.work("one", 0.001))
+    assert bench.turn()[:2] == ["many", "one"]
+
+
+def test_a_modest_connection_of_a_heavy_address_goes_first(bench: Bench) -> None:
+    """Behind one address there may be an office: who used little passes those who used much."""
+    heavy = [bench.ledger.payer("192.0.2.1") for _ in range(50)]
+    for payer in heavy:
+        bench.spend(payer, 0.1)
+        payer.when_due(bench.work("heavy", 0.004))
+    modest = bench.ledger.payer("192.0.2.1")
+    assert modest.when_due(bench.work("modest", 0.001)) is False
+    assert bench.turn()[0] == "modest"
+
+
+def test_reconnecting_brings_no_fresh_start(bench: Bench) -> None:
+    """The account of the address stays after its last connection, until all is forgotten."""
+    payer = bench.ledger.payer("192.0.2.1")
+    bench.spend(payer, 1.0)
+    payer.leave()
+    again = bench.ledger.payer("192.0.2.1")
+    assert again.is_over
+    again.leave()
+    bench.clock.now_s += 1.0 / ADDRESS_SHARE - 0.1
+    bench.ledger.forget_settled()
+    assert len(bench.ledger) == 1
+    bench.clock.now_s += 0.2
+    bench.ledger.forget_settled()
+    assert len(bench.ledger) == 0
+
+
+def test_many_addresses_that_are_each_within_their_share_wait_too(bench: Bench) -> None:
+    """Together they are over; whoever used next to nothing is still served at once."""
+    swarm = [bench.ledger.payer(f"192.0.2.{i}") for i in range(20)]
+    for payer in swarm:
+        bench.spend(payer, ADDRESS_BURST_S * 0.9)
+    assert all(payer.is_over for payer in swarm[-5:]), f"more than {ALL_BURST_S} s are on the account of all"
+    assert not bench.ledger.payer("198.51.100.1").is_over
+    bench.clock.now_s += 20 * ADDRESS_BURST_S
+    assert not any(payer.is_over for payer in swarm)
+
+
+def test_work_of_a_connection_that_has_left_is_dropped(bench: Bench) -> None:
+    """Nothing is done for a client that is gone."""
+    payer = bench.ledger.payer("192.0.2.1")
+    bench.spend(payer, 1.0)
+    payer.when_due(bench.work("late", 0.001))
+    payer.leave()
+    assert bench.turn() == [] and not bench.clock.calls
+
+
+def test_an_error_of_one_job_ends_no_other(bench: Bench) -> None:
+    """It is raised to the reactor, which logs it; the next job is done in the next turn, and time was charged."""
+    payers = [bench.ledger.payer("192.0.2.1") for _ in range(2)]
+    for payer in payers:
+        bench.spend(payer, 1.0)
+
+    def fail() -> None:
+        bench.clock.now_s += 0.5
+        raise ValueError("broken")
+
+    payers[0].when_due(fail)
+    payers[1].when_due(bench.work("other", 0.001))
+    with pytest.raises(ValueError, match="broken"):
+        bench.turn()
+    assert bench.turn() == ["other"]
+    assert bench.ledger.seconds == pytest.approx(2.501)
+
+
+def test_work_within_work_is_charged_once(bench: Bench) -> None:
+    """The whole is measured, not the part again."""
+    payer = bench.ledger.payer("192.0.2.1")
+    payer.do(lambda: payer.do(bench.work("inner", 0.001)))
+    assert payer.account.used_s(bench.clock.now_s) == pytest.approx(0.001)
+
+
+def test_the_number_of_accounts_is_bounded(bench: Bench) -> None:
+    """A flood from ever new addresses forgets the oldest of those that are gone; who is connected stays."""
+    stays = bench.ledger.payer("198.51.100.1")
+    bench.spend(stays, 1.0)
+    for i in range(MAX_IDLE_ACCOUNTS + 500):
+        payer = bench.ledger.payer(f"10.{i >> 16}.{i >> 8 & 255}.{i & 255}")
+        bench.spend(payer, 1e-5)
+        payer.leave()
+    assert len(bench.ledger) == MAX_IDLE_ACCOUNTS + 1
+    assert bench.ledger.payer("198.51.100.1").is_over
+
+
+@pytest.mark.parametrize(
+    ("address", "block"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::", "2001:db8:1:2::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("local", "local"),
+    ],
+)
+def test_blocks(address: str, block: str) -> None:
+    """A host with IPv6 has a /64 to itself, and may take a new address for every connection."""
+    assert block_of(address) == block
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5), st.floats(0.0001, 0.03)), max_size=60))
+def test_whatever_is_asked_for_is_done_once_and_in_order(jobs: list[tuple[int, int, float]]) -> None:
+    """Every piece of work is done exactly once, whoever is over, and all time is charged."""
+    bench = Bench()
+    payers = {(a, c): bench.ledger.payer(f"192.0.2.{a}") for a in range(4) for c in range(6)}
+    total = 0.0
+    for number, (address, connection, seconds) in enumerate(jobs):
+        payer = payers[address, connection]
+        while payer.is_waiting:
+            bench.turn()
+        payer.when_due(bench.work(str(number), seconds))
+        total += seconds
+    while bench.clock.calls:
+        bench.turn()
+    assert sorted(map(int, bench.done)) == list(range(len(jobs)))
+    assert bench.ledger.seconds == pytest.approx(total)
+    assert MODEST_S < ADDRESS_BURST_S

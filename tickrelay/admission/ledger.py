@@ -1,0 +1,237 @@
+"""Who uses the reactor's time: what clients cause is measured, charged to them, and done later for those who use most.
+
+There is one reactor, so while it works for one client all others wait. Messages per second cannot bound that: one
+message may cost a thousand times another. So each piece of work is timed and charged to the connection's account, the
+account of its address, and that of all strangers together. Charges are forgotten at a steady pace. Whoever is over is
+not refused: his work waits in a queue, of which at most `SLICE_S` is done in a reactor turn, an address at a time.
+Whoever is within his share is served at once, in the same turn. With nobody else to serve the queue is served without a
+pause: no time is wasted.
+
+An address' account outlives its connections, so that reconnecting brings no fresh start.
+"""
+
+import ipaddress
+from collections import deque
+from collections.abc import Callable
+
+from tickrelay.model.clock import Clock
+
+SLICE_S = 0.005
+"""Work of the queue in one reactor turn, in all; a piece of work that has begun is finished."""
+
+ADDRESS_SHARE, ADDRESS_BURST_S = 0.1, 0.02
+"""An address is over with more than this burst on its account; so many seconds are forgotten in a second."""
+
+ALL_SHARE, ALL_BURST_S = 0.5, 0.1
+"""The same for all addresses together. While they are over, so is each that has more than `MODEST_S`."""
+
+MODEST_S = 0.002
+"""Whoever used less is served at once, whatever all the others use."""
+
+MAX_IDLE_ACCOUNTS = 10_000
+"""Accounts without connections that are kept; beyond, the one that was used least recently is forgotten."""
+
+
+class Account:
+    """Seconds of the reactor's time that were used, less what was forgotten since."""
+
+    __slots__ = ("_at_s", "_share", "_used_s")
+
+    def __init__(self, share: float, now_s: float) -> None:
+        self._share = share
+        self._used_s = 0.0
+        self._at_s = now_s
+
+    def used_s(self, now_s: float) -> float:
+        """What is on the account at *now_s*, monotonic seconds."""
+        self._used_s = max(0.0, self._used_s - (now_s - self._at_s) * self._share)
+        self._at_s = now_s
+        return self._used_s
+
+    def charge(self, seconds: float, now_s: float) -> None:
+        """Put *seconds* on the account."""
+        self._used_s = self.used_s(now_s) + seconds
+
+
+class AddressAccount(Account):
+    """The account of one address; kept for as long as it has connections, waiting work, or anything on it."""
+
+    __slots__ = ("connections", "key", "waiting")
+
+    def __init__(self, key: str, now_s: float) -> None:
+        super().__init__(ADDRESS_SHARE, now_s)
+        self.key = key
+        self.connections = 0
+        self.waiting: deque[tuple[Payer, Callable[[], object]]] = deque()
+
+
+class Payer:
+    """One connection in the ledger, from `Ledger.payer` until `leave`."""
+
+    __slots__ = ("_account", "_ledger", "_own", "is_waiting", "left")
+
+    def __init__(self, ledger: "Ledger", account: AddressAccount, now_s: float) -> None:
+        self._ledger = ledger
+        self._account = account
+        self._own = Account(ADDRESS_SHARE, now_s)
+        self.is_waiting = False
+        """Some work of this connection waits in the queue."""
+        self.left = False
+
+    @property
+    def account(self) -> AddressAccount:
+        """Of its address."""
+        return self._account
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its work has to wait. Costs a reading of the clock."""
+        return self._ledger.is_over(self._account)
+
+    def is_modest(self, now_s: float) -> bool:
+        """Whether this connection used little, whatever its address used."""
+        return self._own.used_s(now_s) <= MODEST_S
+
+    def do(self, work: Callable[[], object]) -> None:
+        """Do *work* now, measured and charged. Work within work is part of it."""
+        self._ledger.measure(self, work)
+
+    def when_due(self, work: Callable[[], object]) -> bool:
+        """Do *work*: at once and return True, or, for whoever is over, later and return False.
+
+        A connection may have one piece of work waiting: it must not ask again before that was done. Work of a
+        connection that has left is dropped.
+        """
+        assert not self.is_waiting
+        if not self._account.waiting and not self.is_over:
+            self.do(work)
+            return True
+        self.is_waiting = True
+        self._ledger.enqueue(self, work)
+        return False
+
+    def charge(self, seconds: float, now_s: float) -> None:
+        """Put *seconds* on the accounts of the connection, of its address, and of all."""
+        self._own.charge(seconds, now_s)
+        self._account.charge(seconds, now_s)
+        self._ledger.all.charge(seconds, now_s)
+
+    def leave(self) -> None:
+        """The connection is gone. Must be called once."""
+        self.left = True
+        self._ledger.leave(self._account)
+
+
+class Ledger:
+    """The accounts of all, and the queue of those who are over."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.all = Account(ALL_SHARE, clock.monotonic_s())
+        self.deferred = 0
+        """Pieces of work that had to wait."""
+        self.seconds = 0.0
+        """All that was ever measured."""
+        self._addresses: dict[str, AddressAccount] = {}
+        self._idle: dict[str, None] = {}
+        """Keys of the accounts without connections, the one that was left longest ago first."""
+        self._queue: dict[AddressAccount, None] = {}
+        """Addresses with waiting work; the first is served next."""
+        self._is_serving = False
+        self._is_measuring = False
+
+    def __len__(self) -> int:
+        """How many addresses have an account."""
+        return len(self._addresses)
+
+    def payer(self, address: str) -> Payer:
+        """Open an account for a connection from *address*, an IP address or any other text."""
+        now_s = self._clock.monotonic_s()
+        key = block_of(address)
+        account = self._addresses.get(key)
+        if account is None:
+            account = self._addresses[key] = AddressAccount(key, now_s)
+        self._idle.pop(key, None)
+        account.connections += 1
+        return Payer(self, account, now_s)
+
+    def is_over(self, account: AddressAccount) -> bool:
+        """Whether the work of an address has to wait."""
+        now_s = self._clock.monotonic_s()
+        used_s = account.used_s(now_s)
+        return used_s > ADDRESS_BURST_S or (used_s > MODEST_S and self.all.used_s(now_s) > ALL_BURST_S)
+
+    def measure(self, payer: Payer, work: Callable[[], object]) -> None:
+        """Do *work* and charge the time it took to *payer*."""
+        if self._is_measuring:
+            work()
+            return
+        self._is_measuring = True
+        started_s = self._clock.monotonic_s()
+        try:
+            work()
+        finally:
+            self._is_measuring = False
+            now_s = self._clock.monotonic_s()
+            self.seconds += now_s - started_s
+            payer.charge(now_s - started_s, now_s)
+
+    def enqueue(self, payer: Payer, work: Callable[[], object]) -> None:
+        """Let *work* wait for its address' turn; within an address, modest connections go first."""
+        account = payer.account
+        if payer.is_modest(self._clock.monotonic_s()):
+            account.waiting.appendleft((payer, work))
+        else:
+            account.waiting.append((payer, work))
+        self._queue.setdefault(account)
+        self.deferred += 1
+        if not self._is_serving:
+            self._is_serving = True
+            self._clock.call_later(0, self._serve)
+
+    def leave(self, account: AddressAccount) -> None:
+        """A connection of the address is gone."""
+        account.connections -= 1
+        if not account.connections:
+            self._idle[account.key] = None
+            if len(self._idle) > MAX_IDLE_ACCOUNTS:
+                del self._addresses[next(iter(self._idle))]
+                del self._idle[next(iter(self._idle))]
+
+    def forget_settled(self) -> None:
+        """Drop the accounts of addresses that are gone and have nothing on them. Called once a second."""
+        now_s = self._clock.monotonic_s()
+        for key in [key for key in self._idle if not self._addresses[key].used_s(now_s)]:
+            del self._addresses[key], self._idle[key]
+
+    def _serve(self) -> None:
+        """Do work of the queue for `SLICE_S`, an address at a time; the rest in the next turn, after what is due."""
+        end_s = self._clock.monotonic_s() + SLICE_S
+        try:
+            while self._queue and self._clock.monotonic_s() < end_s:
+                account = next(iter(self._queue))
+                del self._queue[account]
+                payer, work = account.waiting.popleft()
+                payer.is_waiting = False
+                if account.waiting:
+                    self._queue[account] = None  # behind the others
+                if not payer.left:
+                    self.measure(payer, work)
+        finally:
+            # An error of one job, which the reactor logs, must not end those of the others.
+            self._is_serving = bool(self._queue)
+            if self._is_serving:
+                self._clock.call_later(0, self._serve)
+
+
+def block_of(address: str) -> str:
+    """Whose account *address* uses: an IPv4 address its own, an IPv6 address that of its /64, since one host has it."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(ip, ipaddress.IPv4Address):
+        return address
+    if ip.ipv4_mapped is not None:
+        return str(ip.ipv4_mapped)
+    return str(ipaddress.ip_network((ip, 64), strict=False))
