@@ -9,8 +9,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from twisted.internet.task import Clock
 
 from tests.support.browser import Browser, Server
-from tickrelay.config.origins import normal
 from tickrelay.admission.places import REFUSAL_ALLOWANCE_OF_ADDRESS, Admission, Slot
+from tickrelay.config.origins import normal
 
 
 def closes(browser: Browser) -> list[tuple[int, str]]:

@@ -5,8 +5,8 @@ import base64
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tickrelay.downstream.opening import MAX_ECHO_CHARACTERS, MAX_HEAD_BYTES, choose, head_fault, origin_refusal
 from tickrelay.admission.refusals import Refusal
+from tickrelay.downstream.opening import MAX_ECHO_CHARACTERS, MAX_HEAD_BYTES, choose, head_fault, origin_refusal
 from tickrelay.downstream.tokens import SUBPROTOCOL_PREFIX, Shown, offered
 from tickrelay.wire.encodings import make_encodings
 

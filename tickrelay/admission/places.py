@@ -7,8 +7,8 @@ bounds of their own, so that neither half-open handshakes nor refused connection
 
 from collections.abc import Sequence
 
-from tickrelay.config.origins import normal
 from tickrelay.admission.refusals import Refusal
+from tickrelay.config.origins import normal
 
 REFUSAL_ALLOWANCE_OF_ADDRESS = 20
 """Up to so many connections of one address beyond the limit complete the handshake, to receive a close code."""

@@ -8,11 +8,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IProtocolNegotiationFactory
 from zope.interface import implementer
 
-from tickrelay.config.settings import ClientSettings
 from tickrelay.admission.places import Admission
+from tickrelay.admission.refusals import Refusals
+from tickrelay.config.settings import ClientSettings
 from tickrelay.downstream.context import ClientContext
 from tickrelay.downstream.protocol import LINGER_S, ClientProtocol
-from tickrelay.admission.refusals import Refusals
 from tickrelay.downstream.session import ClientSession
 from tickrelay.downstream.tokens import Tokens
 from tickrelay.model.clock import Clock

@@ -14,10 +14,10 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from tickrelay.admission.places import Admission, Slot
+from tickrelay.admission.refusals import BY_CODE, Refusal, Refusals
 from tickrelay.downstream.context import ClientContext
 from tickrelay.downstream.opening import Opening, choose, head_fault, origin_refusal
 from tickrelay.downstream.read_limiter import ReadLimiter
-from tickrelay.admission.refusals import BY_CODE, Refusal, Refusals
 from tickrelay.downstream.session import ClientSession
 from tickrelay.downstream.tcp import direct_socket
 from tickrelay.downstream.tokens import Shown, offered
