@@ -9,7 +9,7 @@ from tickrelay.config.schema import Secret
 from tickrelay.config.settings import CTraderSettings
 from tickrelay.openapi.messages_pb2 import ProtoOAGetAccountListByAccessTokenRes
 from tickrelay.upstream.causes import cause_of, explain_refusal
-from tickrelay.upstream.errors import Cause, Kind, SessionFailed
+from tickrelay.upstream.errors import ERROR_CLASSES, Cause, ErrorClass, Kind, OpenApiError, SessionFailed
 
 
 @pytest.mark.parametrize(
@@ -107,3 +107,11 @@ def test_a_failed_step_has_its_cause_already() -> None:
     cause = Cause(Kind.CREDENTIALS, "mend this")
     assert cause_of(SessionFailed(cause), settings) is cause
     assert cause_of(ZeroDivisionError("text"), settings) == Cause(Kind.NETWORK, "internal error: ZeroDivisionError")
+
+
+def test_a_code_that_is_added_as_passing_trouble_needs_no_correction(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row in the table is enough: the session retries like after a lost connection, and asks nobody to act."""
+    monkeypatch.setitem(ERROR_CLASSES, "SERVER_IS_RESTARTING", ErrorClass.UNAVAILABLE)
+    error = OpenApiError("SERVER_IS_RESTARTING", "back soon")
+    settings = CTraderSettings(client_id="c", client_secret=Secret("s"), access_token=Secret("t"), account_id=1)
+    assert cause_of(error, settings) == Cause(Kind.NETWORK, str(error), "SERVER_IS_RESTARTING")

@@ -10,7 +10,7 @@ From the composition down; a module imports only from below its own place::
     broker           what all connections share: market, accounts, rules, subscriptions; the market's one timer
     spots            spot subscriptions and the bytes of their events
     accounts         the application, grants with their tokens, trading accounts
-    settings         what the simulator is started with; settings_parser makes them from flags and TOML
+    settings         what the simulator is started with, by flags and TOML
     active_faults    the faults that are on, as values that sessions and the broker read
     market/          the random market, its catalogue, hours, history and depth
     peer             what broker, depth, answers and faults use of a session

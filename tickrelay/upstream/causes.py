@@ -24,6 +24,15 @@ _NO_TLS = ("version", "unsupported protocol", "handshake failure", "no shared", 
 """Parts of OpenSSL's messages about a peer without TLS, or whose TLS is too old: a retry does not help.
 pyOpenSSL's SSL.Error has these texts only, no codes."""
 
+_PASSING = (
+    ErrorClass.RETRY,
+    ErrorClass.REAUTH_ACCOUNT,
+    ErrorClass.REAUTH_APPLICATION,
+    ErrorClass.RATE,
+    ErrorClass.UNAVAILABLE,
+)
+"""Classes that pass by themselves: nothing has to be corrected."""
+
 BLOCKED_LEAST_S = 300.0
 """A blocked channel is not tried again sooner."""
 
@@ -69,7 +78,7 @@ def cause_of(error: BaseException, settings: CTraderSettings) -> Cause:
             "CTRADER_ACCESS_TOKEN",
             error.code,
         )
-    if kind in (ErrorClass.RETRY, ErrorClass.REAUTH_ACCOUNT, ErrorClass.REAUTH_APPLICATION, ErrorClass.RATE):
+    if kind in _PASSING:
         return Cause(Kind.NETWORK, str(error), error.code)
     return Cause(Kind.REFUSED, f"cTrader refused {error.request or 'the connection'} ({said})", error.code)
 
