@@ -10,17 +10,15 @@ from twisted.internet.defer import maybeDeferred
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
+from tests.support.broker import ACCOUNT, APPLICATION, SYMBOLS
 from tests.support.frames import length_prefixed
 from tickrelay.model.errors import SettingError
 from tickrelay.openapi import frames
 from tickrelay.openapi.common_pb2 import ProtoHeartbeatEvent
 from tickrelay.openapi.messages_pb2 import (
-    ProtoOAAccountAuthReq,
-    ProtoOAApplicationAuthReq,
     ProtoOASpotEvent,
     ProtoOASubscribeSpotsReq,
     ProtoOASymbolByIdReq,
-    ProtoOASymbolsListReq,
     ProtoOASymbolsListRes,
 )
 from tickrelay.openapi.model_pb2 import ProtoOALightSymbol
@@ -68,9 +66,9 @@ class Client(frames.FrameReceiver):
     def log_in(self) -> None:
         """Up to the catalogue."""
         self.send(
-            ProtoOAApplicationAuthReq(clientId="sim", clientSecret="sim-secret"),
-            ProtoOAAccountAuthReq(ctidTraderAccountId=1001, accessToken="sim-token"),
-            ProtoOASymbolsListReq(ctidTraderAccountId=1001),
+            APPLICATION,
+            ACCOUNT,
+            SYMBOLS,
             ProtoOASymbolByIdReq(ctidTraderAccountId=1001, symbolId=range(1, 66)),
         )
 

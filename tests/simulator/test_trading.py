@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.broker import Peer
 from tickrelay.openapi import registry
 from tickrelay.openapi.messages_pb2 import (
     ProtoOAMarginCallListRes,
@@ -29,7 +30,7 @@ ORDERS = [kind for kind, answer in ANSWERS.items() if answer is order]
 
 
 @pytest.mark.parametrize("kind", LISTS, ids=lambda kind: kind.DESCRIPTOR.name)
-def test_lists_are_empty(trader: Any, kind: Any) -> None:
+def test_lists_are_empty(trader: Peer, kind: Any) -> None:
     """Whoever asks at start is answered, with the account, and nothing in it."""
     answer = trader.ask(request_of(kind))
     assert answer.DESCRIPTOR.name == registry.lookup(kind).answer.name  # type: ignore[union-attr]
@@ -39,18 +40,18 @@ def test_lists_are_empty(trader: Any, kind: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", ORDERS, ids=lambda kind: kind.DESCRIPTOR.name)
-def test_orders_are_refused(trader: Any, kind: Any) -> None:
+def test_orders_are_refused(trader: Peer, kind: Any) -> None:
     """By an OrderErrorEvent that carries the request's id."""
     answer = trader.ask(request_of(kind))
     assert isinstance(answer, ProtoOAOrderErrorEvent)
     assert answer.errorCode == "TRADING_DISABLED"
 
 
-def test_there_is_no_order(trader: Any) -> None:
+def test_there_is_no_order(trader: Peer) -> None:
     """Its details are not found."""
     assert trader.ask(ProtoOAOrderDetailsReq(ctidTraderAccountId=1001, orderId=1)).errorCode == "ORDER_NOT_FOUND"
 
 
-def test_the_account_must_be_open(peer: Any) -> None:
+def test_the_account_must_be_open(peer: Peer) -> None:
     """As for any request."""
     assert peer.ask(request_of(ProtoOANewOrderReq)).errorCode == "CH_CLIENT_NOT_AUTHENTICATED"

@@ -76,6 +76,10 @@ class Transport(StringTransportWithDisconnection):
 class Browser:
     """One connection, seen from the client's end."""
 
+    head: bytes
+    """The head of the answer to the opening request."""
+    protocol: ClientProtocol
+
     def __init__(self, server: Server, address: str = "10.0.0.1", transport: Transport | None = None) -> None:
         self.server = server
         self.transport = transport or Transport(peerAddress=IPv4Address("TCP", address, 1234))

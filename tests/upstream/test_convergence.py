@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from twisted.internet.task import Clock
 
 from tests.support.relay import FakeClient, TestClock
+from tests.support.rig import Rig
 from tickrelay.config.settings import RelaySettings
 from tickrelay.relay.hub import Hub
 from tickrelay.wire.encodings import make_encodings
@@ -64,7 +65,7 @@ class Watched:
 class History(RuleBasedStateMachine):
     """Anything that can happen, in any order, with the real hub between the clients and the session."""
 
-    make_rig: Callable[..., Any]
+    make_rig: Callable[..., Rig]
 
     def __init__(self) -> None:
         super().__init__()
@@ -136,8 +137,7 @@ class History(RuleBasedStateMachine):
             for session in list(self.rig.dependencies.sessions.values()):
                 session.close()
         else:
-            for session in list(self.rig.dependencies.sessions.values()):
-                session.log_out(1001)
+            self.rig.log_out()
 
     @rule(name=st.sampled_from(REQUESTS), code=st.sampled_from(CODES))
     def upstream_refuses(self, name: str, code: str) -> None:
@@ -202,7 +202,7 @@ class History(RuleBasedStateMachine):
         assert not rig.net.open
 
 
-def test_any_history_converges(make_rig: Callable[..., Any]) -> None:
+def test_any_history_converges(make_rig: Callable[..., Rig]) -> None:
     """Wants, closes, drops, refusals, hangs and clock steps in any order."""
     machine = type("AnyHistory", (History,), {"make_rig": staticmethod(make_rig)})
     run_state_machine_as_test(  # type: ignore[no-untyped-call]

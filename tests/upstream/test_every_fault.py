@@ -5,10 +5,10 @@ Every fault of the list has a test here; the last test of the file holds the lis
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.support.rig import Rig
 from tickrelay.config.schema import Secret
 from tickrelay.simulator.faults.faults import FAULTS, Faults
 
@@ -17,7 +17,7 @@ NAMES = ("EURUSD", "USDJPY", "XAUUSD", "BTCUSD")
 SHOWN: set[str] = set()
 
 
-def order(rig: Any, statements: str) -> Faults:
+def order(rig: Rig, statements: str) -> Faults:
     """Order faults now."""
     faults = Faults(rig.dependencies, rig.clock)
     for statement in faults.run(statements):
@@ -25,7 +25,7 @@ def order(rig: Any, statements: str) -> Faults:
     return faults
 
 
-def flows(rig: Any) -> bool:
+def flows(rig: Rig) -> bool:
     """Does every symbol tick within a minute?"""
     rig.listener.spots.clear()
     wanted = {rig.symbol_id(name) for name in NAMES}
@@ -33,7 +33,7 @@ def flows(rig: Any) -> bool:
     return True
 
 
-def whole(rig: Any) -> bool:
+def whole(rig: Rig) -> bool:
     """Live, everything subscribed, ticks flow, one connection."""
     return rig.state == "live" and rig.upstream_set() == set(NAMES) and len(rig.net.open) == 1 and flows(rig)
 
@@ -63,7 +63,7 @@ def whole(rig: Any) -> bool:
         ("maintenance 60s common for 60s; drop", 120),
     ],
 )
-def test_a_lost_connection_is_told_and_made_anew(rig: Any, fault: str, within_s: float) -> None:
+def test_a_lost_connection_is_told_and_made_anew(rig: Rig, fault: str, within_s: float) -> None:
     """The clients hear of it, what was forward-filled is void, and everything is subscribed again."""
     rig.go_live(*NAMES)
     order(rig, fault)
@@ -77,7 +77,7 @@ def test_a_lost_connection_is_told_and_made_anew(rig: Any, fault: str, within_s:
 @pytest.mark.parametrize(
     "fault", ["unknown-type", "empty-frame", "slow 2s for 20s", "reorder for 20s", "late 3s for 20s"]
 )
-def test_a_harmless_oddity_costs_nothing(rig: Any, fault: str) -> None:
+def test_a_harmless_oddity_costs_nothing(rig: Rig, fault: str) -> None:
     """The connection stays, no tick is called lost, each symbol's ticks keep their order."""
     rig.go_live(*NAMES)
     lost = len(rig.listener.lost)
@@ -92,7 +92,7 @@ def test_a_harmless_oddity_costs_nothing(rig: Any, fault: str) -> None:
     assert whole(rig)
 
 
-def test_no_timestamps(rig: Any) -> None:
+def test_no_timestamps(rig: Rig) -> None:
     """Ticks go on, with no time of the server's."""
     rig.go_live(*NAMES)
     order(rig, "no-timestamps for 10s")
@@ -104,7 +104,7 @@ def test_no_timestamps(rig: Any) -> None:
     assert len(rig.net.connections) == 1
 
 
-def test_burst(rig: Any) -> None:
+def test_burst(rig: Rig) -> None:
     """A hundred times the ticks pass, all of them."""
     rig.go_live(*NAMES)
     rig.listener.spots.clear()
@@ -115,7 +115,7 @@ def test_burst(rig: Any) -> None:
     assert whole(rig)
 
 
-def test_silent_ticks(rig: Any) -> None:
+def test_silent_ticks(rig: Rig) -> None:
     """Heartbeats do not hide it: the feed is called degraded, asked again, and at last connected anew."""
     rig.go_live(*NAMES)
     rig.run(60, 0.1)
@@ -127,7 +127,7 @@ def test_silent_ticks(rig: Any) -> None:
     assert whole(rig)
 
 
-def test_markets_closed(rig: Any) -> None:
+def test_markets_closed(rig: Rig) -> None:
     """A market that says it is closed is no dead feed: one connection, no alarm."""
     rig.go_live(*NAMES)
     rig.run(60, 0.1)
@@ -137,7 +137,7 @@ def test_markets_closed(rig: Any) -> None:
     assert whole(rig)
 
 
-def test_markets_closed_unannounced(rig: Any) -> None:
+def test_markets_closed_unannounced(rig: Rig) -> None:
     """A market that closes against its schedule looks like a dead feed, but is not hammered with connections."""
     rig.go_live(*NAMES)
     rig.run(60, 0.1)
@@ -149,7 +149,7 @@ def test_markets_closed_unannounced(rig: Any) -> None:
 
 
 @pytest.mark.parametrize("fault", ["account-disconnect", "token-invalidated"])
-def test_an_account_that_is_thrown_out_comes_back_on_the_same_connection(rig: Any, fault: str) -> None:
+def test_an_account_that_is_thrown_out_comes_back_on_the_same_connection(rig: Rig, fault: str) -> None:
     """The ticks that may be missing are told; no reconnect."""
     rig.go_live(*NAMES)
     order(rig, fault)
@@ -159,7 +159,7 @@ def test_an_account_that_is_thrown_out_comes_back_on_the_same_connection(rig: An
     assert whole(rig)
 
 
-def test_token_expired(make_rig: Callable[..., Any], tmp_path: Path) -> None:
+def test_token_expired(make_rig: Callable[..., Rig], tmp_path: Path) -> None:
     """With a refresh token it is renewed, once, and kept."""
     rig = make_rig(refresh_token=Secret("sim-refresh"), token_file=str(tmp_path / "tokens"))
     rig.go_live(*NAMES)
@@ -171,7 +171,7 @@ def test_token_expired(make_rig: Callable[..., Any], tmp_path: Path) -> None:
     assert whole(rig)
 
 
-def test_token_expired_without_a_way_to_renew_it(rig: Any) -> None:
+def test_token_expired_without_a_way_to_renew_it(rig: Rig) -> None:
     """The status says that it is the token, and nobody is hammered."""
     rig.go_live(*NAMES)
     order(rig, "token-expired")
@@ -182,7 +182,7 @@ def test_token_expired_without_a_way_to_renew_it(rig: Any) -> None:
     assert len(rig.sent("ProtoOAAccountAuthReq")) - before <= 2
 
 
-def test_refuse(rig: Any) -> None:
+def test_refuse(rig: Rig) -> None:
     """Refused credentials are an error that names the setting, with slow retries; it heals when they are good again."""
     rig.go_live(*NAMES)
     faults = order(rig, "refuse app-auth; drop")
@@ -196,7 +196,7 @@ def test_refuse(rig: Any) -> None:
     assert whole(rig)
 
 
-def test_rate_limit(rig: Any) -> None:
+def test_rate_limit(rig: Rig) -> None:
     """The time to wait is kept, then the symbol is subscribed."""
     rig.go_live(*NAMES)
     order(rig, "rate-limit subscribe 3s for 5s")
@@ -208,7 +208,7 @@ def test_rate_limit(rig: Any) -> None:
     assert len(rig.net.connections) == 1
 
 
-def test_symbol_changed(rig: Any) -> None:
+def test_symbol_changed(rig: Rig) -> None:
     """The symbol is fetched again; its ticks go on."""
     rig.go_live(*NAMES)
     order(rig, "symbol-changed EURUSD 4")

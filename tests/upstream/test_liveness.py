@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from tests.support.rig import Rig
 from tickrelay.model.schedule import WEEK_S, Schedule
 from tickrelay.model.ticks import Symbol
 from tickrelay.upstream.liveness import OPENING_GRACE_S, DataClock, LinkClock, LinkState
@@ -164,12 +165,12 @@ def test_link_clock() -> None:
 # In the session.
 
 
-def freeze(rig: Any, on: bool = True) -> None:
+def freeze(rig: Rig, on: bool = True) -> None:
     """No spots, while heartbeats and answers go on."""
     rig.dependencies.active_faults.silent_ticks = on
 
 
-def test_a_frozen_feed_degrades_is_asked_again_and_reconnected(rig: Any) -> None:
+def test_a_frozen_feed_degrades_is_asked_again_and_reconnected(rig: Rig) -> None:
     """Ticks stop though the market is open: degraded, subscribed again, and at last a new connection."""
     rig.go_live("EURUSD", "GBPUSD")
     rig.run(120)
@@ -191,7 +192,7 @@ def test_a_frozen_feed_degrades_is_asked_again_and_reconnected(rig: Any) -> None
     assert rig.counters.stale_feeds == 1 and len(rig.net.attempts) == 2
 
 
-def test_a_feed_that_comes_back_when_asked_again(rig: Any) -> None:
+def test_a_feed_that_comes_back_when_asked_again(rig: Rig) -> None:
     """Subscribing again helped: live, on the same connection."""
     rig.go_live("EURUSD", "GBPUSD")
     rig.run(120)
@@ -205,7 +206,7 @@ def test_a_feed_that_comes_back_when_asked_again(rig: Any) -> None:
     assert rig.counters.stale_feeds == 1
 
 
-def test_heartbeats_are_no_data(make_rig: Callable[..., Any]) -> None:
+def test_heartbeats_are_no_data(make_rig: Callable[..., Rig]) -> None:
     """A server that beats every second does not hide a dead feed."""
     rig = make_rig(rules={"heartbeat_s": 1.0})
     rig.go_live("EURUSD")
@@ -214,7 +215,7 @@ def test_heartbeats_are_no_data(make_rig: Callable[..., Any]) -> None:
     assert rig.until(lambda: rig.state == "degraded", 100, 0.1) <= 80
 
 
-def test_the_answer_to_asking_again_is_no_data(rig: Any) -> None:
+def test_the_answer_to_asking_again_is_no_data(rig: Rig) -> None:
     """The server answers a subscription with the last price though the feed is dead: not taken for life."""
     rig.go_live("EURUSD")
     rig.run(120)
@@ -227,7 +228,7 @@ def test_the_answer_to_asking_again_is_no_data(rig: Any) -> None:
     rig.until(lambda: len(rig.net.attempts) == 2, 100, 0.1)
 
 
-def test_a_fresh_session_is_not_judged_at_once(rig: Any) -> None:
+def test_a_fresh_session_is_not_judged_at_once(rig: Rig) -> None:
     """Right after a reconnect there is time for the first spots."""
     rig.go_live("EURUSD")
     rig.run(120)
@@ -238,7 +239,7 @@ def test_a_fresh_session_is_not_judged_at_once(rig: Any) -> None:
     assert rig.state == "live"
 
 
-def test_nothing_wanted_is_never_dead(make_rig: Callable[..., Any]) -> None:
+def test_nothing_wanted_is_never_dead(make_rig: Callable[..., Rig]) -> None:
     """Without subscriptions no data is due."""
     rig = make_rig(simulator={"symbols": ("EURUSD",)})
     rig.go_live()
@@ -246,7 +247,7 @@ def test_nothing_wanted_is_never_dead(make_rig: Callable[..., Any]) -> None:
     assert rig.counters.stale_feeds == 0 and len(rig.net.attempts) == 1
 
 
-def test_a_long_dead_feed_is_not_hammered(make_rig: Callable[..., Any]) -> None:
+def test_a_long_dead_feed_is_not_hammered(make_rig: Callable[..., Rig]) -> None:
     """A feed that stays dead: fewer and fewer new connections."""
     rig = make_rig(simulator={"symbols": ("EURUSD",)})
     rig.go_live("EURUSD")
@@ -259,7 +260,7 @@ def test_a_long_dead_feed_is_not_hammered(make_rig: Callable[..., Any]) -> None:
     assert rig.state == "live" and not rig.service.explain("EURUSD").silent
 
 
-def test_one_frozen_symbol_is_asked_for_again(rig: Any) -> None:
+def test_one_frozen_symbol_is_asked_for_again(rig: Rig) -> None:
     """Others tick: that one is flagged, its gap told, and it alone is subscribed again."""
     rig.go_live("EURUSD", "GBPUSD")
     rig.run(120, 0.1)

@@ -1,15 +1,15 @@
 """Every error code, where it can come: each is met as its class asks for, and none is looped on."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-from tests.support.frames import length_prefixed
+from twisted.logger import LogEvent
+
+from tests.support.rig import Rig
 from tickrelay.config.schema import Secret
 from tickrelay.openapi import common_model_pb2, model_pb2
 from tickrelay.openapi.common_pb2 import ProtoErrorRes
-from tickrelay.openapi.frames import encode
 from tickrelay.upstream.errors import ERROR_CLASSES, ErrorClass, OpenApiError, classify
 
 CODES = [
@@ -21,12 +21,6 @@ CODES = [
     for value in enum.values
 ]
 MENDING = (ErrorClass.FATAL_APPLICATION, ErrorClass.FATAL_ACCOUNT, ErrorClass.TOKEN)
-
-
-def inject(rig: Any, message: Any) -> None:
-    """A message arrives that answers nothing."""
-    data = encode(message)
-    rig.connection.inject(length_prefixed(data))
 
 
 @pytest.mark.parametrize("code", CODES)
@@ -58,7 +52,7 @@ STAGES = ["ProtoOAApplicationAuthReq", "ProtoOAAccountAuthReq", "ProtoOASymbolsL
 
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("code", [*CODES, "SOMETHING_NEW"])
-def test_a_code_on_the_way_to_live(make_rig: Callable[..., Any], stage: str, code: str) -> None:
+def test_a_code_on_the_way_to_live(make_rig: Callable[..., Rig], stage: str, code: str) -> None:
     """Refused for ten minutes, then accepted: no hammering meanwhile, an error where a person must act, then live."""
     rig = make_rig(simulator={"symbols": ("EURUSD",)})
     rig.refuse(stage, code, "said the server")
@@ -91,7 +85,7 @@ def test_a_code_on_the_way_to_live(make_rig: Callable[..., Any], stage: str, cod
 
 
 @pytest.mark.parametrize("code", [*CODES, "SOMETHING_NEW"])
-def test_a_code_on_a_subscription(make_rig: Callable[..., Any], code: str) -> None:
+def test_a_code_on_a_subscription(make_rig: Callable[..., Rig], code: str) -> None:
     """A refused subscription hurts that symbol at most, is told once, and is not asked for in a loop."""
     rig = make_rig(simulator={"symbols": ("EURUSD",)})
     rig.go_live()
@@ -126,7 +120,7 @@ def test_a_code_on_a_subscription(make_rig: Callable[..., Any], code: str) -> No
     assert rig.net.most_open == 1
 
 
-def test_the_message_says_what_to_mend_application(make_rig: Callable[..., Any]) -> None:
+def test_the_message_says_what_to_mend_application(make_rig: Callable[..., Rig]) -> None:
     """Wrong secret: the application."""
     rig = make_rig(client_id="nobody")
     rig.service.startService()
@@ -134,7 +128,7 @@ def test_the_message_says_what_to_mend_application(make_rig: Callable[..., Any])
     assert "CTRADER_CLIENT_ID" in rig.message
 
 
-def test_the_message_says_what_to_mend_account(make_rig: Callable[..., Any]) -> None:
+def test_the_message_says_what_to_mend_account(make_rig: Callable[..., Rig]) -> None:
     """An account that the token does not open: which it opens."""
     rig = make_rig(account_id=4711)
     rig.service.startService()
@@ -143,7 +137,7 @@ def test_the_message_says_what_to_mend_account(make_rig: Callable[..., Any]) -> 
     assert "does not open account 4711" in rig.message and "1001" in rig.message
 
 
-def test_the_message_says_what_to_mend_login_number(make_rig: Callable[..., Any]) -> None:
+def test_the_message_says_what_to_mend_login_number(make_rig: Callable[..., Rig]) -> None:
     """The login number instead of the account id is the commonest slip: the message has the id."""
     rig = make_rig(account_id=5_001_001)
     rig.service.startService()
@@ -151,7 +145,7 @@ def test_the_message_says_what_to_mend_login_number(make_rig: Callable[..., Any]
     assert rig.message.endswith("set CTRADER_ACCOUNT_ID=1001")
 
 
-def test_the_message_says_what_to_mend_token(make_rig: Callable[..., Any]) -> None:
+def test_the_message_says_what_to_mend_token(make_rig: Callable[..., Rig]) -> None:
     """A wrong token: the token, and not the token itself."""
     rig = make_rig(access_token=Secret("canary-token"))
     rig.service.startService()
@@ -164,7 +158,7 @@ def test_the_message_says_what_to_mend_token(make_rig: Callable[..., Any]) -> No
     ("unit", "ahead_s", "waits"),
     [(1, 300, (300, 303)), (1000, 300, (300, 303)), (1, 86_400, (900, 903)), (1, -50, (5, 8))],
 )
-def test_maintenance_is_waited_for(rig: Any, unit: int, ahead_s: float, waits: tuple[float, float]) -> None:
+def test_maintenance_is_waited_for(rig: Rig, unit: int, ahead_s: float, waits: tuple[float, float]) -> None:
     """Until its announced end, in seconds or milliseconds, at least 5 s, at most 15 min."""
     rig.go_live("EURUSD")
     end = int((rig.wall() + ahead_s) * unit)
@@ -180,27 +174,27 @@ def test_maintenance_is_waited_for(rig: Any, unit: int, ahead_s: float, waits: t
     rig.until(lambda: rig.state == "live", 2000, 0.1)
 
 
-def test_an_error_that_answers_nothing_of_either_kind(rig: Any) -> None:
+def test_an_error_that_answers_nothing_of_either_kind(rig: Rig) -> None:
     """A maintenance told to everybody, in the common error message with milliseconds, ends the session."""
     rig.go_live("EURUSD")
     end = int((rig.wall() + 60) * 1000)
-    inject(rig, ProtoErrorRes(errorCode="SERVER_IS_UNDER_MAINTENANCE", maintenanceEndTimestamp=end))
+    rig.inject(ProtoErrorRes(errorCode="SERVER_IS_UNDER_MAINTENANCE", maintenanceEndTimestamp=end))
     assert rig.status == "disconnected" and "maintenance" in rig.message
     began = rig.clock.seconds()
     rig.until(lambda: rig.state == "live", 100)
     assert 59 <= rig.clock.seconds() - began <= 63
 
 
-def test_an_unknown_error_that_answers_nothing_is_logged(rig: Any, logged: list[dict[str, Any]]) -> None:
+def test_an_unknown_error_that_answers_nothing_is_logged(rig: Rig, logged: list[LogEvent]) -> None:
     """Surfaced, and the session goes on."""
     rig.go_live("EURUSD")
-    inject(rig, ProtoErrorRes(errorCode="SOMETHING_NEW", description="with a text"))
+    rig.inject(ProtoErrorRes(errorCode="SOMETHING_NEW", description="with a text"))
     rig.run(1)
     assert rig.state == "live"
     assert any("SOMETHING_NEW" in str(e.get("error", "")) for e in logged)
 
 
-def test_connection_limit_waits_a_minute(make_rig: Callable[..., Any]) -> None:
+def test_connection_limit_waits_a_minute(make_rig: Callable[..., Rig]) -> None:
     """A dead connection may still be counted: a minute at least, and people are told why."""
     rig = make_rig(rules={"max_connections": 0})
     rig.service.startService()

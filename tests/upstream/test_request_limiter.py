@@ -3,7 +3,6 @@
 import random
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
 from tests.support.relay import TestClock
+from tests.support.rig import Rig
 from tickrelay.openapi import registry
 from tickrelay.simulator.settings import Rules
 from tickrelay.upstream.request_limiter import MAX_PAUSE_S, RequestLimiter
@@ -190,7 +190,7 @@ def test_never_more_than_the_budget_in_any_second(
 
 
 @pytest.mark.parametrize("code", ["BLOCKED_PAYLOAD_TYPE", "REQUEST_FREQUENCY_EXCEEDED"])
-def test_a_server_with_a_smaller_budget_is_obeyed(make_rig: Callable[..., Any], code: str) -> None:
+def test_a_server_with_a_smaller_budget_is_obeyed(make_rig: Callable[..., Rig], code: str) -> None:
     """The answers that ask for a pause are honoured, doubled in a row, and the session comes up all the same."""
     rig = make_rig(rules={"requests_per_s": 2, "retry_after_s": 2, "rate_code": code})
     rig.service.startService()
@@ -200,7 +200,7 @@ def test_a_server_with_a_smaller_budget_is_obeyed(make_rig: Callable[..., Any], 
     assert rig.upstream_set() == {"EURUSD"}
 
 
-def test_a_pause_is_a_minimum(rig: Any) -> None:
+def test_a_pause_is_a_minimum(rig: Rig) -> None:
     """retryAfter 7: the same request comes again after 7 s, not before; heartbeats go on."""
     rig.go_live()
     rig.refuse("ProtoOASubscribeSpotsReq", "BLOCKED_PAYLOAD_TYPE", retry_after_s=7)
@@ -213,7 +213,7 @@ def test_a_pause_is_a_minimum(rig: Any) -> None:
     assert rig.upstream_set() == {"EURUSD"}
 
 
-def test_a_long_pause_on_the_way_to_live_is_sat_out(rig: Any) -> None:
+def test_a_long_pause_on_the_way_to_live_is_sat_out(rig: Rig) -> None:
     """A new connection would ask again too soon: the deadline of the way waits for the pause that was asked for."""
     rig.refuse("ProtoOASubscribeSpotsReq", "BLOCKED_PAYLOAD_TYPE", retry_after_s=100)
     rig.service.startService()
@@ -225,7 +225,7 @@ def test_a_long_pause_on_the_way_to_live_is_sat_out(rig: Any) -> None:
     assert 100 <= second - first < 101 and len(rig.net.attempts) == 1
 
 
-def test_pauses_double_in_a_row(rig: Any) -> None:
+def test_pauses_double_in_a_row(rig: Rig) -> None:
     """Without retryAfter: 1, 2, 4, 8 … s."""
     rig.go_live()
     rig.refuse("ProtoOASubscribeSpotsReq", "REQUEST_FREQUENCY_EXCEEDED")
@@ -235,7 +235,7 @@ def test_pauses_double_in_a_row(rig: Any) -> None:
     assert [round(wait) for wait in waits] == [1, 2, 4, 8, 16]
 
 
-def test_a_storm_of_wants_stays_within_the_budget(make_rig: Callable[..., Any]) -> None:
+def test_a_storm_of_wants_stays_within_the_budget(make_rig: Callable[..., Rig]) -> None:
     """Many wants at random moments over several connections: the simulator never has to ask for a pause."""
     rig = make_rig(unsubscribe_linger_s=0.0)
     rig.go_live()

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.broker import Broker, Peer
 from tests.support.frames import length_prefixed
 from tickrelay.simulator.answers import ANSWERS
 from tickrelay.simulator.framing.json_codec import Malformed
@@ -46,7 +47,7 @@ def test_an_endless_object_is_refused() -> None:
 
 
 @pytest.fixture
-def client(broker: Any) -> Any:
+def client(broker: Broker) -> Any:
     """A JSON client."""
     peer = broker.connect()
     peer.protocol.connectionLost()
@@ -60,13 +61,13 @@ def client(broker: Any) -> Any:
 LOGIN = b'{"payloadType":2100,"clientMsgId":"m","payload":{"clientId":"sim","clientSecret":"sim-secret"}}'
 
 
-def test_one_object_a_line(client: Any) -> None:
+def test_one_object_a_line(client: Peer) -> None:
     """Asked without lengths, answered without."""
     client.protocol.dataReceived(LOGIN)
     assert client.wire.value() == b'{"clientMsgId":"m","payloadType":2101}\n'
 
 
-def test_behind_lengths(client: Any) -> None:
+def test_behind_lengths(client: Peer) -> None:
     """Asked with lengths, answered with lengths."""
     client.protocol.dataReceived(length_prefixed(LOGIN))
     data = client.wire.value()
@@ -75,10 +76,10 @@ def test_behind_lengths(client: Any) -> None:
 
 
 @pytest.mark.parametrize("prefix", [b"", b"\0\0\0\x06"])
-def test_malformed_json_is_refused_and_the_connection_closed(client: Any, prefix: bytes) -> None:
+def test_malformed_json_is_refused_and_the_connection_closed(client: Peer, prefix: bytes) -> None:
     """As the real server does it."""
     client.protocol.dataReceived(prefix + b"{1:2,}" + b"\n")
     error = json.loads(client.wire.value()[len(prefix) :])
     assert error["payloadType"] == 2142
     assert error["payload"] == {"errorCode": "INVALID_REQUEST", "description": "Malformed JSON message at 1:2"}
-    assert client.wire.ended == "closed"
+    assert client.wire.ended() == "closed"

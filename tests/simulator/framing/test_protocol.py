@@ -1,6 +1,6 @@
 """The TCP framing, and order on the wire."""
 
-from typing import Any
+from collections.abc import Callable
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
+from tests.support.broker import ACCOUNT, APPLICATION, Broker, Peer
 from tests.support.frames import length_prefixed, take_length_prefixed
 from tickrelay.openapi import frames
 from tickrelay.openapi.common_pb2 import ProtoMessage
 from tickrelay.openapi.messages_pb2 import (
-    ProtoOAAccountAuthReq,
     ProtoOAApplicationAuthReq,
     ProtoOASpotEvent,
     ProtoOASubscribeSpotsReq,
@@ -23,13 +23,13 @@ from tickrelay.simulator.framing.factory import SimulatorFactory
 from tickrelay.simulator.settings import Rules, SimulatorSettings
 
 LOGIN = (
-    ProtoOAApplicationAuthReq(clientId="sim", clientSecret="sim-secret"),
-    ProtoOAAccountAuthReq(ctidTraderAccountId=1001, accessToken="sim-token"),
+    APPLICATION,
+    ACCOUNT,
     ProtoOASubscribeSpotsReq(ctidTraderAccountId=1001, symbolId=[1, 2]),
 )
 
 
-def test_events_can_come_before_their_answer(make_broker: Any) -> None:
+def test_events_can_come_before_their_answer(make_broker: Callable[..., Broker]) -> None:
     """By the switch; clients must not depend on the order."""
     peer = make_broker(events_before_answer=True).connect()
     peer.log_in()
@@ -38,17 +38,17 @@ def test_events_can_come_before_their_answer(make_broker: Any) -> None:
     assert [type(m) for m in peer.messages()] == [ProtoOASpotEvent, ProtoOASpotEvent, ProtoOASubscribeSpotsRes]
 
 
-def test_several_frames_in_one_write(broker: Any, trader: Any) -> None:
+def test_several_frames_in_one_write(broker: Broker, trader: Peer) -> None:
     """An answer and its events leave apart, but what falls due in one turn of the market leaves together."""
     trader.subscribe(*range(1, 65))
     writes: list[bytes] = []
-    trader.wire.write = writes.append
-    trader.wire.writeSequence = lambda pieces: writes.append(b"".join(pieces))
+    trader.wire.write = writes.append  # type: ignore[method-assign]
+    trader.wire.writeSequence = lambda pieces: writes.append(b"".join(pieces))  # type: ignore[method-assign]
     broker.run(5)
     assert any(len(data) > 2 * (4 + int.from_bytes(data[:4], "big")) for data in writes)
 
 
-def test_frames_cut_into_pieces(make_broker: Any) -> None:
+def test_frames_cut_into_pieces(make_broker: Callable[..., Broker]) -> None:
     """By the switch every frame arrives in pieces, whole and in order in the end."""
     broker = make_broker(slice_bytes=3)
     peer = broker.connect()
@@ -61,14 +61,14 @@ def test_frames_cut_into_pieces(make_broker: Any) -> None:
     assert len([e for e in peer.take() if e.clientMsgId]) == 3
 
 
-def test_a_close_waits_for_the_pieces(make_broker: Any) -> None:
+def test_a_close_waits_for_the_pieces(make_broker: Callable[..., Broker]) -> None:
     """The error before a close is not cut off."""
     broker = make_broker(slice_bytes=1)
     peer = broker.connect()
     peer.send(ProtoOAApplicationAuthReq(clientId="sim", clientSecret="wrong"), "m")
-    assert not peer.wire.ended
+    assert not peer.wire.ended()
     broker.run(1, 0.01)
-    assert peer.wire.ended == "closed"
+    assert peer.wire.ended() == "closed"
     assert peer.messages()[0].errorCode == "CH_CLIENT_AUTH_FAILURE"
 
 

@@ -16,11 +16,10 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.internet.threads import deferToThread
 
+from tests.support.broker import ACCOUNT, APPLICATION, Broker
 from tests.support.frames import length_prefixed
 from tickrelay.openapi import frames
 from tickrelay.openapi.messages_pb2 import (
-    ProtoOAAccountAuthReq,
-    ProtoOAApplicationAuthReq,
     ProtoOAErrorRes,
     ProtoOASpotEvent,
     ProtoOASubscribeSpotsReq,
@@ -30,13 +29,13 @@ from tickrelay.simulator.service import SimulatorService
 from tickrelay.simulator.settings import Rules, SimulatorSettings
 
 REQUESTS = (
-    ProtoOAApplicationAuthReq(clientId="sim", clientSecret="sim-secret"),
-    ProtoOAAccountAuthReq(ctidTraderAccountId=1001, accessToken="sim-token"),
+    APPLICATION,
+    ACCOUNT,
     ProtoOASubscribeSpotsReq(ctidTraderAccountId=1001, symbolId=[1, 41]),
 )
 
 
-def test_a_client_that_says_nothing_is_closed(broker: Any, clock: Clock) -> None:
+def test_a_client_that_says_nothing_is_closed(broker: Broker, clock: Clock) -> None:
     """After the time that an unauthenticated connection has."""
     switch = ProtocolSwitchFactory(broker.broker, clock).buildProtocol(None)
     wire = StringTransport()
@@ -49,7 +48,7 @@ def test_a_client_that_says_nothing_is_closed(broker: Any, clock: Clock) -> None
 
 
 @pytest.mark.parametrize("first", [b"\0", b"G"])
-def test_a_late_first_byte_gets_no_second_deadline(broker: Any, clock: Clock, first: bytes) -> None:
+def test_a_late_first_byte_gets_no_second_deadline(broker: Broker, clock: Clock, first: bytes) -> None:
     """The time to log in counts from the connection, whatever was sent before and in whichever framing."""
     switch = ProtocolSwitchFactory(broker.broker, clock).buildProtocol(None)
     wire = StringTransport()
@@ -69,7 +68,7 @@ def test_a_late_first_byte_gets_no_second_deadline(broker: Any, clock: Clock, fi
     switch.connectionLost()
 
 
-def test_the_first_byte_decides(broker: Any, clock: Clock) -> None:
+def test_the_first_byte_decides(broker: Broker, clock: Clock) -> None:
     """A length begins with zero, an HTTP request with GET; a byte at a time will do."""
     factory = ProtocolSwitchFactory(broker.broker, clock)
     switch = factory.buildProtocol(None)
