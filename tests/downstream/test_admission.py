@@ -13,11 +13,6 @@ from tickrelay.config.origins import normal
 from tickrelay.downstream.admission import REFUSAL_ALLOWANCE_OF_ADDRESS, Admission, Slot
 
 
-def closes(browser: Browser) -> list[tuple[int, str]]:
-    """Code and reason of the close frames the client got."""
-    return [(int.from_bytes(p[:2], "big"), p[2:].decode()) for opcode, p in browser.frames() if opcode == 8]
-
-
 @pytest.mark.parametrize("arriving", [101, 105, 110, 130, 250])
 def test_who_is_in_stays_in(clock: Clock, arriving: int) -> None:
     """However many connect at once from one address: as many as may are served, up to 20 are told, the rest cut off."""
@@ -26,7 +21,7 @@ def test_who_is_in_stays_in(clock: Clock, arriving: int) -> None:
     opened = [browser for browser in browsers if browser.transport.connected]
     for browser in opened:
         browser.open()
-    told = [close for browser in opened for close in closes(browser)]
+    told = [close for browser in opened for close in browser.closes()]
     assert len(told) == min(arriving - 100, REFUSAL_ALLOWANCE_OF_ADDRESS)
     assert {code for code, _ in told} == {1013}
     assert all(15 <= int(re.fullmatch(r"retry in (\d+) s", reason)[1]) <= 45 for _, reason in told)  # type: ignore[index]
@@ -48,19 +43,19 @@ def test_a_storm_of_refused_connections_takes_no_place(clock: Clock) -> None:
     assert one.transport.connected and two.transport.connected
     one.vanish()
     late = server.browser()  # the last wave is still being told
-    assert closes(late) == []
+    assert late.closes() == []
     assert late.ask({"type": "ping"})["type"] == "pong"
-    assert closes(server.browser()) == []
+    assert server.browser().closes() == []
 
 
 def test_another_address_has_places_of_its_own(clock: Clock) -> None:
     """The limit of one address is not the limit of another."""
     server = Server(clock, max_connections_per_address=1)
-    assert closes(server.browser()) == []
-    assert closes(server.browser())[0][0] == 1013
+    assert server.browser().closes() == []
+    assert server.browser().closes()[0][0] == 1013
     other = Browser(server, address="10.0.0.2")
     other.open()
-    assert closes(other) == []
+    assert other.closes() == []
 
 
 def test_the_limit_of_all_addresses_together(clock: Clock) -> None:
@@ -70,7 +65,7 @@ def test_the_limit_of_all_addresses_together(clock: Clock) -> None:
     browsers = [Browser(server, f"10.0.0.{n}") for n in range(4)]
     for browser in browsers:
         browser.open()
-    assert [bool(closes(browser)) for browser in browsers] == [False, False, True, True]
+    assert [bool(browser.closes()) for browser in browsers] == [False, False, True, True]
     assert all(browser.transport.connected for browser in (*lurkers, *browsers[:2]))
 
 
@@ -83,7 +78,7 @@ def test_connections_that_never_open_are_bounded_in_all(clock: Clock) -> None:
     assert not any(browser.transport.connected for browser in lurkers)
     late = Browser(server)
     late.open()
-    assert closes(late) == []
+    assert late.closes() == []
 
 
 class Storm(RuleBasedStateMachine):

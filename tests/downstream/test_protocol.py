@@ -22,11 +22,6 @@ def server(clock: Clock) -> Server:
     return server
 
 
-def closing(browser: Browser) -> list[int]:
-    """The codes of the close frames the client got."""
-    return [int.from_bytes(payload[:2], "big") for opcode, payload in browser.frames() if opcode == 8]
-
-
 def test_the_opening_handshake(server: Server) -> None:
     """101, the accept key of RFC 6455, no product name."""
     head = server.browser().head
@@ -87,28 +82,28 @@ def test_origins(clock: Clock) -> None:
     for origin in (b"https://evilapp.example.com", b"null", b"http://app.example.com"):
         browser = Browser(server)
         browser.open(b"Origin: " + origin)
-        assert closing(browser) == [4503]
+        assert browser.close_codes() == [4503]
 
 
 def test_a_message_over_the_limit_closes_with_1009(server: Server) -> None:
     """64 KiB are enough for any request."""
     browser = server.browser()
     browser.protocol.dataReceived(frame(b'"' + b"a" * 70_000 + b'"'))
-    assert closing(browser) == [1009]
+    assert browser.close_codes() == [1009]
 
 
 def test_invalid_utf8_closes_with_1007(server: Server) -> None:
     """As RFC 6455 wants."""
     browser = server.browser()
     browser.protocol.dataReceived(frame(b"\xff\xfe"))
-    assert closing(browser) == [1007]
+    assert browser.close_codes() == [1007]
 
 
 def test_no_pong_closes_with_4012(server: Server) -> None:
     """A client that answers no ping for the timeout is let go, with a code that says why."""
     browser = server.browser()
     server.clock.pump([0.5] * 90)
-    codes = closing(browser)
+    codes = browser.close_codes()
     assert codes == [4012]
     assert not browser.transport.connected
 
@@ -148,7 +143,7 @@ def test_a_flood_that_takes_long_to_read_is_no_missing_pong(clock: Clock) -> Non
     assert browser.transport.connected
     assert sum(opcode == 1 for opcode, _ in browser.frames()) > 100
     clock.pump([0.5] * 100)
-    assert 4012 in closing(browser)  # once it is read again, its silence counts
+    assert 4012 in browser.close_codes()  # once it is read again, its silence counts
 
 
 def test_several_frames_in_one_read_and_one_frame_in_several(server: Server) -> None:
@@ -189,7 +184,7 @@ def test_the_drain_closes_everybody_with_1012(server: Server) -> None:
     assert refused.head.startswith(b"HTTP/1.1 503 ")
     server.clock.pump([0.01] * 10)
     for browser in browsers:
-        assert closing(browser) == [1012]
+        assert browser.close_codes() == [1012]
         assert not done.called
         browser.vanish()
     assert done.called
@@ -200,13 +195,13 @@ def test_a_drain_can_be_hurried(clock: Clock) -> None:
     server = Server(clock, max_connections_per_address=300)
     browsers = [server.browser() for _ in range(200)]
     server.factory.hurry()
-    assert not any(closing(browser) for browser in browsers)
+    assert not any(browser.close_codes() for browser in browsers)
     server.factory.drain()
     server.factory.hurry()
     server.factory.hurry()
-    assert all(closing(browser) == [1012] for browser in browsers)
+    assert all(browser.close_codes() == [1012] for browser in browsers)
     clock.pump([0.1] * 30)
-    assert not any(closing(browser) for browser in browsers)
+    assert not any(browser.close_codes() for browser in browsers)
 
 
 def test_clients_are_told_that_the_feed_ends(server: Server) -> None:
@@ -240,7 +235,7 @@ def test_a_message_of_endless_empty_fragments_is_cut(clock: Clock) -> None:
     server = Server(clock, messages_burst=1_000)
     browser = server.browser()
     browser.protocol.dataReceived(frame(b"{", fin=False) + frame(b"", opcode=0, fin=False) * 2_000)
-    assert closing(browser) == [1009]
+    assert browser.close_codes() == [1009]
 
 
 def test_a_client_that_never_reads_is_expelled_once(server: Server) -> None:
@@ -253,7 +248,7 @@ def test_a_client_that_never_reads_is_expelled_once(server: Server) -> None:
         stuck.say({"type": "subscribe", "symbols": ["EURUSD", "nonsense" * 10]})
     assert server.hub.fanout.counters.expelled == 1
     stuck.protocol.resumeProducing()
-    assert closing(stuck) == [4008]
+    assert stuck.close_codes() == [4008]
     server.hub.status_changed(LOST)
     assert [m["status"] for m in healthy.hear()] == ["disconnected"]
 
@@ -302,7 +297,7 @@ def test_a_client_has_time_to_read_why_it_is_closed(server: Server) -> None:
     browser.transport.abortConnection = lambda: aborted.append(True)  # type: ignore[method-assign]
     browser.protocol.close(CloseCode.BAD_TOKEN, "token refused")
     server.clock.advance(LINGER_S - 0.1)
-    assert aborted == [] and closing(browser) == [4501]
+    assert aborted == [] and browser.close_codes() == [4501]
     server.clock.advance(0.2)
     assert aborted == [True]
 
@@ -317,4 +312,4 @@ def test_half_open_handshakes_count_to_their_address(clock: Clock) -> None:
     assert not any(browser.transport.connected for browser in lurkers)
     late = Browser(server, "10.0.0.9")
     late.open()
-    assert closing(late) == []
+    assert late.close_codes() == []

@@ -5,7 +5,6 @@ import pytest
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent, LogLevel, formatEvent
 
-from tests.downstream.test_admission import closes
 from tests.support.browser import Browser, Server
 from tests.support.frames import frame
 from tickrelay.downstream.refusals import LINES, Refusal, Refusals
@@ -40,7 +39,7 @@ def test_a_refused_origin_is_closed_with_4503(server: Server, offer: bytes) -> N
     browser.open(EVIL, *([OFFER + offer] if offer else []))
     assert b" 101 " in browser.head
     assert subprotocol(browser) == offer
-    assert closes(browser) == [(4503, "origin not allowed")]
+    assert browser.closes() == [(4503, "origin not allowed")]
     assert len(server.factory) == 0
 
 
@@ -79,7 +78,7 @@ def test_an_unknown_subprotocol_is_closed_with_4502(
     """The reason names those that there are. What may be a token is neither echoed nor logged."""
     browser = server.browser(OFFER + offer)
     assert subprotocol(browser) == named
-    assert closes(browser) == [(4502, "subprotocol: expected tickrelay.v1.json or tickrelay.v1.protobuf")]
+    assert browser.closes() == [(4502, "subprotocol: expected tickrelay.v1.json or tickrelay.v1.protobuf")]
     assert lines(logged, LogLevel.info) == ["closed 10.0.0.1: unknown subprotocol"]
 
 
@@ -113,12 +112,12 @@ def test_refused_connections_that_linger_are_bounded(server: Server, clock: Cloc
     browsers = [Browser(server) for _ in range(20)]
     for browser in browsers:
         browser.open(EVIL)
-    assert [len(closes(browser)) for browser in browsers] == [1] * 20
+    assert [len(browser.closes()) for browser in browsers] == [1] * 20
     beyond = Browser(server)
     beyond.open(EVIL)
-    assert closes(beyond) == []
+    assert beyond.closes() == []
     assert not beyond.transport.connected
-    assert closes(server.browser()) == []  # they take no place
+    assert server.browser().closes() == []  # they take no place
     clock.advance(3)
     assert not any(browser.transport.connected for browser in browsers)
     assert server.factory.refusals.counts["origin"] == 21

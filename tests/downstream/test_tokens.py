@@ -36,11 +36,6 @@ def server(clock: Clock) -> Server:
     return server
 
 
-def outcome(browser: Browser) -> list[Any]:
-    """What came: messages, and the codes of close frames."""
-    return [int.from_bytes(data[:2], "big") if op == 8 else json.loads(data) for op, data in browser.frames()]
-
-
 # In the opening request.
 
 
@@ -71,9 +66,9 @@ def test_a_token_in_the_opening_request(server: Server, line: bytes) -> None:
 def test_a_wrong_token_closes_with_4501(server: Server, line: bytes) -> None:
     """The connection opens, so that even a browser learns the code, and is closed at once."""
     client = server.browser(line)
-    assert outcome(client)[-1] == 4501
+    assert client.outcome()[-1] == 4501
     server.spot(1, 100_000, 100_010)
-    assert outcome(client) == []
+    assert client.outcome() == []
 
 
 @pytest.mark.parametrize(
@@ -158,7 +153,7 @@ def test_the_first_request_must_bring_it(server: Server, first: Callable[[Browse
     """Whatever else comes first closes with 4501, and a v1 client is told; nothing is subscribed."""
     client = server.browser()
     first(client)
-    *said, code = outcome(client)
+    *said, code = client.outcome()
     assert code == 4501
     assert said in ([], [refusal("expected")], [refusal("refused")])
     assert server.feed.wanted == []
@@ -169,9 +164,9 @@ def test_a_token_must_come_in_time(server: Server) -> None:
     client = server.browser(JSON)
     server.hub.status_changed(LOST)
     server.clock.advance(9.9)
-    assert outcome(client) == []
+    assert client.outcome() == []
     server.clock.advance(0.2)
-    assert outcome(client) == [4501]
+    assert client.outcome() == [4501]
 
 
 def test_who_left_is_not_waited_for(server: Server) -> None:
@@ -269,13 +264,6 @@ def write(path: Path, *tokens: str) -> None:
     new.replace(path)
 
 
-def pass_time(server: Server, seconds: int = 3) -> None:
-    """The relay does what it does each second."""
-    for _ in range(seconds):
-        server.clock.advance(1)
-        server.factory.each_second()
-
-
 def bearer(server: Server, token: str) -> Browser:
     """A client with a token."""
     return server.browser(JSON, b"Authorization: Bearer " + token.encode())
@@ -290,14 +278,14 @@ def texts(logged: list[LogEvent], level: LogLevel) -> list[str]:
 def test_tokens_follow_their_file(server: Server, path: Path, logged: list[LogEvent]) -> None:
     """A new one is valid a few seconds later; who came in by one that is gone is closed with 4501, others stay."""
     leaving, staying = bearer(server, "plain"), bearer(server, "other")
-    assert outcome(bearer(server, "new"))[-1] == 4501
+    assert bearer(server, "new").outcome()[-1] == 4501
     write(path, "other", "new")
-    pass_time(server)
+    server.pass_time(3)
     ((_, close),) = leaving.frames()
     assert close == (4501).to_bytes(2, "big") + b"token revoked"
     assert staying.ask({"type": "ping"})["type"] == "pong"
     assert bearer(server, "new").ask({"type": "ping"})["type"] == "pong"
-    assert outcome(bearer(server, "plain"))[-1] == 4501
+    assert bearer(server, "plain").outcome()[-1] == 4501
     assert texts(logged, LogLevel.info) == ["tokens read again: 2 valid, 1 revoked"]
 
 
@@ -309,14 +297,14 @@ def test_a_bad_file_keeps_the_tokens(server: Server, path: Path, logged: list[Lo
         path.unlink()
     else:
         path.write_text(content)
-    pass_time(server, 15)
+    server.pass_time(15)
     assert client.ask({"type": "ping"})["type"] == "pong"
     assert bearer(server, "other").ask({"type": "ping"})["type"] == "pong"
     (line,) = texts(logged, LogLevel.error)
     assert "TICKRELAY_TOKENS_FILE" in line and "nonsense" not in line
     write(path, "other")
-    pass_time(server)
-    assert outcome(client) == [4501]
+    server.pass_time(3)
+    assert client.outcome() == [4501]
 
 
 def test_a_file_in_the_middle_of_being_written_is_not_read(server: Server, path: Path) -> None:
@@ -325,7 +313,7 @@ def test_a_file_in_the_middle_of_being_written_is_not_read(server: Server, path:
     text = path.read_text()
     for size in range(70, len(text), 10):
         path.write_text(digest("other").hex() + "\n" + "#" * size)
-        pass_time(server, 1)
+        server.pass_time(1)
     assert client.ask({"type": "ping"})["type"] == "pong"
 
 
@@ -333,7 +321,7 @@ def test_a_file_that_is_only_touched_changes_nothing(server: Server, path: Path,
     """Nor does another order of its lines."""
     client = bearer(server, "plain")
     write(path, "other", "plain")
-    pass_time(server)
+    server.pass_time(3)
     assert client.ask({"type": "ping"})["type"] == "pong"
     assert texts(logged, LogLevel.info) == []
 
@@ -348,8 +336,8 @@ def test_a_change_of_equal_size_and_time_is_seen(server: Server, path: Path, rep
         path.write_text(f"{digest('other').hex()}\n{digest('third').hex()}\n")
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
     assert (path.stat().st_size, path.stat().st_mtime_ns) == (status.st_size, status.st_mtime_ns)
-    pass_time(server)
-    assert outcome(bearer(server, "plain"))[-1] == 4501
+    server.pass_time(3)
+    assert bearer(server, "plain").outcome()[-1] == 4501
     assert bearer(server, "third").ask({"type": "ping"})["type"] == "pong"
 
 
@@ -359,7 +347,7 @@ def test_a_file_that_does_not_change_is_not_read_again(
     """Looking at it costs a stat."""
     reads: list[Path] = []
     monkeypatch.setattr("tickrelay.downstream.tokens._read", lambda path: reads.append(path) or [])
-    pass_time(server, 5)
+    server.pass_time(5)
     assert reads == []
 
 
@@ -370,6 +358,6 @@ def test_many_are_closed_one_after_the_other(server: Server, path: Path) -> None
     server.factory.each_second()
     server.factory.each_second()
     server.clock.advance(0.5)
-    assert sum(outcome(client) == [4501] for client in clients) in range(45, 56)
+    assert sum(client.outcome() == [4501] for client in clients) in range(45, 56)
     server.clock.advance(0.5)
     assert not any(client.transport.connected and not client.protocol.closedByMe for client in clients)
