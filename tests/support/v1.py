@@ -8,6 +8,17 @@ JSON = b"Sec-WebSocket-Protocol: tickrelay.v1.json"
 PROTOBUF = b"Sec-WebSocket-Protocol: tickrelay.v1.protobuf"
 
 
+def last_seq(ticks: list[dict[str, Any]], seq: int = 0) -> int:
+    """The seq of the last of *ticks*, each of which must follow the one before, the first *seq*.
+
+    A tick may count others that were conflated into it.
+    """
+    for tick in ticks:
+        assert tick["seq"] == seq + 1 + tick.get("conflated", 0)
+        seq = tick["seq"]
+    return seq
+
+
 def results(client: Browser, **request: Any) -> list[dict[str, Any]]:
     """Subscribe, and take the results; what else came stays away."""
     client.say({"type": "subscribe", **request})
