@@ -92,12 +92,18 @@ def test_clients_are_told_that_the_feed_ends(server: Server) -> None:
     assert opcode == 8
 
 
+def stuck_browser(server: Server, max_queued_bytes: int) -> Browser:
+    """A client that does not read, and is expelled once *max_queued_bytes* wait for it."""
+    browser = server.browser()
+    assert browser.protocol.outbox is not None
+    browser.protocol.outbox.max_queued_bytes = max_queued_bytes
+    browser.protocol.pauseProducing()
+    return browser
+
+
 def test_a_client_that_never_reads_is_expelled_once(server: Server) -> None:
     """Its close frame waits behind all the rest and is no reason to expel it again; others hear every status."""
-    stuck, healthy = server.browser(), server.browser()
-    assert stuck.protocol.outbox is not None
-    stuck.protocol.outbox.max_queued_bytes = 10_000
-    stuck.protocol.pauseProducing()
+    stuck, healthy = stuck_browser(server, 10_000), server.browser()
     for _ in range(100):
         stuck.say({"type": "subscribe", "symbols": ["EURUSD", "nonsense" * 10]})
     assert server.hub.fanout.counters.expelled == 1
@@ -109,10 +115,8 @@ def test_a_client_that_never_reads_is_expelled_once(server: Server) -> None:
 
 def test_expulsion_in_the_middle_of_a_broadcast_harms_nobody(server: Server) -> None:
     """The frame that fills a stuck client's queue is a status for everybody: all others get it, and the next."""
-    stuck, healthy = server.browser(), server.browser()
-    assert stuck.protocol.outbox is not None
-    stuck.protocol.outbox.max_queued_bytes = 1_000
-    stuck.protocol.pauseProducing()
+    stuck_browser(server, 1_000)
+    healthy = server.browser()
     for _ in range(20):
         server.hub.status_changed(LOST)
         server.hub.status_changed(CONNECTING)

@@ -29,7 +29,7 @@ def test_a_clock_that_is_set_back_does_not_stop_the_market(clock: Clock) -> None
 
 
 def test_one_timer_for_the_market(broker: Broker) -> None:
-    """However many symbols and factories there are."""
+    """Its number does not grow with symbols or factories."""
     SimulatorFactory(broker.broker, broker.clock)
     broker.run(5)
     assert len(broker.clock.getDelayedCalls()) == 1

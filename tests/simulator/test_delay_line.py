@@ -25,14 +25,14 @@ def test_nothing_overtakes_and_nothing_is_lost(sent: list[tuple[float, float]]) 
 
 
 def test_without_a_delay_nothing_waits() -> None:
-    """The usual way costs no timer."""
+    """No timer is started."""
     clock, out = Clock(), []
     DelayLine(clock, out.append).send([b"x"], 0.0)
     assert (out, clock.getDelayedCalls()) == ([[b"x"]], [])
 
 
 def test_drop() -> None:
-    """What waits is forgotten."""
+    """What waits is discarded."""
     clock, out = Clock(), []
     line = DelayLine(clock, out.append)
     line.send([b"x"], 1.0)

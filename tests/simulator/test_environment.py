@@ -1,4 +1,4 @@
-"""Which accounts a host serves: the accounts are what they are, the environment is the host's."""
+"""Which accounts a host serves: each account is live or demo, and so is each host."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,7 @@ from tickrelay.simulator.settings import SimulatorSettings
 def test_accounts_of_the_other_kind_cannot_be_routed(
     make_broker: Callable[..., Broker], environment: str, served: set[int]
 ) -> None:
-    """The list is the same on both hosts, as on the real ones; the host serves its kind."""
+    """Both hosts list all accounts, as the real ones do; each serves only those of its kind."""
     peer = make_broker(settings={"environment": environment}).connect()
     peer.ask(APPLICATION)
     listed = peer.ask(ProtoOAGetAccountListByAccessTokenReq(accessToken="sim-token")).ctidTraderAccount

@@ -1,4 +1,4 @@
-"""What is told of symbols, categories and accounts."""
+"""Symbols, categories, assets and accounts as the simulator describes them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -50,7 +50,7 @@ def test_full_symbols(trader: Peer) -> None:
 
 
 def test_real_trading_hours_and_holidays(make_broker: Callable[..., Broker]) -> None:
-    """On request each kind keeps its hours; crypto never sleeps."""
+    """By a setting each kind of symbol has its hours; crypto is open all week."""
     peer = make_broker(settings={"schedule": "real"}).connect()
     peer.log_in()
     symbols = {s.symbolId: s for s in peer.ask(ProtoOASymbolByIdReq(**A, symbolId=[1, 52, 59])).symbol}
@@ -72,7 +72,7 @@ def test_categories_classes_and_assets_join_up(trader: Peer) -> None:
 
 
 def test_conversion(trader: Peer) -> None:
-    """One symbol where there is one, two by way of the dollar, else a refusal."""
+    """One symbol where there is one, two through the dollar otherwise, else a refusal."""
     ids = {a.name: a.assetId for a in trader.ask(ProtoOAAssetListReq(**A)).asset}
 
     def chain(one: str, other: str) -> Any:
@@ -101,7 +101,7 @@ def test_account_list(peer: Peer) -> None:
 
 
 def test_other_users(make_broker: Callable[..., Broker]) -> None:
-    """Each token opens its own accounts, with its own scope; one may have ended already."""
+    """Each token opens accounts of its own, with its own scope; a token may be expired from the start."""
     users = (
         UserSettings(access_token="other", accounts=(AccountSettings(account_id=7),)),
         UserSettings(access_token="old", accounts=(AccountSettings(account_id=8),), expired=True),
@@ -121,7 +121,7 @@ def test_trader_and_reconcile(trader: Peer) -> None:
 
 
 def test_logout(broker: Broker, trader: Peer) -> None:
-    """The answer, then the event; the account's ticks stop, the connection stands."""
+    """The answer, then the event; the account's ticks stop and the connection stays open."""
     trader.subscribe(1)
     trader.take()
     trader.send(ProtoOAAccountLogoutReq(**A), "m")

@@ -1,4 +1,4 @@
-"""Rules that a simulator can be given: guesses both ways, and bounds."""
+"""Rules of the simulator where the real server's behaviour is not known: each value, and the bounds."""
 
 from collections.abc import Callable
 from typing import Any
@@ -23,7 +23,7 @@ from tickrelay.simulator.settings import Rules
 @pytest.mark.parametrize("survive", [False, True])
 @pytest.mark.parametrize("event", ["refresh", "token-invalidated", "account-disconnect"])
 def test_spots_that_survive_their_account(make_broker: Callable[..., Broker], survive: bool, event: str) -> None:
-    """Silent while the account is not authorized; after that ticks go on with both sides first, or not at all."""
+    """No ticks while the account is not authorized; afterwards ticks with both sides first, or none."""
     broker = make_broker(spots_survive=survive)
     peer = broker.connect()
     peer.log_in()
@@ -72,7 +72,7 @@ def test_spots_that_survive_end_with_a_logout_and_with_the_application(
 @pytest.mark.parametrize("empty", [False, True])
 @pytest.mark.parametrize("token", ["unknown", "sim-token"])
 def test_the_account_list_of_a_dead_token(make_broker: Callable[..., Broker], empty: bool, token: str) -> None:
-    """By the rule it is empty, or refused; of a living one it is what it is."""
+    """By the rule it is empty or refused; that of a valid token is complete."""
     broker = make_broker(dead_token_empty_list=empty)
     peer = broker.connect()
     peer.ask(APPLICATION)
@@ -101,6 +101,6 @@ def test_the_account_list_of_a_dead_token(make_broker: Callable[..., Broker], em
     ],
 )
 def test_a_rule_out_of_bounds_is_refused(rule: dict[str, Any]) -> None:
-    """It is named: a timer that never waits or a field that overflows would show much later."""
+    """The error names the rule: a timer of 0 s or a field that overflows would fail much later."""
     with pytest.raises(SettingError, match=f"rules.{next(iter(rule))} must be"):
         Rules(**rule)

@@ -1,4 +1,4 @@
-"""The gates of a connection: heartbeats, cut-offs, who may ask what."""
+"""A session: heartbeats, timeouts, and which requests are accepted when."""
 
 from collections.abc import Callable
 
@@ -34,7 +34,7 @@ def test_the_inner_payload_type_is_not_on_the_wire(peer: Peer) -> None:
 
 
 def test_version_before_login(peer: Peer) -> None:
-    """The version is told to anyone."""
+    """The version is answered without any login."""
     assert isinstance(peer.ask(ProtoOAVersionReq()), ProtoOAVersionRes)
 
 
@@ -47,7 +47,7 @@ def test_nothing_else_before_application_auth(peer: Peer) -> None:
 
 
 def test_account_requests_need_account_auth(peer: Peer) -> None:
-    """The refusal is INVALID_REQUEST with the text that clients go by."""
+    """The error is INVALID_REQUEST with the text by which clients recognize it."""
     peer.ask(APPLICATION)
     answer = peer.ask(SYMBOLS)
     assert (answer.errorCode, answer.description) == ("INVALID_REQUEST", "Trading account is not authorized")
@@ -64,7 +64,7 @@ def test_bad_credentials_are_refused_and_the_connection_closed(peer: Peer) -> No
 
 
 def test_logging_in_twice_is_refused(trader: Peer) -> None:
-    """Application and account alike: ALREADY_LOGGED_IN, and all goes on."""
+    """ALREADY_LOGGED_IN, for application and account alike; the session goes on."""
     assert trader.ask(APPLICATION).errorCode == "ALREADY_LOGGED_IN"
     again = trader.ask(ACCOUNT)
     assert again.errorCode == "ALREADY_LOGGED_IN"
@@ -80,20 +80,20 @@ def test_logging_in_twice_is_refused(trader: Peer) -> None:
     ],
 )
 def test_account_auth_refusals(peer: Peer, account_id: int, token: str, code: str) -> None:
-    """A bad token, a foreign account, and a live account on the demo host are told apart."""
+    """An invalid token, another user's account, and a live account on the demo host have different errors."""
     peer.ask(APPLICATION)
     answer = peer.ask(ProtoOAAccountAuthReq(ctidTraderAccountId=account_id, accessToken=token))
     assert answer.errorCode == code
 
 
 def test_unsupported_message(trader: Peer) -> None:
-    """A request that this server does not know how to answer."""
+    """A request of the schema that the simulator does not implement."""
     request = ProtoOAGetDynamicLeverageByIDReq(ctidTraderAccountId=1001, leverageId=1)
     assert trader.ask(request).errorCode == "UNSUPPORTED_MESSAGE"
 
 
 def test_unknown_payload_type(trader: Peer) -> None:
-    """A number that the schema does not know is refused, not dropped."""
+    """A payload type that the schema does not have is refused, not ignored."""
     frame = ProtoMessage(payloadType=2190, clientMsgId="x").SerializeToString()
     trader.take()
     trader.protocol.stringReceived(frame)
@@ -114,7 +114,7 @@ def test_garbage_is_refused_and_the_connection_closed(trader: Peer, frame: bytes
 
 
 def test_missing_required_fields_are_named(trader: Peer) -> None:
-    """Python does not check required fields on parsing; the server does."""
+    """Python's protobuf does not check required fields when it parses; the server does."""
     trader.take()
     trader.protocol.stringReceived(ProtoMessage(payloadType=2127, clientMsgId="m").SerializeToString())
     (error,) = trader.messages(ProtoOAErrorRes)
@@ -123,7 +123,7 @@ def test_missing_required_fields_are_named(trader: Peer) -> None:
 
 
 def test_a_silent_client_is_closed_after_30_seconds(broker: Broker, trader: Peer) -> None:
-    """In order, and without a word before."""
+    """With an orderly close, and no error before it."""
     broker.run(29.9)
     assert not trader.wire.ended()
     broker.run(0.2)
@@ -132,7 +132,7 @@ def test_a_silent_client_is_closed_after_30_seconds(broker: Broker, trader: Peer
 
 
 def test_a_short_silence_is_as_long_as_its_rule(make_broker: Callable[..., Broker]) -> None:
-    """It counts from the last message, not from the last look."""
+    """The silence is measured from the last message, not from the last check."""
     broker = make_broker(idle_s=0.5)
     peer = broker.connect()
     broker.run(0.3)
@@ -144,7 +144,7 @@ def test_a_short_silence_is_as_long_as_its_rule(make_broker: Callable[..., Broke
 
 
 def test_heartbeats_keep_the_connection(broker: Broker, trader: Peer) -> None:
-    """Any message of the client counts; the server never answers a heartbeat."""
+    """Any message of the client restarts the timeout; the server never answers a heartbeat."""
     trader.take()
     for _ in range(12):
         trader.heartbeat()
@@ -183,14 +183,14 @@ def test_an_overlong_frame_is_refused_and_the_connection_closed(trader: Peer) ->
 
 
 def test_an_overlong_frame_can_also_just_end_the_connection(make_broker: Callable[..., Broker]) -> None:
-    """The error is a guess, so it is a switch."""
+    """Whether the real server sends the error is not known, so it is a rule."""
     peer = make_broker(frame_too_long_error=False).connect()
     peer.protocol.dataReceived(b"\xff\xff\xff\xff")
     assert (peer.messages(), peer.wire.ended()) == ([], "reset")
 
 
 def test_too_many_connections(make_broker: Callable[..., Broker]) -> None:
-    """Over the limit: an error, then the end; the others are untouched."""
+    """Above the limit: an error, then the close; the other connections stay."""
     broker = make_broker(max_connections=2)
     first, _ = broker.connect(), broker.connect()
     third = broker.connect()
@@ -201,7 +201,7 @@ def test_too_many_connections(make_broker: Callable[..., Broker]) -> None:
 
 
 def test_a_client_that_does_not_read_gets_no_ticks_and_is_dropped(broker: Broker, trader: Peer) -> None:
-    """Nothing is kept for it; after ten seconds it goes."""
+    """Ticks for it are not buffered; after ten seconds it is reset."""
     trader.subscribe(1, 2, 41, 59)
     trader.protocol.pauseProducing()
     trader.take()
@@ -212,7 +212,7 @@ def test_a_client_that_does_not_read_gets_no_ticks_and_is_dropped(broker: Broker
 
 
 def test_a_client_that_reads_again_gets_whole_quotes(broker: Broker, trader: Peer) -> None:
-    """The first event after a pause carries both sides, for a side may have changed unseen."""
+    """The first event after a pause has both sides, since either may have changed meanwhile."""
     trader.subscribe(1)
     trader.protocol.pauseProducing()
     trader.take()
@@ -255,7 +255,7 @@ def test_a_close_that_never_ends_is_ended(broker: Broker, trader: Peer) -> None:
 
 
 def test_a_pause_is_counted_from_its_own_beginning(broker: Broker, trader: Peer) -> None:
-    """Pauses that end in time do not add up."""
+    """The durations of several pauses do not add up."""
     trader.subscribe(1)
     for _ in range(4):
         trader.heartbeat()

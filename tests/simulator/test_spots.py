@@ -65,7 +65,7 @@ def test_no_timestamp_unless_asked_for(broker: Broker, trader: Peer) -> None:
 
 
 def test_subscribing_twice_is_refused_without_a_word(trader: Peer) -> None:
-    """ALREADY_SUBSCRIBED, and no description."""
+    """ALREADY_SUBSCRIBED, without a description."""
     trader.ask(subscribe(1))
     error = trader.ask(subscribe(1))
     assert (error.errorCode, error.HasField("description")) == ("ALREADY_SUBSCRIBED", False)
@@ -79,7 +79,7 @@ def test_an_unknown_or_disabled_symbol_fails_the_batch(broker: Broker, trader: P
 
 
 def test_the_batch_can_also_go_through_without_the_unknown_one(make_broker: Callable[..., Broker]) -> None:
-    """The poisoned batch is a guess, so it is a switch."""
+    """Which of both the real server does is not known, so it is a rule."""
     peer = make_broker(unknown_symbol_fails_batch=False).connect()
     peer.log_in()
     assert isinstance(peer.ask(subscribe(1, 4711)), ProtoOASubscribeSpotsRes)
@@ -144,7 +144,7 @@ def test_nothing_is_left_of_a_lost_connection(broker: Broker, trader: Peer) -> N
 
 
 def test_the_same_seed_gives_the_same_stream(make_broker: Callable[..., Broker]) -> None:
-    """Everything follows from the seed, whoever else is connected."""
+    """The stream depends on the seed alone, not on other connections."""
     streams = []
     for others in (0, 3):
         broker = make_broker(settings={"seed": 7})

@@ -1,4 +1,4 @@
-"""Renewing tokens: single use, and what it does to live sessions."""
+"""Renewing tokens: each refresh token is valid once, and live sessions of the old pair end."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ REFRESH = ProtoOARefreshTokenReq(refreshToken="sim-refresh")
 
 
 def test_both_tokens_change_and_the_old_ones_are_void(peer: Peer) -> None:
-    """A refresh token is good once; the pair it gives is good."""
+    """A refresh token is valid once; both tokens of the new pair are accepted."""
     peer.ask(APPLICATION)
     fresh = peer.ask(REFRESH)
     assert fresh.accessToken not in ("", "sim-token")
@@ -85,7 +85,7 @@ def test_tokens_end_with_time(make_broker: Callable[..., Broker]) -> None:
 
 
 def test_fifty_requests_a_second(broker: Broker, trader: Peer) -> None:
-    """The fifty-first is refused; only its type is blocked, for as long as retryAfter says."""
+    """The fifty-first is refused; only its type is blocked, for retryAfter seconds."""
     broker.run(1.1)
     symbols = SYMBOLS
     for _ in range(50):
@@ -97,7 +97,7 @@ def test_fifty_requests_a_second(broker: Broker, trader: Peer) -> None:
 
 
 def test_the_older_answer_to_too_many_requests(make_broker: Callable[..., Broker]) -> None:
-    """REQUEST_FREQUENCY_EXCEEDED had no retryAfter."""
+    """By a rule it is REQUEST_FREQUENCY_EXCEEDED, without retryAfter."""
     broker = make_broker(rate_code="REQUEST_FREQUENCY_EXCEEDED", requests_per_s=3)
     peer = broker.connect()
     peer.log_in()

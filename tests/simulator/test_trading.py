@@ -31,7 +31,7 @@ ORDERS = [kind for kind, answer in ANSWERS.items() if answer is order]
 
 @pytest.mark.parametrize("kind", LISTS, ids=lambda kind: kind.DESCRIPTOR.name)
 def test_lists_are_empty(trader: Peer, kind: Any) -> None:
-    """Whoever asks at start is answered, with the account, and nothing in it."""
+    """Requests for orders, positions and the like are answered with the account id and empty lists."""
     answer = trader.ask(request_of(kind))
     assert answer.DESCRIPTOR.name == registry.lookup(kind).answer.name  # type: ignore[union-attr]
     assert not answer.FindInitializationErrors()
@@ -48,10 +48,10 @@ def test_orders_are_refused(trader: Peer, kind: Any) -> None:
 
 
 def test_there_is_no_order(trader: Peer) -> None:
-    """Its details are not found."""
+    """A request for an order's details is refused as not found."""
     assert trader.ask(ProtoOAOrderDetailsReq(ctidTraderAccountId=1001, orderId=1)).errorCode == "ORDER_NOT_FOUND"
 
 
 def test_the_account_must_be_open(peer: Peer) -> None:
-    """As for any request."""
+    """Before application auth trading requests are refused, as all others."""
     assert peer.ask(request_of(ProtoOANewOrderReq)).errorCode == "CH_CLIENT_NOT_AUTHENTICATED"

@@ -23,7 +23,7 @@ from tickrelay.upstream.errors import Cause, Kind, SessionFailed
 def test_the_message_says_what_to_mend_host(
     make_rig: Callable[..., Rig], account: int, host: str, said: str, set_host: str
 ) -> None:
-    """An account of the other kind than the host serves: which it is, and the host to set; an error at once."""
+    """An account of the other kind than the host serves: an error at once, with the kind and the host to set."""
     rig = make_rig(account_id=account, host=host)
     rig.refuse("ProtoOAAccountAuthReq", "CANT_ROUTE_REQUEST", "Can't route request")
     rig.service.startService()
@@ -48,7 +48,7 @@ def test_cant_route_with_the_right_host_is_passing_trouble(rig: Rig) -> None:
 def test_cant_route_on_a_host_of_unknown_kind_becomes_an_error(
     make_rig: Callable[..., Rig], account: int, said: str
 ) -> None:
-    """A few tries, since a trading server may be away; then it is for a person, and still tried, slowly."""
+    """After a few tries, since a trading server may be away; then it is an error, retried slowly."""
     rig = make_rig(account_id=account, host="broker.example")
     rig.refuse("ProtoOAAccountAuthReq", "CANT_ROUTE_REQUEST", "Can't route request")
     rig.service.startService()
@@ -67,7 +67,7 @@ def test_cant_route_on_a_host_of_unknown_kind_becomes_an_error(
 
 @pytest.mark.parametrize("host", ["broker.example", "demo.ctraderapi.com"])
 def test_cant_route_where_the_account_list_is_not_given(make_rig: Callable[..., Rig], host: str) -> None:
-    """Nothing tells of which kind the account is: an error that names both of cTrader's hosts."""
+    """The account's kind is not known: an error that names both of cTrader's hosts."""
     rig = make_rig(host=host)
     rig.refuse("ProtoOAAccountAuthReq", "CANT_ROUTE_REQUEST", "Can't route request")
     rig.refuse("ProtoOAGetAccountListByAccessTokenReq", "UNKNOWN_ERROR")
@@ -94,7 +94,7 @@ def attempted(rig: Rig, times: int) -> None:
 
 
 def test_cant_route_counts_tries_in_a_row(make_rig: Callable[..., Rig]) -> None:
-    """Trouble that passed before is not added to trouble now."""
+    """Tries before the last success do not count."""
     rig = make_rig(host="broker.example")
     for _ in range(3):
         rig.refuse("ProtoOAAccountAuthReq", "CANT_ROUTE_REQUEST", "Can't route request")

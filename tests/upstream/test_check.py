@@ -1,4 +1,4 @@
-"""`--check`: one line a step, what is wrong and how to mend it, and the exit status."""
+"""`--check`: one line a step, with the error and its remedy, and the exit status."""
 
 from collections.abc import Callable
 from typing import Any
@@ -48,7 +48,7 @@ def check(make_rig: Callable[..., Any]) -> Callable[..., tuple[int, list[str]]]:
 
 
 def names(lines: list[str]) -> list[str]:
-    """The steps that were well."""
+    """The names of the steps that succeeded."""
     return [line[8:20].strip() for line in lines if line.startswith("ok ")]
 
 
@@ -84,13 +84,13 @@ def test_what_is_wrong_and_how_to_mend_it(check: Any, settings: dict[str, Any], 
 
 
 def test_no_such_host(check: Any) -> None:
-    """A name that does not resolve is told before anything connects."""
+    """A name that does not resolve is reported before anything connects."""
     status, lines = check(resolve=lambda _: fail(DNSLookupError()))
     assert status == 1 and lines[0].startswith("FAILED  DNS") and "CTRADER_HOST" in lines[0]
 
 
 def test_nobody_listens(check: Any, make_rig: Callable[..., Any]) -> None:
-    """A refused connection is told with host and port."""
+    """A refused connection is reported with host and port."""
     rig = make_rig()
     rig.net.refuses = True
     status, lines = check(rig)
@@ -106,7 +106,7 @@ def test_tls_that_hangs(check: Any, make_rig: Callable[..., Any]) -> None:
 
 
 def test_no_spot(check: Any, make_rig: Callable[..., Any]) -> None:
-    """Ten seconds without one."""
+    """The step fails after ten seconds without a spot."""
     rig = make_rig()
     rig.dependencies.active_faults.silent_ticks = True
     status, lines = check(rig)
@@ -114,7 +114,7 @@ def test_no_spot(check: Any, make_rig: Callable[..., Any]) -> None:
 
 
 def test_a_shut_market_is_no_fault(check: Any, make_rig: Callable[..., Any]) -> None:
-    """On a Saturday the last price will do, and the line says so."""
+    """On a Saturday the last price is enough, and the line says that the market is closed."""
     rig = make_rig(simulator={"schedule": "real", "symbols": ("EURUSD",)}, start_s=1_763_812_800.0)
     status, lines = check(rig)
     assert status == 0 and "market is shut" in lines[-1]

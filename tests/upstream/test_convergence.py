@@ -1,4 +1,4 @@
-"""A property of any history: clients come and go, upstream drops, refuses and hangs, clocks step. It converges."""
+"""A property of any sequence of clients, connection losses, refusals, hangs and clock steps: the state converges."""
 
 from collections.abc import Callable
 from typing import Any
@@ -43,7 +43,7 @@ symbols = st.sampled_from([*NAMES, BAD])
 
 
 class Watched:
-    """The feed as the hub sees it; a want without an end, or an end without a want, is a fault of the count."""
+    """The feed as the hub uses it; raises where a want or an unwant comes twice in a row."""
 
     def __init__(self, feed: Any) -> None:
         self.feed = feed
@@ -63,7 +63,7 @@ class Watched:
 
 
 class History(RuleBasedStateMachine):
-    """Anything that can happen, in any order, with the real hub between the clients and the session."""
+    """Any events in any order, with the real hub between the clients and the session."""
 
     make_rig: Callable[..., Rig]
 

@@ -26,7 +26,7 @@ def order(rig: Rig, statements: str) -> Faults:
 
 
 def flows(rig: Rig) -> bool:
-    """Does every symbol tick within a minute?"""
+    """Whether every symbol ticks within a minute; raises AssertionError otherwise."""
     rig.listener.spots.clear()
     wanted = {rig.symbol_id(name) for name in NAMES}
     rig.until(lambda: {spot[0] for spot in rig.listener.spots} >= wanted, 60, 0.05)
@@ -34,7 +34,7 @@ def flows(rig: Rig) -> bool:
 
 
 def whole(rig: Rig) -> bool:
-    """Live, everything subscribed, ticks flow, one connection."""
+    """Live, everything subscribed, every symbol ticks, one connection."""
     return rig.state == "live" and rig.upstream_set() == set(NAMES) and len(rig.net.open) == 1 and flows(rig)
 
 
@@ -64,7 +64,7 @@ def whole(rig: Rig) -> bool:
     ],
 )
 def test_a_lost_connection_is_told_and_made_anew(rig: Rig, fault: str, within_s: float) -> None:
-    """The clients hear of it, what was forward-filled is void, and everything is subscribed again."""
+    """The loss is reported, forward-filled prices are dropped, and everything is subscribed again."""
     rig.go_live(*NAMES)
     order(rig, fault)
     rig.until(lambda: rig.status == "disconnected" or rig.state != "live", within_s, 0.05)
@@ -78,7 +78,7 @@ def test_a_lost_connection_is_told_and_made_anew(rig: Rig, fault: str, within_s:
     "fault", ["unknown-type", "empty-frame", "slow 2s for 20s", "reorder for 20s", "late 3s for 20s"]
 )
 def test_a_harmless_oddity_costs_nothing(rig: Rig, fault: str) -> None:
-    """The connection stays, no tick is called lost, each symbol's ticks keep their order."""
+    """The connection stays, no gap is reported, each symbol's ticks keep their order."""
     rig.go_live(*NAMES)
     lost = len(rig.listener.lost)
     rig.listener.spots.clear()
@@ -93,7 +93,7 @@ def test_a_harmless_oddity_costs_nothing(rig: Rig, fault: str) -> None:
 
 
 def test_no_timestamps(rig: Rig) -> None:
-    """Ticks go on, with no time of the server's."""
+    """Ticks are relayed without a source timestamp."""
     rig.go_live(*NAMES)
     order(rig, "no-timestamps for 10s")
     rig.run(1)
@@ -105,7 +105,7 @@ def test_no_timestamps(rig: Rig) -> None:
 
 
 def test_burst(rig: Rig) -> None:
-    """A hundred times the ticks pass, all of them."""
+    """A hundred times the usual rate is relayed without a loss."""
     rig.go_live(*NAMES)
     rig.listener.spots.clear()
     order(rig, "burst for 3s")
@@ -116,7 +116,7 @@ def test_burst(rig: Rig) -> None:
 
 
 def test_silent_ticks(rig: Rig) -> None:
-    """Heartbeats do not hide it: the feed is called degraded, asked again, and at last connected anew."""
+    """In spite of heartbeats the feed becomes degraded, is subscribed again, and then connected anew."""
     rig.go_live(*NAMES)
     rig.run(60, 0.1)
     faults = order(rig, "silent-ticks")
@@ -128,7 +128,7 @@ def test_silent_ticks(rig: Rig) -> None:
 
 
 def test_markets_closed(rig: Rig) -> None:
-    """A market that says it is closed is no dead feed: one connection, no alarm."""
+    """An announced closure is no dead feed: one connection, no alarm."""
     rig.go_live(*NAMES)
     rig.run(60, 0.1)
     order(rig, "markets-closed for 30m")
@@ -138,7 +138,7 @@ def test_markets_closed(rig: Rig) -> None:
 
 
 def test_markets_closed_unannounced(rig: Rig) -> None:
-    """A market that closes against its schedule looks like a dead feed, but is not hammered with connections."""
+    """A closure against the schedule is taken for a dead feed; reconnects are few."""
     rig.go_live(*NAMES)
     rig.run(60, 0.1)
     order(rig, "markets-closed unannounced for 30m")
@@ -150,7 +150,7 @@ def test_markets_closed_unannounced(rig: Rig) -> None:
 
 @pytest.mark.parametrize("fault", ["account-disconnect", "token-invalidated"])
 def test_an_account_that_is_thrown_out_comes_back_on_the_same_connection(rig: Rig, fault: str) -> None:
-    """The ticks that may be missing are told; no reconnect."""
+    """The gap is reported; there is no reconnect."""
     rig.go_live(*NAMES)
     order(rig, fault)
     rig.until(lambda: ("account-disconnect", None) in rig.listener.lost, 1)
@@ -160,7 +160,7 @@ def test_an_account_that_is_thrown_out_comes_back_on_the_same_connection(rig: Ri
 
 
 def test_token_expired(make_rig: Callable[..., Rig], tmp_path: Path) -> None:
-    """With a refresh token it is renewed, once, and kept."""
+    """With a refresh token it is renewed once, and the new pair is saved."""
     rig = make_rig(refresh_token=Secret("sim-refresh"), token_file=str(tmp_path / "tokens"))
     rig.go_live(*NAMES)
     order(rig, "token-expired")
@@ -172,7 +172,7 @@ def test_token_expired(make_rig: Callable[..., Rig], tmp_path: Path) -> None:
 
 
 def test_token_expired_without_a_way_to_renew_it(rig: Rig) -> None:
-    """The status says that it is the token, and nobody is hammered."""
+    """The status names the token's setting; account auth is retried at most once a minute."""
     rig.go_live(*NAMES)
     order(rig, "token-expired")
     rig.until(lambda: rig.status == "error", 60, 0.1)
@@ -183,7 +183,7 @@ def test_token_expired_without_a_way_to_renew_it(rig: Rig) -> None:
 
 
 def test_refuse(rig: Rig) -> None:
-    """Refused credentials are an error that names the setting, with slow retries; it heals when they are good again."""
+    """Refused credentials are an error that names the setting; slow retries succeed once they are accepted."""
     rig.go_live(*NAMES)
     faults = order(rig, "refuse app-auth; drop")
     rig.until(lambda: rig.status == "error", 30, 0.1)
@@ -197,7 +197,7 @@ def test_refuse(rig: Rig) -> None:
 
 
 def test_rate_limit(rig: Rig) -> None:
-    """The time to wait is kept, then the symbol is subscribed."""
+    """The session waits as long as the error asks for, then subscribes the symbol."""
     rig.go_live(*NAMES)
     order(rig, "rate-limit subscribe 3s for 5s")
     start = rig.clock.seconds()

@@ -1,4 +1,4 @@
-"""Faults of the network and of a server that hangs: each is noticed within its deadline and lived through."""
+"""Faults of the network and of a server that hangs: each is detected within its deadline and recovered from."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -14,7 +14,7 @@ from tests.support.rig import Rig
 
 @pytest.mark.parametrize("how", ["reset", "finish"])
 def test_rst_and_fin(rig: Rig, how: str) -> None:
-    """A reset and an orderly close are told at once and healed within two seconds."""
+    """A reset and an orderly close are reported at once; the session is live again within two seconds."""
     rig.go_live("EURUSD", "GBPUSD")
     getattr(rig.connection, how)()
     assert rig.status == "disconnected"
@@ -22,7 +22,7 @@ def test_rst_and_fin(rig: Rig, how: str) -> None:
 
 
 def test_hang_before_tcp(rig: Rig) -> None:
-    """A connection that gets nowhere is given up after the connect deadline, and tried again for ever."""
+    """A connection that is not established is given up after the connect deadline and tried again without end."""
     rig.net.reachable = False
     rig.service.startService()
     rig.run(14.9, 0.1)
@@ -49,7 +49,7 @@ def test_hang_after_tcp(rig: Rig) -> None:
 
 
 def test_a_certificate_that_is_not_trusted(rig: Rig) -> None:
-    """An error that says what to mend; half a minute at least between tries; no credentials; healed by itself."""
+    """An error that names the remedy; at least 30 s between tries; no credentials sent; recovers by itself."""
     rig.net.tls = False
     rig.service.startService()
     for _ in range(3):
@@ -66,7 +66,7 @@ def test_a_certificate_that_is_not_trusted(rig: Rig) -> None:
 
 
 def test_refused_connections_are_retried_with_growing_waits(rig: Rig) -> None:
-    """Full jitter under a ceiling that doubles from half a second to a minute, for ever."""
+    """Full jitter under a ceiling that doubles from half a second to a minute, without end."""
     rig.net.refuses = True
     rig.service.startService()
     rig.run(3600, 0.5)
@@ -105,7 +105,7 @@ def test_an_answer_that_never_comes(rig: Rig, request_name: str, state: str) -> 
 
 
 def test_a_server_that_answers_nothing_at_all(rig: Rig) -> None:
-    """TLS up and then silence: the deadline of the first request ends it."""
+    """After TLS nothing arrives: the deadline of the first request ends the connection."""
     rig.dependencies.active_faults.half_open = True
     rig.service.startService()
     rig.run(10.5, 0.05)
@@ -115,7 +115,7 @@ def test_a_server_that_answers_nothing_at_all(rig: Rig) -> None:
 
 
 def test_the_whole_way_has_a_deadline(make_rig: Callable[..., Rig]) -> None:
-    """A server that answers each request just in time does not hold the session for ever."""
+    """A server that answers each request just in time cannot delay live without end."""
     rig = make_rig(rules={"latency_s": 9.0}, request_timeout_s=30.0, live_timeout_s=20.0)
     rig.service.startService()
     rig.run(19, 0.1)
@@ -125,7 +125,7 @@ def test_the_whole_way_has_a_deadline(make_rig: Callable[..., Rig]) -> None:
 
 
 def test_half_open(rig: Rig) -> None:
-    """A connection that carries nothing any more is noticed within 90 s and replaced."""
+    """A connection on which nothing arrives any more is detected within 90 s and replaced."""
     rig.go_live("EURUSD")
     rig.run(5)
     rig.connection.black_hole = True
@@ -137,7 +137,7 @@ def test_half_open(rig: Rig) -> None:
 
 
 def test_a_quiet_but_healthy_link_stays(make_rig: Callable[..., Rig]) -> None:
-    """No spots wanted, no server heartbeats: the link is asked for a sign of life, and stays."""
+    """Without spots and server heartbeats the link is probed, and the connection stays."""
     rig = make_rig(rules={"heartbeat_s": 100_000.0})
     rig.go_live()
     rig.run(1800, 0.5)
@@ -146,7 +146,7 @@ def test_a_quiet_but_healthy_link_stays(make_rig: Callable[..., Rig]) -> None:
 
 
 def test_heartbeats_every_ten_seconds(rig: Rig) -> None:
-    """A server cuts off a client that is silent for 30 s; ours never is."""
+    """The server closes a client that sends nothing for 30 s."""
     rig.go_live()
     rig.run(120, 0.1)
     beats = rig.sent("ProtoHeartbeatEvent")
@@ -168,7 +168,7 @@ def test_heartbeats_are_not_echoed(rig: Rig) -> None:
 
 
 def test_wait_begins_small_again_only_after_being_stable(rig: Rig) -> None:
-    """A server that accepts and soon drops is not hammered: the ceiling grows until a session lasted 30 s."""
+    """A server that accepts and soon drops: the ceiling of the wait grows until a session has lasted 30 s."""
     rig.go_live()
     waits = []
     for _ in range(8):
@@ -182,7 +182,7 @@ def test_wait_begins_small_again_only_after_being_stable(rig: Rig) -> None:
 
 
 def test_wall_clock_steps_change_nothing(rig: Rig) -> None:
-    """The wall clock jumps an hour forth and back: no timer moves, no false alarm."""
+    """The wall clock jumps an hour forth and back: no timer changes, no false alarm."""
     rig.go_live("EURUSD")
     for step in (3600, -7200, 3600):
         rig.wall_offset_s += step
@@ -193,7 +193,7 @@ def test_wall_clock_steps_change_nothing(rig: Rig) -> None:
 
 @pytest.mark.parametrize("delay_ms", range(0, 40, 2))
 def test_stopping_in_every_state(make_rig: Callable[..., Rig], delay_ms: int) -> None:
-    """Whatever the session is doing, it stops, nothing is left open, nothing is tried again; it can start again."""
+    """The service stops, leaves no connection and makes no further try; it can be started again."""
     rig = make_rig(rules={"latency_s": 0.003}, simulator={"symbols": ("EURUSD",)})
     rig.service.startService()
     rig.service.want("EURUSD")

@@ -27,7 +27,7 @@ from tickrelay.openapi.messages_pb2 import ProtoOASpotEvent
     ids=["no envelope", "text", "no type", "bad spot", "bad error", "too long", "2^31", "2^32-1", "http"],
 )
 def test_garbage_recycles_the_connection(rig: Rig, garbage: bytes) -> None:
-    """What cannot be read is counted, the connection is reset at once and made anew; nothing is buffered."""
+    """Bytes that cannot be parsed are counted; the connection is reset at once and made anew; nothing is buffered."""
     rig.go_live("EURUSD")
     rig.connection.inject(garbage)
     assert rig.counters.protocol_errors == 1
@@ -37,7 +37,7 @@ def test_garbage_recycles_the_connection(rig: Rig, garbage: bytes) -> None:
 
 
 def test_harmless_oddities_are_tolerated(rig: Rig) -> None:
-    """Empty frames, unknown payload types and unknown fields: counted at most."""
+    """Empty frames, unknown payload types and unknown fields are counted at most."""
     rig.go_live("EURUSD")
     rig.connection.inject(length_prefixed(b""))
     rig.connection.inject(length_prefixed(b"\x08\x8d\x11\x12\x01\x00"))  # 2189, a type of another release
@@ -49,7 +49,7 @@ def test_harmless_oddities_are_tolerated(rig: Rig) -> None:
 
 
 def test_a_frame_cut_anywhere_leaves_nothing_behind(make_rig: Callable[..., Rig]) -> None:
-    """A connection lost in the middle of a frame: the half frame is forgotten, the next connection is whole."""
+    """A connection lost in the middle of a frame: its bytes are dropped, the next connection is not affected."""
     spot = length_prefixed(encode(ProtoOASpotEvent(ctidTraderAccountId=1001, symbolId=1, bid=108_000, ask=108_010)))
     rig = make_rig(simulator={"symbols": ("EURUSD",)})
     rig.go_live("EURUSD")
@@ -67,7 +67,7 @@ def test_a_frame_cut_anywhere_leaves_nothing_behind(make_rig: Callable[..., Rig]
 
 
 def test_half_a_frame_then_silence(rig: Rig) -> None:
-    """A frame that never ends is silence: the link clock ends it."""
+    """An incomplete frame does not count as a sign of life: the link clock ends the connection."""
     rig.go_live("EURUSD")
     rig.connection.inject(b"\x00\x00\x00\x40\x08")
     rig.connection.black_hole = True
@@ -76,7 +76,7 @@ def test_half_a_frame_then_silence(rig: Rig) -> None:
 
 
 def test_events_of_a_dead_connection_change_nothing(rig: Rig) -> None:
-    """What arrives after the session gave a connection up is not even read."""
+    """Bytes that arrive after the session has aborted the connection are not parsed."""
     rig.go_live("EURUSD")
     old = rig.connection.client.protocol
     old.abort()

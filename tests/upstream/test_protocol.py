@@ -1,4 +1,4 @@
-"""One connection: requests find their answers, events their listeners, nothing else leaves or gets in."""
+"""One connection: requests get their answers, events their listeners, and only listed messages are sent or accepted."""
 
 from collections.abc import Callable
 from typing import Any
@@ -114,7 +114,7 @@ def test_requests_by_either_name(bench: Bench, name: str) -> None:
 
 
 def test_an_unknown_name_raises(bench: Bench) -> None:
-    """Clearly, for requests and for events."""
+    """For requests and for events, with the name in the error."""
     with pytest.raises(UnknownPayloadType, match="ProtoOANoSuchReq"):
         bench.link.request_named("ProtoOANoSuchReq")
     with pytest.raises(UnknownPayloadType, match="PROTO_OA_NO_SUCH_EVENT"):
@@ -122,7 +122,7 @@ def test_an_unknown_name_raises(bench: Bench) -> None:
 
 
 def test_the_wrong_class_of_answer_is_the_callers_mistake(bench: Bench) -> None:
-    """Found when asked, not when answered."""
+    """Raised when the request is made, not when it is answered."""
     with pytest.raises(TypeError, match="ProtoOAVersionReq is not answered by ProtoOASymbolsListRes"):
         bench.link.request(ProtoOAVersionReq(), ProtoOASymbolsListRes)
 
@@ -137,14 +137,14 @@ def test_errors_fail_the_request_they_answer(bench: Bench, error: Any) -> None:
 
 
 def test_an_answer_of_another_type(bench: Bench) -> None:
-    """Fails the request; nothing else suffers."""
+    """Fails the request and nothing else."""
     found = results(bench.link.request(ProtoOAVersionReq()))
     bench.receive(ProtoOASymbolsListRes(ctidTraderAccountId=1), bench.sent()[0][1])
     assert found[0].code == "UNEXPECTED_ANSWER"
 
 
 def test_the_deadline_runs_from_sending(bench: Bench) -> None:
-    """A request that waits for the budget does not lose time; a late answer is counted and ignored."""
+    """The time in the queue does not count; a late answer is counted and ignored."""
     found = [results(bench.link.request(ProtoOAVersionReq())) for _ in range(300)]
     left: list[str] = []
     for _ in range(1200):
@@ -170,7 +170,7 @@ def test_losing_the_connection_fails_what_is_pending(bench: Bench) -> None:
 
 
 def test_a_cancelled_request_is_forgotten(bench: Bench) -> None:
-    """Its answer is a late one."""
+    """Its answer is counted as late."""
     deferred = bench.link.request(ProtoOAVersionReq())
     found = results(deferred)
     deferred.cancel()
@@ -181,7 +181,7 @@ def test_a_cancelled_request_is_forgotten(bench: Bench) -> None:
 
 @pytest.mark.parametrize("event", ["ProtoOASymbolChangedEvent", "PROTO_OA_SYMBOL_CHANGED_EVENT", 2120])
 def test_events_by_either_name(bench: Bench, event: Any) -> None:
-    """Until the listener is taken away; two listeners both hear."""
+    """Two listeners both get the event, until they are removed."""
     heard: list[Any] = []
     stop = bench.link.listen(event, heard.append)
     bench.link.listen(ProtoOASymbolChangedEvent, heard.append)
@@ -195,7 +195,7 @@ def test_events_by_either_name(bench: Bench, event: Any) -> None:
 
 @pytest.mark.parametrize("event", ["ProtoOASpotEvent", "PROTO_OA_SPOT_EVENT"])
 def test_spots_can_be_listened_to_by_name_as_well(bench: Bench, event: str) -> None:
-    """Besides their own way, which stays."""
+    """In addition to the direct call for each spot."""
     heard: list[Any] = []
     bench.link.listen(event, heard.append)
     bench.receive(ProtoOASpotEvent(ctidTraderAccountId=1, symbolId=3, ask=9))
@@ -203,7 +203,7 @@ def test_spots_can_be_listened_to_by_name_as_well(bench: Bench, event: str) -> N
 
 
 def test_an_event_with_somebody_elses_message_id(bench: Bench) -> None:
-    """An id that is not pending: an event like any other."""
+    """With an id of no pending request it is an event like any other."""
     heard: list[Any] = []
     bench.link.listen("ProtoOAExecutionEvent", heard.append)
     bench.receive(ProtoOAExecutionEvent(ctidTraderAccountId=1, executionType=2), "theirs")
@@ -211,7 +211,7 @@ def test_an_event_with_somebody_elses_message_id(bench: Bench) -> None:
 
 
 def test_a_listener_that_fails_harms_nobody(bench: Bench, expected_failures: list[Any]) -> None:
-    """It is logged, the other listeners hear."""
+    """Its error is logged, and the other listeners are called."""
     heard: list[Any] = []
     bench.link.listen(ProtoOASymbolChangedEvent, lambda _: 1 / 0)
     bench.link.listen(ProtoOASymbolChangedEvent, heard.append)
@@ -221,7 +221,7 @@ def test_a_listener_that_fails_harms_nobody(bench: Bench, expected_failures: lis
 
 
 def test_no_order_can_leave(bench: Bench) -> None:
-    """Whatever is not on the list of what views is refused, by any way in, and nothing is written."""
+    """Messages that are not on the list of reading requests are refused by every method; nothing is written."""
     for row in registry.all_types():
         if row.number in VIEW_ONLY:
             continue

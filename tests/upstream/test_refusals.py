@@ -1,4 +1,4 @@
-"""Every error code, where it can come: each is met as its class asks for, and none is looped on."""
+"""Every error code at every request: the session reacts by the code's class and never retries in a tight loop."""
 
 from collections.abc import Callable
 
@@ -30,7 +30,7 @@ def test_every_code_of_the_schema_has_a_class(code: str) -> None:
 
 
 def test_names_that_no_schema_has_are_unknown() -> None:
-    """A new code is surfaced, not guessed at."""
+    """A new code has the class UNKNOWN."""
     assert classify("SOMETHING_NEW") is ErrorClass.UNKNOWN
 
 
@@ -53,7 +53,7 @@ STAGES = ["ProtoOAApplicationAuthReq", "ProtoOAAccountAuthReq", "ProtoOASymbolsL
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("code", [*CODES, "SOMETHING_NEW"])
 def test_a_code_on_the_way_to_live(make_rig: Callable[..., Rig], stage: str, code: str) -> None:
-    """Refused for ten minutes, then accepted: no hammering meanwhile, an error where a person must act, then live."""
+    """Refused for ten minutes, then accepted: few retries, an error where an operator must act, then live."""
     rig = make_rig(simulator={"symbols": ("EURUSD",)})
     rig.refuse(stage, code, "said the server")
     rig.service.startService()
@@ -86,7 +86,7 @@ def test_a_code_on_the_way_to_live(make_rig: Callable[..., Rig], stage: str, cod
 
 @pytest.mark.parametrize("code", [*CODES, "SOMETHING_NEW"])
 def test_a_code_on_a_subscription(make_rig: Callable[..., Rig], code: str) -> None:
-    """A refused subscription hurts that symbol at most, is told once, and is not asked for in a loop."""
+    """A refused subscription affects that symbol at most, is reported once, and is not repeated in a loop."""
     rig = make_rig(simulator={"symbols": ("EURUSD",)})
     rig.go_live()
     rig.refuse("ProtoOASubscribeSpotsReq", code, "said the server")
@@ -121,7 +121,7 @@ def test_a_code_on_a_subscription(make_rig: Callable[..., Rig], code: str) -> No
 
 
 def test_the_message_says_what_to_mend_application(make_rig: Callable[..., Rig]) -> None:
-    """Wrong secret: the application."""
+    """A wrong secret: the message names the application's settings."""
     rig = make_rig(client_id="nobody")
     rig.service.startService()
     rig.run(1)
@@ -129,7 +129,7 @@ def test_the_message_says_what_to_mend_application(make_rig: Callable[..., Rig])
 
 
 def test_the_message_says_what_to_mend_account(make_rig: Callable[..., Rig]) -> None:
-    """An account that the token does not open: which it opens."""
+    """An account that the token does not open: the message lists those that it opens."""
     rig = make_rig(account_id=4711)
     rig.service.startService()
     rig.run(1)
@@ -138,7 +138,7 @@ def test_the_message_says_what_to_mend_account(make_rig: Callable[..., Rig]) -> 
 
 
 def test_the_message_says_what_to_mend_login_number(make_rig: Callable[..., Rig]) -> None:
-    """The login number instead of the account id is the commonest slip: the message has the id."""
+    """A login number in place of the account id: the message has the id."""
     rig = make_rig(account_id=5_001_001)
     rig.service.startService()
     rig.run(1)
@@ -146,7 +146,7 @@ def test_the_message_says_what_to_mend_login_number(make_rig: Callable[..., Rig]
 
 
 def test_the_message_says_what_to_mend_token(make_rig: Callable[..., Rig]) -> None:
-    """A wrong token: the token, and not the token itself."""
+    """A wrong token: the message names its setting, and does not contain the token."""
     rig = make_rig(access_token=Secret("canary-token"))
     rig.service.startService()
     rig.run(1)
@@ -175,7 +175,7 @@ def test_maintenance_is_waited_for(rig: Rig, unit: int, ahead_s: float, waits: t
 
 
 def test_an_error_that_answers_nothing_of_either_kind(rig: Rig) -> None:
-    """A maintenance told to everybody, in the common error message with milliseconds, ends the session."""
+    """A maintenance event in the common error message, its end in milliseconds, ends the session until then."""
     rig.go_live("EURUSD")
     end = int((rig.wall() + 60) * 1000)
     rig.inject(ProtoErrorRes(errorCode="SERVER_IS_UNDER_MAINTENANCE", maintenanceEndTimestamp=end))
@@ -186,7 +186,7 @@ def test_an_error_that_answers_nothing_of_either_kind(rig: Rig) -> None:
 
 
 def test_an_unknown_error_that_answers_nothing_is_logged(rig: Rig, logged: list[LogEvent]) -> None:
-    """Surfaced, and the session goes on."""
+    """It is logged and the session goes on."""
     rig.go_live("EURUSD")
     rig.inject(ProtoErrorRes(errorCode="SOMETHING_NEW", description="with a text"))
     rig.run(1)
@@ -195,7 +195,7 @@ def test_an_unknown_error_that_answers_nothing_is_logged(rig: Rig, logged: list[
 
 
 def test_connection_limit_waits_a_minute(make_rig: Callable[..., Rig]) -> None:
-    """A dead connection may still be counted: a minute at least, and people are told why."""
+    """The server may still count a dead connection: the wait is a minute at least, and the message gives the reason."""
     rig = make_rig(rules={"max_connections": 0})
     rig.service.startService()
     rig.run(59, 0.1)

@@ -1,4 +1,4 @@
-"""The request budget: never more than allowed in any second, the urgent first, heartbeats always."""
+"""The request budget: never exceeded in any second; urgent requests first; heartbeats never wait."""
 
 import random
 from collections.abc import Callable
@@ -63,7 +63,7 @@ def test_historical_requests_have_their_own_budget(clock: Clock) -> None:
 
 
 def test_unsubscribe_before_subscribe_before_others(clock: Clock) -> None:
-    """When it is tight, room is made first."""
+    """While requests wait, unsubscribing goes first, since it makes room."""
     order: list[int] = []
     limiter = pacer_on(clock)
     for kind in [OTHER] * 6 + [SUBSCRIBE] * 2 + [UNSUBSCRIBE] * 2:
@@ -83,7 +83,7 @@ def test_order_within_a_kind_is_kept(clock: Clock) -> None:
 
 
 def test_a_pause_holds_one_payload_type(clock: Clock) -> None:
-    """Others go on; what was paused goes when the pause is over, not a moment sooner."""
+    """Others are sent; a paused request is sent when the pause ends, not before."""
     sent: list[tuple[int, float]] = []
     limiter = pacer_on(clock)
     limiter.pause(SUBSCRIBE, 3)
@@ -132,7 +132,7 @@ def test_a_cancelled_request_does_not_leave(clock: Clock) -> None:
 
 
 def test_stopping_forgets(clock: Clock) -> None:
-    """After the end nothing is sent and no timer is left."""
+    """Afterwards nothing is sent and no timer is left."""
     sent: list[int] = []
     limiter = pacer_on(clock)
     for number in range(20):
@@ -145,7 +145,7 @@ def test_stopping_forgets(clock: Clock) -> None:
 
 
 def test_submitting_from_within_a_send(clock: Clock) -> None:
-    """A request that leads to another one at once is no trouble."""
+    """A send may submit another request at once."""
     sent: list[int] = []
     limiter = pacer_on(clock)
 
@@ -191,7 +191,7 @@ def test_never_more_than_the_budget_in_any_second(
 
 @pytest.mark.parametrize("code", ["BLOCKED_PAYLOAD_TYPE", "REQUEST_FREQUENCY_EXCEEDED"])
 def test_a_server_with_a_smaller_budget_is_obeyed(make_rig: Callable[..., Rig], code: str) -> None:
-    """The answers that ask for a pause are honoured, doubled in a row, and the session comes up all the same."""
+    """The pauses it asks for are kept, doubled in a row, and the session becomes live all the same."""
     rig = make_rig(rules={"requests_per_s": 2, "retry_after_s": 2, "rate_code": code})
     rig.service.startService()
     rig.service.want("EURUSD")
@@ -201,7 +201,7 @@ def test_a_server_with_a_smaller_budget_is_obeyed(make_rig: Callable[..., Rig], 
 
 
 def test_a_pause_is_a_minimum(rig: Rig) -> None:
-    """retryAfter 7: the same request comes again after 7 s, not before; heartbeats go on."""
+    """retryAfter 7: the same request is sent again after 7 s, not before; heartbeats go on."""
     rig.go_live()
     rig.refuse("ProtoOASubscribeSpotsReq", "BLOCKED_PAYLOAD_TYPE", retry_after_s=7)
     rig.service.want("EURUSD")
@@ -214,7 +214,7 @@ def test_a_pause_is_a_minimum(rig: Rig) -> None:
 
 
 def test_a_long_pause_on_the_way_to_live_is_sat_out(rig: Rig) -> None:
-    """A new connection would ask again too soon: the deadline of the way waits for the pause that was asked for."""
+    """The logon's deadline is extended by the pause, since a new connection would have to wait as long."""
     rig.refuse("ProtoOASubscribeSpotsReq", "BLOCKED_PAYLOAD_TYPE", retry_after_s=100)
     rig.service.startService()
     rig.service.want("EURUSD")
@@ -236,7 +236,7 @@ def test_pauses_double_in_a_row(rig: Rig) -> None:
 
 
 def test_a_storm_of_wants_stays_within_the_budget(make_rig: Callable[..., Rig]) -> None:
-    """Many wants at random moments over several connections: the simulator never has to ask for a pause."""
+    """Wants at random moments over several connections: the simulator never refuses one for its rate."""
     rig = make_rig(unsubscribe_linger_s=0.0)
     rig.go_live()
     rng = random.Random(5)

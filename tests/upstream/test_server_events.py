@@ -18,7 +18,7 @@ LOGGED_OUT = ProtoOAAccountDisconnectEvent(ctidTraderAccountId=1001)
 
 
 def test_client_disconnect(rig: Rig) -> None:
-    """The application's session is gone: the connection is ended from here, and made anew."""
+    """The application's session has ended: the session closes the connection and makes a new one."""
     rig.go_live("EURUSD")
     rig.inject(ProtoOAClientDisconnectEvent(reason="Server restart"))
     assert rig.status == "disconnected" and "Server restart" in rig.message
@@ -27,7 +27,7 @@ def test_client_disconnect(rig: Rig) -> None:
 
 
 def test_account_disconnect(rig: Rig) -> None:
-    """The account is authorised again on the same connection, and all is subscribed again; the gap is told."""
+    """The account is authorised again on the same connection and all is subscribed again; the gap is reported."""
     rig.go_live("EURUSD", "XAUUSD")
     rig.listener.events.clear()
     rig.log_out(LOGGED_OUT)
@@ -41,7 +41,7 @@ def test_account_disconnect(rig: Rig) -> None:
 
 
 def test_account_disconnect_of_another_account(rig: Rig) -> None:
-    """Somebody else's account is none of our business."""
+    """Events of other accounts are ignored."""
     rig.go_live("EURUSD")
     rig.inject(ProtoOAAccountDisconnectEvent(ctidTraderAccountId=77))
     rig.inject(ProtoOAAccountsTokenInvalidatedEvent(ctidTraderAccountIds=[77], reason="x"))
@@ -50,7 +50,7 @@ def test_account_disconnect_of_another_account(rig: Rig) -> None:
 
 
 def test_account_disconnect_over_and_over(rig: Rig) -> None:
-    """An account that is thrown out again and again: a new connection with backoff, no tight loop."""
+    """An account that is logged out again and again: a new connection with backoff, no tight loop."""
     rig.go_live("EURUSD")
 
     for _ in range(10):
@@ -64,7 +64,7 @@ def test_account_disconnect_over_and_over(rig: Rig) -> None:
 
 
 def test_a_request_refused_as_not_authorized(rig: Rig) -> None:
-    """The account's session is gone without a word: the answer to the next request tells, and is acted on."""
+    """The account's session ended without an event: the refusal of the next request starts its authorisation."""
     rig.go_live("EURUSD")
     rig.log_out()
     rig.service.want("GBPUSD")
@@ -73,7 +73,7 @@ def test_a_request_refused_as_not_authorized(rig: Rig) -> None:
 
 
 def test_an_account_that_was_not_lost_after_all(rig: Rig) -> None:
-    """Authorised again though its session stood: what nobody wants any longer does not stay subscribed for ever."""
+    """Authorised again though its session was valid: symbols that are no longer wanted are unsubscribed."""
     rig.go_live("EURUSD", "GBPUSD")
     rig.service.unwant("GBPUSD")
     rig.refuse("ProtoOAUnsubscribeSpotsReq", "ACCOUNT_NOT_AUTHORIZED")
@@ -85,7 +85,7 @@ def test_an_account_that_was_not_lost_after_all(rig: Rig) -> None:
 
 
 def test_symbol_changed(rig: Rig) -> None:
-    """The symbol is asked for again, its subscription stays, and the relay hears of it."""
+    """The symbol is requested again and stays subscribed; the listener gets it only if it differs."""
     rig.go_live("EURUSD")
     loads = len([e for e in rig.listener.events if e[0] == "symbols"])
     requests = rig.counters.requests
@@ -145,7 +145,7 @@ def test_symbol_changed_whose_refresh_finds_the_account_logged_out(rig: Rig) -> 
 
 
 def test_a_new_symbol(make_rig: Callable[..., Rig]) -> None:
-    """A symbol that was missing appears: whoever wants it gets it."""
+    """A symbol that the list did not have is subscribed once it appears, if it is wanted."""
     rig = make_rig()
     lights = rig.dependencies.catalogue.light_symbols
     gold = next(light for light in lights if light.symbolName == "XAUUSD")
@@ -178,14 +178,14 @@ def test_trade_scope_is_warned_of_once(make_rig: Callable[..., Rig], logged: lis
 
 
 def test_view_scope_is_not_warned_of(make_rig: Callable[..., Rig], logged: list[LogEvent]) -> None:
-    """A token of scope accounts is what the relay wants: the simulator's own is one, as ``--simulate`` has it."""
+    """A token of scope accounts, as the simulator's own is, gives no warning."""
     rig = make_rig()
     rig.go_live()
     assert not any("may trade" in (e.get("log_format") or "") for e in logged)
 
 
 def test_symbol_changed_that_cannot_be_asked_for(rig: Rig) -> None:
-    """A refused refresh is surfaced, a hanging one ends the connection; what was known stays."""
+    """A refused refresh keeps the symbol as it was, one without an answer ends the connection."""
     rig.go_live("EURUSD")
     rig.refuse("ProtoOASymbolByIdReq", "UNKNOWN_ERROR")
     rig.inject(ProtoOASymbolChangedEvent(ctidTraderAccountId=1001, symbolId=[rig.symbol_id("EURUSD")]))

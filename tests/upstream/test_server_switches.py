@@ -1,4 +1,4 @@
-"""Where nobody knows what the real server does, the relay lives with either: each of the simulator's switches."""
+"""Where the real server's behaviour is not known, the relay works with either: each rule of the simulator."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -45,7 +45,7 @@ def test_spots_that_survive_a_new_authorization_or_not(
 def test_a_dead_token_whose_account_list_is_empty_or_refused(
     make_rig: Callable[..., Rig], tmp_path: Path, empty: bool
 ) -> None:
-    """Renewed where it can be; else an error that names the token, not the account."""
+    """It is renewed if there is a refresh token; else an error that names the token, not the account."""
     rules = {"dead_token_empty_list": empty}
     rig = make_rig(rules=rules, refresh_token=Secret("sim-refresh"), token_file=str(tmp_path / "tokens"))
     rig.dependencies.accounts.expire()

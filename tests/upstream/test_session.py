@@ -1,4 +1,4 @@
-"""The session's way to live, a drop, a refusal: the happy way and its nearest neighbours."""
+"""The session from start to live, after a lost connection, and after a refusal."""
 
 from collections.abc import Callable, Sequence
 
@@ -21,7 +21,7 @@ def test_the_seams_are_kept(rig: Rig) -> None:
 
 
 def test_the_way_to_live(rig: Rig) -> None:
-    """Each state is told once; the symbols are told before the status says connected."""
+    """Each state is reported once; the symbols before the status ``connected``."""
     rig.go_live("EURUSD")
     assert rig.listener.events == [
         ("status", "ctrader-connecting", "connecting"),
@@ -48,7 +48,7 @@ def test_spots_reach_the_listener(rig: Rig) -> None:
 
 
 def test_full_symbols_are_known(rig: Rig) -> None:
-    """Digits, pip position, category and currencies come with the symbols."""
+    """Digits, pip position, category and currencies are loaded with the symbols."""
     rig.go_live()
     euro = next(s for s in rig.listener.symbols if s.name == "EURUSD")
     assert (euro.digits, euro.pip_position, euro.base, euro.quote) == (5, 4, "EUR", "USD")
@@ -58,7 +58,7 @@ def test_full_symbols_are_known(rig: Rig) -> None:
 
 
 def test_after_a_drop_everything_wanted_is_subscribed_again(rig: Rig) -> None:
-    """A lost connection is told at once, and all symbols are back without anybody asking."""
+    """A lost connection is reported at once; then all wanted symbols are subscribed without a further call."""
     rig.go_live("EURUSD", "XAUUSD")
     rig.listener.events.clear()
     rig.connection.reset()
@@ -99,7 +99,7 @@ def test_a_page_reload_costs_nothing(rig: Rig) -> None:
 
 
 def test_an_unknown_name_is_refused_at_once(rig: Rig) -> None:
-    """A name that is not in the list is told as unknown, once."""
+    """A name that is not in the list is reported as unknown, once."""
     rig.go_live("NOSUCH")
     assert rig.listener.refused == {"NOSUCH": "UNKNOWN_SYMBOL"}
     assert rig.service.explain("NOSUCH").refused == "UNKNOWN_SYMBOL"
@@ -112,7 +112,7 @@ def test_an_unknown_name_is_refused_at_once(rig: Rig) -> None:
 
 
 def test_refused_credentials_are_an_error_with_slow_retries(make_rig: Callable[..., Rig]) -> None:
-    """A wrong secret: status error that names the application, a try a minute at most, healed without a restart."""
+    """A wrong secret: status error that names the application, at most one try a minute, recovery without a restart."""
     rig = make_rig(simulator={"client_secret": "another"})
     rig.service.startService()
     rig.run(3)
@@ -134,7 +134,7 @@ def said_in_the_log(logged: list[LogEvent], words: str) -> list[tuple[str, str]]
 
 
 def test_an_error_is_logged_once(make_rig: Callable[..., Rig], clock: Clock, logged: list[LogEvent]) -> None:
-    """What a person must mend stands in the log at level error, one time; each slow retry is one short line."""
+    """An error that an operator must correct is logged once at level error; each slow retry is one short line."""
     rig = make_rig(simulator={"client_secret": "another"})
     rig.listener.also = Server(clock).hub
     rig.service.startService()
@@ -147,7 +147,7 @@ def test_an_error_is_logged_once(make_rig: Callable[..., Rig], clock: Clock, log
 
 
 def test_a_loss_is_logged_once(rig: Rig, clock: Clock, logged: list[LogEvent]) -> None:
-    """What passes by itself is told at level info, with when it is tried again."""
+    """Temporary trouble is logged at level info, with the time of the next try."""
     rig.listener.also = Server(clock).hub
     rig.go_live("EURUSD")
     rig.connection.reset()
@@ -158,7 +158,7 @@ def test_a_loss_is_logged_once(rig: Rig, clock: Clock, logged: list[LogEvent]) -
 
 
 def test_stopping_closes_in_order(rig: Rig) -> None:
-    """The connection is closed, not reset, and the Deferred fires when it is gone."""
+    """The connection is closed, not reset, and the Deferred fires when it has ended."""
     rig.go_live("EURUSD")
     done: list[object] = []
     rig.service.stopService().addCallback(done.append)
@@ -197,7 +197,7 @@ def test_ids_are_good_for_one_session(rig: Rig) -> None:
 
 
 def test_two_symbols_of_one_name(rig: Rig, logged: list[LogEvent]) -> None:
-    """The first is kept, and it is told."""
+    """The first is kept, and the other is logged."""
     lights = rig.dependencies.catalogue.light_symbols
     lights.add(symbolId=8888, symbolName="EURUSD") if hasattr(lights, "add") else lights.append(
         type(lights[0])(symbolId=8888, symbolName="EURUSD")
@@ -208,7 +208,7 @@ def test_two_symbols_of_one_name(rig: Rig, logged: list[LogEvent]) -> None:
 
 
 def test_without_the_comforts(rig: Rig) -> None:
-    """A server that knows neither assets nor categories: the session comes up with what there is."""
+    """A server without assets and categories: the session becomes live with the data there is."""
     for request in ("ProtoOAAssetListReq", "ProtoOAAssetClassListReq", "ProtoOASymbolCategoryListReq"):
         rig.refuse(request, "UNSUPPORTED_MESSAGE")
     rig.go_live("EURUSD")
@@ -217,7 +217,7 @@ def test_without_the_comforts(rig: Rig) -> None:
 
 
 def test_comforts_that_never_come_delay_but_do_not_fail(rig: Rig) -> None:
-    """No answer at all: ten seconds later without them."""
+    """Without an answer to those requests the session becomes live ten seconds later."""
     rig.hang("ProtoOAAssetListReq")
     rig.service.startService()
     took = rig.until(lambda: rig.state == "live")
@@ -225,7 +225,7 @@ def test_comforts_that_never_come_delay_but_do_not_fail(rig: Rig) -> None:
 
 
 def test_an_error_of_our_own_is_logged_and_lived_through(rig: Rig, expected_failures: list[LogEvent]) -> None:
-    """A bug in a step ends the connection, not the service."""
+    """An exception in a step ends the connection, not the service."""
     real = rig.listener.symbols_loaded
 
     def fail(symbols: Sequence[Symbol]) -> None:

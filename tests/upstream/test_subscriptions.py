@@ -1,4 +1,4 @@
-"""Desired against confirmed: batches, bad symbols, races with loss. The sets end equal, whatever happened."""
+"""Desired against confirmed subscriptions: batches, bad symbols, races with losses. The sets are equal in the end."""
 
 import random
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from tickrelay.upstream.symbol_table import batches
 
 
 def add_bad_symbols(rig: Rig, *names: str) -> None:
-    """Symbols that the list has and the server then does not know."""
+    """Symbols that are in the list, and whose subscription the server refuses as unknown."""
     lights = rig.dependencies.catalogue.light_symbols
     rig.dependencies.catalogue.light_symbols = [
         *lights,
@@ -36,7 +36,7 @@ def test_what_is_wanted_in_one_turn_leaves_in_one_request(rig: Rig) -> None:
 
 
 def test_one_bad_symbol_does_not_hurt_the_others(rig: Rig) -> None:
-    """A batch refused for one id is halved until the bad one is found: only it is reported."""
+    """A batch refused for one id is halved until that id is found: only it is reported."""
     add_bad_symbols(rig, "BAD")
     rig.go_live("BAD", *[light.symbolName for light in rig.dependencies.catalogue.light_symbols[:30]])
     assert rig.listener.refused == {"BAD": "SYMBOL_NOT_FOUND"}
@@ -113,7 +113,7 @@ def test_wants_before_the_start_are_kept(rig: Rig) -> None:
 
 
 def test_a_linger_that_ends_during_an_outage(rig: Rig) -> None:
-    """What nobody wants any longer is not subscribed in the next session."""
+    """Symbols that are no longer wanted are not subscribed in the next session."""
     rig.go_live("EURUSD", "GBPUSD")
     rig.service.unwant("GBPUSD")
     rig.net.refuses = True
@@ -126,7 +126,7 @@ def test_a_linger_that_ends_during_an_outage(rig: Rig) -> None:
 
 
 def test_wanted_again_while_the_unsubscription_is_on_its_way(make_rig: Callable[..., Rig]) -> None:
-    """The answer decides when to look again: the symbol ends subscribed."""
+    """After its answer the symbol is subscribed again."""
     rig = make_rig(rules={"latency_s": 0.5}, unsubscribe_linger_s=0.0)
     rig.go_live("EURUSD")
     rig.service.unwant("EURUSD")
@@ -137,7 +137,7 @@ def test_wanted_again_while_the_unsubscription_is_on_its_way(make_rig: Callable[
 
 
 def test_at_most_one_request_for_a_symbol_in_a_quarter_second(make_rig: Callable[..., Rig]) -> None:
-    """A storm for one symbol is no storm upstream."""
+    """Many changes of one symbol's wants give few requests."""
     rig = make_rig(unsubscribe_linger_s=0.0)
     rig.go_live()
     for n in range(1000):

@@ -68,7 +68,7 @@ def test_a_renewed_token_is_used_after_a_restart(make_rig: Callable[..., Rig], t
 
 
 def test_a_token_that_ends_soon_is_renewed_before_account_auth(make_rig: Callable[..., Rig], tmp_path: Path) -> None:
-    """Fewer than three days left: renewed first, so that no live session is thrown out by its own renewal."""
+    """With fewer than three days left it is renewed first, since a renewal ends live sessions of the account."""
     rig = token_rig(make_rig, tmp_path)
     rig.dependencies.accounts.expire()
     rig.go_live("EURUSD")
@@ -92,7 +92,7 @@ def test_a_token_with_time_left_is_not_renewed(make_rig: Callable[..., Rig], tmp
 
 
 def test_a_refused_refresh_token_is_an_error_and_no_loop(make_rig: Callable[..., Rig], tmp_path: Path) -> None:
-    """Both tokens refused: error that says to grant access anew, at most a try a minute."""
+    """Both tokens refused: an error that asks to grant access anew, at most one try a minute."""
     rig = token_rig(make_rig, tmp_path, refresh_token=Secret("used-up"))
     rig.dependencies.accounts.expire()
     rig.service.startService()
@@ -102,7 +102,7 @@ def test_a_refused_refresh_token_is_an_error_and_no_loop(make_rig: Callable[...,
 
 
 def test_token_invalidated_uses_the_stored_token(make_rig: Callable[..., Rig], tmp_path: Path) -> None:
-    """Another program renewed the token and wrote it down: it is read again, and nothing is renewed in turn."""
+    """Another program renewed the token and saved it: the file is read again, and nothing is renewed."""
     rig = token_rig(make_rig, tmp_path)
     rig.go_live("EURUSD")
     grant = rig.dependencies.accounts.renew("sim-refresh", rig.dependencies.now())
@@ -124,7 +124,7 @@ def test_token_invalidated_and_refused_is_renewed_once(make_rig: Callable[..., R
 
 
 def test_an_operator_heals_it_by_the_token_file(make_rig: Callable[..., Rig], tmp_path: Path) -> None:
-    """Everything is refused; a new pair is put into the file; the next slow try is live, without a restart."""
+    """All tokens are refused; a new pair is put into the file; the next slow try succeeds, without a restart."""
     rig = token_rig(make_rig, tmp_path, access_token=Secret("wrong"), refresh_token=Secret("wrong-too"))
     rig.service.startService()
     rig.run(5)
@@ -135,7 +135,7 @@ def test_an_operator_heals_it_by_the_token_file(make_rig: Callable[..., Rig], tm
 
 
 def test_no_renewal_without_a_place_to_keep_it(make_rig: Callable[..., Rig], tmp_path: Path) -> None:
-    """The directory is gone: the refresh token is not burnt, and the message says why."""
+    """Without the file's directory the refresh token, which is valid once, is not used; the message has the reason."""
     (tmp_path / "nowhere").mkdir()
     rig = token_rig(make_rig, tmp_path, token_file=str(tmp_path / "nowhere" / "tokens.json"))
     (tmp_path / "nowhere").rmdir()  # after the start, which checks it
@@ -149,7 +149,7 @@ def test_no_renewal_without_a_place_to_keep_it(make_rig: Callable[..., Rig], tmp
 
 
 def test_a_server_that_quotes_the_token(make_rig: Callable[..., Rig], logged: list[LogEvent]) -> None:
-    """What it says is told, without the secret."""
+    """The message and the log contain the server's text without the secret."""
     rig = make_rig()
     rig.refuse("ProtoOAAccountAuthReq", "CH_ACCESS_TOKEN_INVALID", "Token sim-token of sim-secret is invalid")
     rig.service.startService()
@@ -162,7 +162,7 @@ def test_a_server_that_quotes_the_token(make_rig: Callable[..., Rig], logged: li
 def test_no_secret_in_messages_logs_or_reprs(
     make_rig: Callable[..., Rig], tmp_path: Path, logged: list[LogEvent]
 ) -> None:
-    """Canary secrets through refusals, renewals and losses: nothing that is told or logged holds one."""
+    """Canary secrets through refusals, renewals and losses: no message, log event or repr contains one."""
     canaries = ("canary-secret", "canary-token", "canary-refresh", "sim-")
     rig = token_rig(
         make_rig,
@@ -187,7 +187,7 @@ def test_no_secret_in_messages_logs_or_reprs(
 
 
 def test_a_renewal_that_is_refused_while_there_is_time(make_rig: Callable[..., Rig], tmp_path: Path) -> None:
-    """The token ends soon and cannot be renewed: it is used as long as it is good."""
+    """The token ends soon and cannot be renewed: it is used as long as it is valid."""
     rig = token_rig(make_rig, tmp_path)
     (tmp_path / "tokens.json").write_text(
         json.dumps({"accessToken": "sim-token", "refreshToken": "sim-refresh", "expiresAt": rig.wall() + 3600})
@@ -201,7 +201,7 @@ def test_a_renewal_that_is_refused_while_there_is_time(make_rig: Callable[..., R
 def test_a_renewed_pair_that_cannot_be_saved_is_used(
     make_rig: Callable[..., Rig], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logged: list[LogEvent]
 ) -> None:
-    """The old pair is void already: better a warning than no feed; it is saved as soon as it can be."""
+    """The old pair is void already: the new one is used with a warning, and saved as soon as that succeeds."""
     rig = token_rig(make_rig, tmp_path)
     rig.dependencies.accounts.expire()
 

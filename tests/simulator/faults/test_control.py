@@ -34,7 +34,7 @@ def ask(control: Control, method: str, path: str, body: bytes = b"", **headers: 
 
 
 def test_orders(control: Control, trader: Peer) -> None:
-    """POST runs statements, GET shows what is on, DELETE ends it."""
+    """POST runs statements, GET lists the faults that are active, DELETE ends them."""
     code, answer = ask(control, "POST", "/faults", b"hang account-auth for 20s; drop")
     assert (code, json.loads(answer)) == (200, {"done": ["hang account-auth for 20s", "drop"]})
     assert trader.wire.ended() == "closed"
@@ -51,7 +51,7 @@ def test_a_bad_order_is_refused(control: Control) -> None:
 
 
 def test_the_state(control: Control, trader: Peer) -> None:
-    """Who is connected, and which faults there are."""
+    """The connections, the active faults and the names of all faults."""
     state = json.loads(ask(control, "GET", "/")[1])
     assert state["connections"] == [{"number": 1, "application": True, "accounts": [1001]}]
     assert "half-open" in state["known_faults"]

@@ -10,7 +10,7 @@ from tickrelay.simulator.faults.faults import FAULTS, Faults
 
 
 def test_times_of_a_script(broker: Broker, faults: Faults, trader: Peer) -> None:
-    """Statements run at their times, again where they say every, and end when they say for."""
+    """Statements run at their times, are repeated with ``every``, and end with ``for``."""
     faults.run("at 10s: silent-ticks for 5s; every 20s: hang all for 1s")
     assert faults.sustained == []
     broker.run(11)
@@ -38,7 +38,7 @@ def test_a_script_with_a_mistake_does_nothing(faults: Faults, trader: Peer) -> N
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_every_fault_runs_without_a_word_more(broker: Broker, faults: Faults, trader: Peer, name: str) -> None:
-    """Each has defaults, says what it is, and can be cleared."""
+    """Each fault runs without arguments, has a description, and can be cleared."""
     assert FAULTS[name].about.endswith(".")
     trader.subscribe(1)
     faults.run(name)
@@ -50,7 +50,7 @@ def test_every_fault_runs_without_a_word_more(broker: Broker, faults: Faults, tr
 def test_a_mistake_that_shows_when_it_is_due_is_logged(
     broker: Broker, faults: Faults, trader: Peer, logged: list[LogEvent]
 ) -> None:
-    """The statement and what is wrong; the others go on."""
+    """The log names the statement and its error; the other statements run."""
     faults.run("at 1s: symbol-changed NOPE; at 2s: drop")
     broker.run(3)
     (line,) = [event for event in logged if "fault {fault}: {error}" == event.get("log_format")]
@@ -59,6 +59,6 @@ def test_a_mistake_that_shows_when_it_is_due_is_logged(
 
 
 def test_so_many_faults_at_a_time(faults: Faults) -> None:
-    """There is a bound."""
+    """The number of active faults is bounded."""
     with pytest.raises(SettingError, match="more than 1000"):
         faults.run("at 1s: drop;" * 1001)

@@ -1,4 +1,4 @@
-"""One-shot faults: what a client sees, and what they leave behind on the connections."""
+"""One-shot faults: the frames and closes that a client gets, and the state that they leave on the connections."""
 
 import pytest
 
@@ -22,7 +22,7 @@ from tickrelay.simulator.faults.faults import Faults
 
 
 def test_after_a_client_disconnect_the_time_to_log_in_runs_again(broker: Broker, faults: Faults, trader: Peer) -> None:
-    """A client that goes on talking without application auth is cut off after thirty seconds."""
+    """A client that sends requests but no application auth is closed after 30 seconds."""
     for _ in range(4):
         broker.run(20, 1)
         trader.heartbeat()
@@ -36,7 +36,7 @@ def test_after_a_client_disconnect_the_time_to_log_in_runs_again(broker: Broker,
 
 
 def test_a_client_that_logs_in_again_stays(broker: Broker, faults: Faults, trader: Peer) -> None:
-    """Also where it is logged out once more: each time has its own thirty seconds."""
+    """Also when it is logged out a second time: each logout starts 30 seconds of its own."""
     faults.run("client-disconnect")
     broker.run(20, 1)
     assert isinstance(trader.ask(APPLICATION), ProtoOAApplicationAuthRes)
@@ -51,20 +51,20 @@ def test_a_client_that_logs_in_again_stays(broker: Broker, faults: Faults, trade
 
 
 def test_a_symbol_of_which_only_the_name_is_known(broker: Broker, faults: Faults, trader: Peer) -> None:
-    """As a recording can have it: one clear line."""
+    """A recording can have such a symbol: the fault is refused with one line."""
     del broker.broker.catalogue.full_symbols[1]
     with pytest.raises(SettingError, match="no more than the name"):
         faults.run("symbol-changed EURUSD 4")
 
 
 def test_drop(faults: Faults, trader: Peer) -> None:
-    """An orderly close."""
+    """The connection is closed in order."""
     faults.run("drop")
     assert trader.wire.ended() == "closed"
 
 
 def test_reset(broker: Broker, faults: Faults, trader: Peer) -> None:
-    """Half a frame, then the reset."""
+    """Half a frame is sent, then the connection is reset."""
     trader.take()
     faults.run("reset")
     data = trader.wire.value()
@@ -74,7 +74,7 @@ def test_reset(broker: Broker, faults: Faults, trader: Peer) -> None:
 
 
 def test_half_open(broker: Broker, faults: Faults, trader: Peer) -> None:
-    """The connection stands and says nothing; a new one works."""
+    """The connection stays open and carries nothing in either direction; a new connection works."""
     trader.subscribe(1)
     trader.take()
     faults.run("half-open")
@@ -96,14 +96,14 @@ def test_half_open(broker: Broker, faults: Faults, trader: Peer) -> None:
     ],
 )
 def test_bytes_that_are_no_frame(faults: Faults, trader: Peer, fault: str, start: bytes) -> None:
-    """Garbage, a length over every limit, nothing at all."""
+    """Garbage, a length above every limit, an empty frame."""
     trader.take()
     faults.run(fault)
     assert trader.wire.value().startswith(start)
 
 
 def test_garbage_spot_and_unknown_type(faults: Faults, trader: Peer) -> None:
-    """A good envelope around a broken payload; a type that no schema has."""
+    """A valid envelope with a payload that cannot be parsed; a payload type that no schema has."""
     trader.take()
     faults.run("garbage-spot; unknown-type")
     broken, unknown = trader.take()
@@ -113,7 +113,7 @@ def test_garbage_spot_and_unknown_type(faults: Faults, trader: Peer) -> None:
 
 
 def test_account_disconnect(broker: Broker, faults: Faults, trader: Peer) -> None:
-    """The account is out and its ticks stop; it can come back on the same connection."""
+    """The account is logged out and its ticks stop; it can be authorized again on the same connection."""
     trader.subscribe(1)
     trader.take()
     faults.run("account-disconnect")
@@ -125,7 +125,7 @@ def test_account_disconnect(broker: Broker, faults: Faults, trader: Peer) -> Non
 
 
 def test_client_disconnect(faults: Faults, trader: Peer) -> None:
-    """The application is out, the socket stands."""
+    """The application is logged out; the connection stays open."""
     trader.take()
     faults.run("client-disconnect Server restarts")
     (event,) = trader.messages(ProtoOAClientDisconnectEvent)
@@ -134,7 +134,7 @@ def test_client_disconnect(faults: Faults, trader: Peer) -> None:
 
 
 def test_token_invalidated(faults: Faults, trader: Peer) -> None:
-    """Both events come; the same token is good again."""
+    """Both events are sent; the same token is accepted again."""
     trader.take()
     faults.run("token-invalidated")
     kinds = [type(m) for m in trader.messages()]
@@ -143,7 +143,7 @@ def test_token_invalidated(faults: Faults, trader: Peer) -> None:
 
 
 def test_token_expired(faults: Faults, trader: Peer) -> None:
-    """The token is no good any more; a refresh mends it."""
+    """The access token is refused; one renewed by the refresh token is accepted."""
     faults.run("token-expired")
     error = trader.ask(ACCOUNT)
     assert (error.errorCode, error.description) == ("CH_ACCESS_TOKEN_INVALID", "Access token expired")
@@ -153,7 +153,7 @@ def test_token_expired(faults: Faults, trader: Peer) -> None:
 
 
 def test_symbol_changed(faults: Faults, trader: Peer) -> None:
-    """The event names the id, and the symbol is another one then."""
+    """The event has the symbol's id, and the symbol's details have changed."""
     trader.take()
     faults.run("symbol-changed EURUSD 4")
     (event,) = trader.messages(ProtoOASymbolChangedEvent)

@@ -1,4 +1,4 @@
-"""Faults that last: when they end, what they leave, and what a client learns of a closed market."""
+"""Sustained faults: when they end, what they leave behind, and the trading hours that clients get meanwhile."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ from tickrelay.upstream.symbol_table import make_schedule
 def test_a_maintenance_ends_when_it_said(
     broker: Broker, faults: Faults, fault: str, told_s: float, lasts_s: float
 ) -> None:
-    """The told end is the end, unless ``for`` says otherwise on top of a length."""
+    """It ends at the announced time, unless ``for`` gives another duration."""
     faults.run(fault)
     error = broker.connect().ask(APPLICATION)
     end = error.maintenanceEndTimestamp / (1000 if "ms" in fault or "common" in fault else 1)
@@ -44,13 +44,13 @@ def test_a_maintenance_ends_when_it_said(
 
 
 def schedule(trader: Peer, symbol_id: int = 1) -> Any:
-    """The hours that a client is told of a symbol."""
+    """A symbol's trading hours as the client gets them."""
     answer = trader.ask(ProtoOASymbolByIdReq(ctidTraderAccountId=1001, symbolId=[symbol_id]))
     return make_schedule(answer.symbol[0])
 
 
 def test_a_closed_market_is_told_and_so_is_its_opening(broker: Broker, faults: Faults, trader: Peer) -> None:
-    """2120 for every symbol, and hours without this moment; afterwards the old ones, and ticks at once."""
+    """Event 2120 for every symbol and hours without the present moment; afterwards the old hours, and ticks at once."""
     trader.subscribe(1)
     usual = schedule(trader)
     trader.take()
@@ -95,7 +95,7 @@ def test_a_market_that_closes_unannounced(broker: Broker, faults: Faults, trader
 
 
 def test_one_of_two_faults_ends(broker: Broker, faults: Faults, trader: Peer) -> None:
-    """What the other one does goes on, and is not told anew; in the end all is as usual."""
+    """The effect of the other stays and is not announced again; when both have ended all is as before."""
     faults.run(
         "silent-ticks for 5s; silent-ticks for 10s; hang symbols for 5s; hang symbols refresh for 10s; slow 1s for 10s;"
         "slow 2s for 5s; refuse all UNKNOWN_ERROR for 10s; maintenance 5s; burst 3 for 10s; burst 7 for 5s;"
@@ -113,7 +113,7 @@ def test_one_of_two_faults_ends(broker: Broker, faults: Faults, trader: Peer) ->
 
 
 def test_a_rate_limit_of_less_than_a_second_has_a_time_to_wait(faults: Faults, trader: Peer) -> None:
-    """The field has whole seconds: it is rounded up, not to none."""
+    """retryAfter has whole seconds: a fraction is rounded up, not down to 0."""
     faults.run("rate-limit subscribe 200ms")
     assert trader.ask(ProtoOASubscribeSpotsReq(ctidTraderAccountId=1001, symbolId=[1])).retryAfter == 1
 
@@ -137,7 +137,7 @@ def test_a_rate_limit_of_less_than_a_second_has_a_time_to_wait(faults: Faults, t
     ],
 )
 def test_words_that_make_no_sense(faults: Faults, trader: Peer, script: str, said: str) -> None:
-    """They are named, and nothing happens: a typing mistake must not become the fault's default."""
+    """The error names them and nothing is run: a typing mistake must not select the fault's default."""
     trader.take()
     with pytest.raises(SettingError, match=f"^fault script: .*{said}"):
         faults.run(script)

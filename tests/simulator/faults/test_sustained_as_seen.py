@@ -1,4 +1,4 @@
-"""Sustained faults as a client sees them."""
+"""Sustained faults: what a client gets while they are active."""
 
 import pytest
 from google.protobuf.message import Message
@@ -15,7 +15,7 @@ from tickrelay.simulator.faults.faults import Faults
 
 
 def test_deaf(broker: Broker, faults: Faults, trader: Peer) -> None:
-    """New connections get no word either, until it is over."""
+    """New connections get no answer either until the fault ends."""
     faults.run("deaf for 60s")
     other = broker.connect()
     other.send(APPLICATION, "m")
@@ -26,7 +26,7 @@ def test_deaf(broker: Broker, faults: Faults, trader: Peer) -> None:
 
 
 def test_silent_ticks(broker: Broker, faults: Faults, trader: Peer) -> None:
-    """No ticks, but heartbeats and answers."""
+    """No ticks are sent, while heartbeats and answers are."""
     trader.subscribe(1, 2)
     faults.run("silent-ticks for 30s")
     trader.take()
@@ -42,7 +42,7 @@ def test_silent_ticks(broker: Broker, faults: Faults, trader: Peer) -> None:
 
 
 def test_heartbeats_go_on_without_ticks(broker: Broker, faults: Faults, trader: Peer) -> None:
-    """That is what makes a dead feed hard to see."""
+    """Only heartbeats are sent: a client cannot detect a dead feed by silence of the connection."""
     trader.subscribe(1)
     faults.run("silent-ticks")
     trader.take()
@@ -53,7 +53,7 @@ def test_heartbeats_go_on_without_ticks(broker: Broker, faults: Faults, trader: 
 
 
 def test_slow(broker: Broker, faults: Faults, trader: Peer) -> None:
-    """Every answer comes late, none is lost, also before a close."""
+    """Every answer is delayed and none is lost, also not before a close."""
     faults.run("slow 1s")
     trader.take()
     trader.send(SYMBOLS, "m")
@@ -67,7 +67,7 @@ def test_slow(broker: Broker, faults: Faults, trader: Peer) -> None:
 
 
 def test_late(broker: Broker, faults: Faults, trader: Peer) -> None:
-    """Ticks come late and are old; answers are not."""
+    """Ticks are delayed and keep their old timestamps; answers are not delayed."""
     trader.subscribe(1)
     faults.run("late 3s")
     assert isinstance(trader.ask(SYMBOLS), ProtoOASymbolsListRes)
@@ -81,7 +81,7 @@ def test_late(broker: Broker, faults: Faults, trader: Peer) -> None:
 
 
 def test_reorder(broker: Broker, faults: Faults, trader: Peer) -> None:
-    """Symbols overtake each other, a symbol's own ticks never do."""
+    """Ticks of different symbols change their order, those of one symbol never do."""
     trader.subscribe(1, 2, 3, 9, 41, 59)
     faults.run("reorder")
     trader.take()
@@ -95,7 +95,7 @@ def test_reorder(broker: Broker, faults: Faults, trader: Peer) -> None:
 
 
 def test_no_timestamps(broker: Broker, faults: Faults, trader: Peer) -> None:
-    """Asked for or not, there is no time."""
+    """Ticks have no timestamp, although the subscription asked for it."""
     trader.subscribe(1)
     faults.run("no-timestamps")
     trader.take()
@@ -131,14 +131,14 @@ def test_refuse(faults: Faults, peer: Peer) -> None:
 
 
 def test_refused_credentials_close_the_connection(faults: Faults, peer: Peer) -> None:
-    """As the real server does it."""
+    """The connection is closed after the error, as by the real server."""
     faults.run("refuse app-auth")
     assert peer.ask(APPLICATION).errorCode == "CH_CLIENT_AUTH_FAILURE"
     assert peer.wire.ended() == "closed"
 
 
 def test_rate_limit(faults: Faults, trader: Peer) -> None:
-    """The code, and the time to wait."""
+    """The error has the code and the time to wait."""
     faults.run("rate-limit subscribe 7s")
     error = trader.ask(ProtoOASubscribeSpotsReq(ctidTraderAccountId=1001, symbolId=[1]))
     assert (error.errorCode, error.retryAfter) == ("BLOCKED_PAYLOAD_TYPE", 7)
@@ -147,7 +147,7 @@ def test_rate_limit(faults: Faults, trader: Peer) -> None:
 
 @pytest.mark.parametrize(("words", "unit"), [("60s", 1), ("60s ms", 1000), ("60s common", 1000)])
 def test_maintenance(broker: Broker, faults: Faults, peer: Peer, words: str, unit: int) -> None:
-    """Everything is refused until the end, which is told in seconds or milliseconds."""
+    """Everything is refused until the end, which the error gives in seconds or milliseconds."""
     faults.run(f"maintenance {words} for 60s")
     error = peer.ask(APPLICATION)
     assert type(error).__name__ == ("ProtoErrorRes" if "common" in words else "ProtoOAErrorRes")

@@ -20,7 +20,7 @@ OBJECTS = ['{"a":1}', '{"b":"} \\" {"}', '{"c":{"d":[1,{"e":2}]}}', "{}"]
 
 @given(st.lists(st.sampled_from(OBJECTS), max_size=6), st.data())
 def test_any_cut_of_the_stream_gives_the_same_objects(wanted: list[str], data: st.DataObject) -> None:
-    """Braces in strings count for nothing, blanks between objects neither."""
+    """Braces inside strings and blanks between objects do not end an object."""
     text = "".join(one + data.draw(st.sampled_from(["", "\n", "  "])) for one in wanted)
     objects = Objects()
     found = []
@@ -62,13 +62,13 @@ LOGIN = b'{"payloadType":2100,"clientMsgId":"m","payload":{"clientId":"sim","cli
 
 
 def test_one_object_a_line(client: Peer) -> None:
-    """Asked without lengths, answered without."""
+    """Requests without lengths are answered without lengths."""
     client.protocol.dataReceived(LOGIN)
     assert client.wire.value() == b'{"clientMsgId":"m","payloadType":2101}\n'
 
 
 def test_behind_lengths(client: Peer) -> None:
-    """Asked with lengths, answered with lengths."""
+    """Requests with length prefixes are answered with length prefixes."""
     client.protocol.dataReceived(length_prefixed(LOGIN))
     data = client.wire.value()
     assert int.from_bytes(data[:4], "big") == len(data) - 4

@@ -30,7 +30,7 @@ LOGIN = (
 
 
 def test_events_can_come_before_their_answer(make_broker: Callable[..., Broker]) -> None:
-    """By the switch; clients must not depend on the order."""
+    """Only by a rule; clients must not depend on the order."""
     peer = make_broker(events_before_answer=True).connect()
     peer.log_in()
     peer.take()
@@ -39,7 +39,7 @@ def test_events_can_come_before_their_answer(make_broker: Callable[..., Broker])
 
 
 def test_several_frames_in_one_write(broker: Broker, trader: Peer) -> None:
-    """An answer and its events leave apart, but what falls due in one turn of the market leaves together."""
+    """An answer and its events are written apart; all events of one turn of the market in one write."""
     trader.subscribe(*range(1, 65))
     writes: list[bytes] = []
     trader.wire.write = writes.append  # type: ignore[method-assign]
@@ -49,7 +49,7 @@ def test_several_frames_in_one_write(broker: Broker, trader: Peer) -> None:
 
 
 def test_frames_cut_into_pieces(make_broker: Callable[..., Broker]) -> None:
-    """By the switch every frame arrives in pieces, whole and in order in the end."""
+    """By a rule every frame is sent in pieces, complete and in order."""
     broker = make_broker(slice_bytes=3)
     peer = broker.connect()
     for message in LOGIN:
@@ -62,7 +62,7 @@ def test_frames_cut_into_pieces(make_broker: Callable[..., Broker]) -> None:
 
 
 def test_a_close_waits_for_the_pieces(make_broker: Callable[..., Broker]) -> None:
-    """The error before a close is not cut off."""
+    """The error before a close is sent completely."""
     broker = make_broker(slice_bytes=1)
     peer = broker.connect()
     peer.send(ProtoOAApplicationAuthReq(clientId="sim", clientSecret="wrong"), "m")
@@ -85,7 +85,7 @@ PAYLOADS = st.binary(max_size=40) | st.builds(
 @settings(max_examples=200, deadline=None)
 @given(st.lists(PAYLOADS, max_size=8), st.booleans(), st.data())
 def test_any_bytes_are_answered_or_refused(garbage: list[bytes], logged_in: bool, data: st.DataObject) -> None:
-    """Whatever frames a client sends, cut wherever: no exception, and whole frames in answer."""
+    """Whatever frames a client sends, cut anywhere: no exception, and only whole frames in answer."""
     clock = Clock()
     broker = SimulatedBroker(
         SimulatorSettings(rules=Rules(unknown_field_every=0), symbols=("EURUSD",)), lambda: 1.7e9 + clock.seconds()

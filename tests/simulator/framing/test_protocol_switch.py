@@ -1,4 +1,4 @@
-"""All framings on one port: plain TCP, WebSocket, and JSON over either, as real sockets see them."""
+"""All framings on one port: plain TCP, WebSocket, and JSON over either, on real sockets."""
 
 import json
 import socket
@@ -36,7 +36,7 @@ REQUESTS = (
 
 
 def test_a_client_that_says_nothing_is_closed(broker: Broker, clock: Clock) -> None:
-    """After the time that an unauthenticated connection has."""
+    """After the deadline of a connection without application auth."""
     switch = ProtocolSwitchFactory(broker.broker, clock).buildProtocol(None)
     wire = StringTransport()
     switch.makeConnection(wire)
@@ -69,7 +69,7 @@ def test_a_late_first_byte_gets_no_second_deadline(broker: Broker, clock: Clock,
 
 
 def test_the_first_byte_decides(broker: Broker, clock: Clock) -> None:
-    """A length begins with zero, an HTTP request with GET; a byte at a time will do."""
+    """A length begins with zero, an HTTP request with GET; one byte at a time is enough."""
     factory = ProtocolSwitchFactory(broker.broker, clock)
     switch = factory.buildProtocol(None)
     wire = StringTransport()
@@ -93,12 +93,12 @@ async def service(tmp_path: Path) -> Any:
 
 
 def tls(service: SimulatorService) -> ssl.SSLContext:
-    """Trusts the simulator's authority alone."""
+    """A context that trusts the simulator's authority alone."""
     return ssl.create_default_context(cafile=service.ca_file)
 
 
 def in_thread(call: Callable[..., Any], *args: Any) -> Any:
-    """Run blocking client code beside the reactor."""
+    """Run blocking client code in a thread, beside the reactor."""
     return deferToThread(call, *args).addTimeout(10, reactor)
 
 

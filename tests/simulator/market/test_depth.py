@@ -44,7 +44,7 @@ def test_the_whole_book_then_changes(broker: Broker, trader: Peer) -> None:
 
 
 def test_a_client_that_paused_can_keep_its_book(broker: Broker, trader: Peer) -> None:
-    """What it missed is in the next event: nothing is deleted twice, nothing is left over."""
+    """The next event has all changes since the pause: no id is deleted twice, none is left over."""
     trader.subscribe(1)
     trader.take()
     trader.send(subscribe(1), "m")
@@ -70,7 +70,7 @@ def test_refusals(trader: Peer) -> None:
 
 
 def test_unsubscribing(broker: Broker, trader: Peer) -> None:
-    """No more events; the book is forgotten with its last watcher."""
+    """No more events are sent; the book is deleted with its last subscription."""
     trader.subscribe(1)
     trader.ask(subscribe(1))
     trader.ask(ProtoOAUnsubscribeDepthQuotesReq(ctidTraderAccountId=1001, symbolId=[1]))
