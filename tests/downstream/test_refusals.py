@@ -89,7 +89,7 @@ def test_each_refusal_is_logged_with_address_and_reason_and_counted(server: Serv
     server.browser()
     server.factory.tokens = Tokens([digest_of("t")])
     server.browser(b"Authorization: Bearer secret")
-    assert first.protocol.outbox is not None
+    assert first.protocol.session is not None
     server.hub.fanout.expel(first.protocol.session.subscriber)
     assert lines(logged, LogLevel.warn) == [
         "closed 10.0.0.7: origin https://evil.example (TICKRELAY_ALLOWED_ORIGINS)",

@@ -1,10 +1,6 @@
 """The relay as a process against the simulator as another, over TLS, with a client that is not ours."""
 
-import os
-import re
 import signal
-import socket
-import subprocess
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,7 +9,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from tests.support.frontend import SYMBOLS, subscribed
-from tests.support.processes import Twistd, free_port, relay, simulator
+from tests.support.processes import Twistd, free_port, relay, simulator, taken_port, twistd
 from tickrelay.service import STOP_TIMEOUT_S
 
 
@@ -58,68 +54,8 @@ def test_stopping_closes_clients_in_order(wheel_python: Path, tmp_path: Path) ->
 
 def test_the_port_is_taken(wheel_python: Path, tmp_path: Path) -> None:
     """One line that names the port and what to do, exit status 1, no traceback, nothing connected."""
-    with socket.socket() as other:
-        other.bind(("0.0.0.0", 0))
-        other.listen()
-        port = other.getsockname()[1]
-        with Twistd(wheel_python, tmp_path, "tickrelay", "--simulate", env={"WS_PORT": str(port)}) as service:
-            assert service.ends() == 1
-            assert f"tickrelay: cannot listen on port {port}" in service.text()
-            assert "WS_PORT" in service.text()
-            assert "Traceback" not in service.text()
-            assert "connecting" not in service.text()
-
-
-@pytest.mark.parametrize(
-    ("environ", "said"),
-    [
-        ({}, "tickrelay: CTRADER_CLIENT_ID, CTRADER_CLIENT_SECRET, "),
-        ({"CTRADER_CLIENT_ID": "a", "CTRADER_CLIENT_SECRET_FILE": "nowhere"}, "nowhere does not exist"),
-        ({"WS_PORT": "high"}, "WS_PORT"),
-        ({"CTRADER_CA_FILE": "nowhere.pem"}, "CTRADER_CA_FILE"),
-    ],
-)
-def test_a_bad_setting_ends_the_start(wheel_python: Path, tmp_path: Path, environ: dict[str, str], said: str) -> None:
-    """One line that names the setting, exit status 1, no traceback."""
-    whole = dict.fromkeys(("CTRADER_CLIENT_ID", "CTRADER_CLIENT_SECRET", "CTRADER_ACCESS_TOKEN"), "x")
-    account = {**whole, "CTRADER_ACCOUNT_ID": "1"} if "PORT" in said or "CA_FILE" in said else {}
-    with Twistd(
-        wheel_python, tmp_path, "tickrelay", env={"WS_PORT": str(free_port()), **account, **environ}
-    ) as service:
-        assert service.ends() == 1
-        assert said in service.text()
-        assert "Traceback" not in service.text()
-
-
-def test_check_says_step_by_step_what_is_wrong(wheel_python: Path, tmp_path: Path) -> None:
-    """All well: a line a step and 0. A wrong token: the step, the setting to mend, and 1."""
-    with Twistd(
-        wheel_python, tmp_path, "tickrelay", "--simulate", "--check", "--listen", "tcp:0:interface=127.0.0.1"
-    ) as check:
-        assert check.ends() == 0
-        steps = [line.split()[:2] for line in check.text().splitlines()]
-        named = ["start", "DNS", "TLS", "application", "account", "scope", "symbols", "first"]
-        assert [step for _, step in steps] == named
-        assert {state for state, _ in steps} == {"ok"}
-        assert "may trade" not in check.text()
-    port = free_port()
-    with simulator(wheel_python, tmp_path, port):
-        with relay(wheel_python, tmp_path, port, free_port(), "--check", CTRADER_ACCESS_TOKEN="canary") as check:
-            assert check.ends() == 1
-            assert re.search("FAILED +account .*CTRADER_ACCESS_TOKEN", check.text())
-            assert "canary" not in check.text()
-
-
-def test_a_daemon_that_cannot_start_says_so(wheel_python: Path, tmp_path: Path) -> None:
-    """Without --nodaemon too: the command ends with 1 and the reason, and leaves nobody waiting."""
-    with socket.socket() as other:
-        other.bind(("0.0.0.0", 0))
-        other.listen()
-        port = str(other.getsockname()[1])
-        twistd = [wheel_python.parent / "twistd", "--pidfile", "daemon.pid", "--logfile", "daemon.log"]
-        env = {**os.environ, "WS_PORT": port}
-        done = subprocess.run(
-            [*twistd, "tickrelay", "--simulate"], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=20
-        )
+    with taken_port() as port:
+        words = ["--pidfile", "daemon.pid", "--logfile", "daemon.log", "tickrelay", "--simulate"]
+        done = twistd(wheel_python, tmp_path, *words, WS_PORT=str(port))
     assert done.returncode == 1
-    assert f"cannot listen on port {port}" in done.stdout + done.stderr
+    assert f"cannot listen on port {port}" in done.stdout

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -169,7 +169,7 @@ def firefox(home: Path, authority: Path, address: str) -> list[str]:
 
 
 @pytest.mark.parametrize("browser", [chromium, firefox], ids=["chromium", "firefox"])
-def test_a_page_in_a_browser(secure: tuple[str, Path], browser: Any) -> None:
+def test_a_page_in_a_browser(secure: tuple[str, Path], browser: Callable[[Path, Path, str], list[str]]) -> None:
     """Its script gets ticks, and the browser makes no exception for the certificate."""
     url, authority = secure
     # Not pytest's own folder, which is kept: a profile is megabytes.

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from google.protobuf.message import Message
 
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.task import Clock
@@ -56,7 +57,7 @@ class Client(frames.FrameReceiver):
         self.on_frame(string)
         self.received.append(frames.open_payload(frames.open_envelope(string)))
 
-    def send(self, *messages: Any) -> None:
+    def send(self, *messages: Message) -> None:
         """Requests."""
         for message in messages:
             frame = frames.encode(message, "m")

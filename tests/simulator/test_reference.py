@@ -21,7 +21,7 @@ from tickrelay.openapi.messages_pb2 import (
 )
 from tickrelay.simulator.settings import AccountSettings, UserSettings
 
-A = {"ctidTraderAccountId": 1001}
+A: dict[str, Any] = {"ctidTraderAccountId": 1001}
 
 
 def test_about_sixty_symbols_of_all_kinds(trader: Peer) -> None:

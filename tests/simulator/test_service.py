@@ -1,11 +1,12 @@
 """The simulator on a real TLS port of the loopback interface."""
 
 import urllib.request
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_twisted
+from google.protobuf.message import Message
 from OpenSSL import SSL
 from service_identity import VerificationError
 
@@ -33,8 +34,8 @@ class Caller(frames.FrameReceiver):
     """Requests the version and keeps the answer."""
 
     def __init__(self) -> None:
-        self.answer: Deferred[Any] = Deferred()
-        self.lost: Deferred[Any] = Deferred()
+        self.answer: Deferred[Message | None] = Deferred()
+        self.lost: Deferred[object] = Deferred()
 
     def connectionMade(self) -> None:
         """Ask."""
@@ -76,7 +77,7 @@ def fetch(url: str) -> bytes:
 
 
 @pytest_twisted.async_yield_fixture
-async def service(tmp_path: Path) -> Any:
+async def service(tmp_path: Path) -> AsyncIterator[SimulatorService]:
     """A simulator on a free port."""
     made = SimulatorService(SimulatorSettings(port=0, ca_file=str(tmp_path / "ca.pem")), reactor)
     made.startService()

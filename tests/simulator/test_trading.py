@@ -1,8 +1,7 @@
 """An account that never trades."""
 
-from typing import Any
-
 import pytest
+from google.protobuf.message import Message
 
 from tests.support.broker import Peer
 from tickrelay.openapi import registry
@@ -15,7 +14,7 @@ from tickrelay.openapi.messages_pb2 import (
 from tickrelay.simulator.answers.trading import ANSWERS, order, order_details
 
 
-def request_of(kind: Any) -> Any:
+def request_of(kind: type[Message]) -> Message:
     """A request with every required field."""
     request = kind(ctidTraderAccountId=1001)
     for field in request.DESCRIPTOR.fields:
@@ -30,7 +29,7 @@ ORDERS = [kind for kind, answer in ANSWERS.items() if answer is order]
 
 
 @pytest.mark.parametrize("kind", LISTS, ids=lambda kind: kind.DESCRIPTOR.name)
-def test_lists_are_empty(trader: Peer, kind: Any) -> None:
+def test_lists_are_empty(trader: Peer, kind: type[Message]) -> None:
     """Requests for orders, positions and the like are answered with the account id and empty lists."""
     answer = trader.ask(request_of(kind))
     assert answer.DESCRIPTOR.name == registry.lookup(kind).answer.name  # type: ignore[union-attr]
@@ -40,7 +39,7 @@ def test_lists_are_empty(trader: Peer, kind: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", ORDERS, ids=lambda kind: kind.DESCRIPTOR.name)
-def test_orders_are_refused(trader: Peer, kind: Any) -> None:
+def test_orders_are_refused(trader: Peer, kind: type[Message]) -> None:
     """By an OrderErrorEvent that carries the request's id."""
     answer = trader.ask(request_of(kind))
     assert isinstance(answer, ProtoOAOrderErrorEvent)

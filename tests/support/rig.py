@@ -41,8 +41,8 @@ class RecordingListener:
         self.confirmed: list[str] = []
         self.refused: dict[str, str] = {}
         self.lost: list[tuple[str, Sequence[str] | None]] = []
-        self.also: Any = None
-        """Another listener, that hears everything as well."""
+        self.also: IFeedListener | None = None
+        """Another listener, which is called in the same way."""
 
     def _pass_on(self, name: str, *arguments: Any) -> None:
         if self.also is not None:

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -67,7 +68,7 @@ def test_unsubscribe_before_subscribe_before_others(clock: Clock) -> None:
     order: list[int] = []
     limiter = pacer_on(clock)
     for kind in [OTHER] * 6 + [SUBSCRIBE] * 2 + [UNSUBSCRIBE] * 2:
-        limiter.submit(kind, lambda kind=kind: order.append(kind))
+        limiter.submit(kind, partial(order.append, kind))
     run(clock, 1)
     assert order == [OTHER] * 4 + [UNSUBSCRIBE] * 2 + [SUBSCRIBE] * 2 + [OTHER] * 2
 
@@ -77,7 +78,7 @@ def test_order_within_a_kind_is_kept(clock: Clock) -> None:
     order: list[int] = []
     limiter = pacer_on(clock)
     for number in range(30):
-        limiter.submit(OTHER, lambda number=number: order.append(number))
+        limiter.submit(OTHER, partial(order.append, number))
     run(clock, 2)
     assert order == list(range(30))
 
@@ -123,7 +124,7 @@ def test_a_cancelled_request_does_not_leave(clock: Clock) -> None:
     """Nor does it take from the budget."""
     sent: list[int] = []
     limiter = pacer_on(clock)
-    tickets = [limiter.submit(OTHER, lambda n=n: sent.append(n)) for n in range(20)]
+    tickets = [limiter.submit(OTHER, partial(sent.append, n)) for n in range(20)]
     for ticket in tickets[4:19]:
         ticket.cancel()
     assert limiter.waiting == 1
@@ -136,7 +137,7 @@ def test_stopping_forgets(clock: Clock) -> None:
     sent: list[int] = []
     limiter = pacer_on(clock)
     for number in range(20):
-        limiter.submit(OTHER, lambda number=number: sent.append(number))
+        limiter.submit(OTHER, partial(sent.append, number))
     limiter.stop()
     limiter.submit(OTHER, lambda: sent.append(99))
     limiter.pause(0, 1)

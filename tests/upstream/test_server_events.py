@@ -163,7 +163,7 @@ def test_trading_events_are_ignored(rig: Rig) -> None:
     """Events about orders and the trader change nothing, whatever message id they carry."""
     rig.go_live("EURUSD")
     rig.inject(ProtoOATraderUpdatedEvent(ctidTraderAccountId=1001))
-    rig.inject(ProtoOAExecutionEvent(ctidTraderAccountId=1001, executionType=2), "not-ours")
+    rig.inject(ProtoOAExecutionEvent(ctidTraderAccountId=1001, executionType="ORDER_ACCEPTED"), "not-ours")
     rig.run(1)
     assert rig.state == "live" and rig.counters.protocol_errors == 0
 

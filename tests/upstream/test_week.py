@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -23,7 +22,7 @@ def skip_ahead(rig: Rig, seconds: float, until: Callable[[], bool] = lambda: Fal
     return float(clock.seconds() - start)
 
 
-def week_rig(make_rig: Callable[..., Rig], begin: datetime, symbols: tuple[str, ...], rate: float) -> Any:
+def week_rig(make_rig: Callable[..., Rig], begin: datetime, symbols: tuple[str, ...], rate: float) -> Rig:
     """A rig whose market keeps real hours, from a moment on; a slow *rate* makes a week quick."""
     return make_rig(
         start_s=begin.timestamp(),

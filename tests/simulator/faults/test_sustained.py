@@ -1,11 +1,10 @@
 """Sustained faults: when they end, what they leave behind, and the trading hours that clients get meanwhile."""
 
-from typing import Any
-
 import pytest
 
 from tests.support.broker import APPLICATION, Broker, Peer
 from tickrelay.model.errors import SettingError
+from tickrelay.model.schedule import Schedule
 from tickrelay.openapi.messages_pb2 import (
     ProtoOAApplicationAuthRes,
     ProtoOASubscribeSpotsReq,
@@ -43,7 +42,7 @@ def test_a_maintenance_ends_when_it_said(
     assert isinstance(broker.connect().ask(APPLICATION), ProtoOAApplicationAuthRes)
 
 
-def schedule(trader: Peer, symbol_id: int = 1) -> Any:
+def schedule(trader: Peer, symbol_id: int = 1) -> Schedule:
     """A symbol's trading hours as the client gets them."""
     answer = trader.ask(ProtoOASymbolByIdReq(ctidTraderAccountId=1001, symbolId=[symbol_id]))
     return make_schedule(answer.symbol[0])
@@ -72,7 +71,7 @@ def test_a_closed_market_is_told_and_so_is_its_opening(broker: Broker, faults: F
     assert trader.spots()
 
 
-def broker_client(broker: Broker) -> Any:
+def broker_client(broker: Broker) -> Peer:
     """Another client whose account is open."""
     other = broker.connect()
     other.log_in()

@@ -2,7 +2,6 @@
 
 import json
 from functools import partial
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -47,7 +46,7 @@ def test_an_endless_object_is_refused() -> None:
 
 
 @pytest.fixture
-def client(broker: Broker) -> Any:
+def client(broker: Broker) -> Peer:
     """A JSON client."""
     peer = broker.connect()
     peer.protocol.connectionLost()

@@ -3,7 +3,7 @@
 import json
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +81,7 @@ def test_the_first_byte_decides(broker: Broker, clock: Clock) -> None:
 
 
 @pytest_twisted.async_yield_fixture
-async def service(tmp_path: Path) -> Any:
+async def service(tmp_path: Path) -> AsyncIterator[SimulatorService]:
     """A simulator with both ports."""
     settings = SimulatorSettings(
         port=0, json_port=0, ca_file=str(tmp_path / "ca.pem"), rules=Rules(idle_s=1.0, unknown_field_every=0)
@@ -114,7 +114,7 @@ async def test_protobuf_over_websocket(service: SimulatorService) -> None:
 
     def client() -> tuple[list[Any], int, str]:
         with websocket(service, service.port) as wire:
-            found = []
+            found: list[Any] = []
             for request in REQUESTS:
                 wire.send(frames.encode(request, "m"))
             while len(found) < 5:

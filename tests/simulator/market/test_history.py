@@ -19,7 +19,7 @@ from tickrelay.simulator.market import history
 from tickrelay.simulator.market.bars import MINUTES, start_of
 
 P = ProtoOATrendbarPeriod
-ID = {"ctidTraderAccountId": 1001, "symbolId": 1}
+ID: dict[str, Any] = {"ctidTraderAccountId": 1001, "symbolId": 1}
 
 
 def stay(broker: Broker, trader: Peer, seconds: float, step_s: float = 0.25) -> list[ProtoOASpotEvent]:
