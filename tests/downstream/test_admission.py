@@ -1,4 +1,4 @@
-"""How many connections there may be: who is in stays in, who is refused is told, and all are bounded."""
+"""How many connections there may be: accepted ones stay, refused ones get a reason, and both are bounded."""
 
 import re
 
@@ -15,7 +15,7 @@ from tickrelay.downstream.admission import REFUSAL_ALLOWANCE_OF_ADDRESS, Admissi
 
 @pytest.mark.parametrize("arriving", [101, 105, 110, 130, 250])
 def test_who_is_in_stays_in(clock: Clock, arriving: int) -> None:
-    """However many connect at once from one address: as many as may are served, up to 20 are told, the rest cut off."""
+    """Of many connections at once from one address the limit is served, up to 20 get 1013, the rest are cut off."""
     server = Server(clock, max_connections_per_address=100)
     browsers = [Browser(server) for _ in range(arriving)]
     opened = [browser for browser in browsers if browser.transport.connected]
@@ -32,7 +32,7 @@ def test_who_is_in_stays_in(clock: Clock, arriving: int) -> None:
 
 
 def test_a_storm_of_refused_connections_takes_no_place(clock: Clock) -> None:
-    """Wave after wave beyond the limit: those inside stay, and a place that one of them leaves can be had."""
+    """In wave after wave beyond the limit accepted clients stay, and a place that one leaves can be taken."""
     server = Server(clock, max_connections_per_address=2)
     one, two = server.browser(), server.browser()
     for _ in range(20):
@@ -59,7 +59,7 @@ def test_another_address_has_places_of_its_own(clock: Clock) -> None:
 
 
 def test_the_limit_of_all_addresses_together(clock: Clock) -> None:
-    """Beyond it everyone is told the same: 1013, after the handshake; half-open connections take no place."""
+    """Beyond it every client gets 1013 after the handshake; half-open connections do not count."""
     server = Server(clock, max_connections=2)
     lurkers = [Browser(server, f"10.0.1.{n}") for n in range(50)]
     browsers = [Browser(server, f"10.0.0.{n}") for n in range(4)]
@@ -70,7 +70,7 @@ def test_the_limit_of_all_addresses_together(clock: Clock) -> None:
 
 
 def test_connections_that_never_open_are_bounded_in_all(clock: Clock) -> None:
-    """From however many addresses: so many more than clients may be, and no more."""
+    """From all addresses together there are at most a fixed number more than the limit of clients."""
     server = Server(clock, max_connections=10)
     lurkers = [Browser(server, f"10.{n // 250}.0.{n % 250}") for n in range(500)]
     assert sum(browser.transport.connected for browser in lurkers) == 210
@@ -82,7 +82,7 @@ def test_connections_that_never_open_are_bounded_in_all(clock: Clock) -> None:
 
 
 class Storm(RuleBasedStateMachine):
-    """Connections of three addresses come, enter, are refused and go in any order."""
+    """Connections of three addresses connect, open, are refused and close in any order."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -80,7 +80,7 @@ def test_a_drain_can_be_hurried(clock: Clock) -> None:
 
 
 def test_clients_are_told_that_the_feed_ends(server: Server) -> None:
-    """The status comes before the close frame, and nothing is said of a feed that comes back meanwhile."""
+    """The status is sent before the close frame; a feed that comes back meanwhile is not announced."""
     browser = server.browser()
     browser.frames()
     server.factory.drain()
@@ -102,7 +102,7 @@ def stuck_browser(server: Server, max_queued_bytes: int) -> Browser:
 
 
 def test_a_client_that_never_reads_is_expelled_once(server: Server) -> None:
-    """Its close frame waits behind all the rest and is no reason to expel it again; others hear every status."""
+    """Its close frame waits behind all the rest and does not expel it again; other clients get every status."""
     stuck, healthy = stuck_browser(server, 10_000), server.browser()
     for _ in range(100):
         stuck.say({"type": "subscribe", "symbols": ["EURUSD", "nonsense" * 10]})
@@ -125,7 +125,7 @@ def test_expulsion_in_the_middle_of_a_broadcast_harms_nobody(server: Server) -> 
 
 
 def test_a_client_that_closes_and_does_not_read_is_cut_off(server: Server) -> None:
-    """What it does not read keeps the connection some seconds, not for ever."""
+    """Unread bytes keep the connection open for `LINGER_S` at most."""
     browser = server.browser()
     aborted = aborts(browser)
     browser.protocol.dataReceived(frame(b"\x03\xe8", opcode=8))
@@ -135,7 +135,7 @@ def test_a_client_that_closes_and_does_not_read_is_cut_off(server: Server) -> No
 
 
 def test_a_refused_handshake_that_is_not_read_is_cut_off(server: Server) -> None:
-    """Its answer may wait as long: over TLS a transport waits for the peer's close_notify, however long."""
+    """Its answer waits for `LINGER_S` at most: over TLS the transport would wait for close_notify without end."""
     browser = Browser(server)
     aborted = aborts(browser)
     browser.protocol.dataReceived(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -1,4 +1,4 @@
-"""What v1 clients are sent unasked."""
+"""The messages that v1 clients get without a request."""
 
 import json
 
@@ -47,7 +47,7 @@ def test_a_gap_is_declared_once_for_a_symbol_and_outage(client: Browser, server:
 
 
 def test_heartbeats_come_every_period(client: Browser, server: Server) -> None:
-    """Whatever the moment of connecting; a client that leaves is forgotten."""
+    """From the connect on, whenever that is; a client that has left gets none."""
     server.factory.each_second()
     client.ask({"type": "connect", "protocol": 1, "features": ["heartbeat"]})
     beats = []
@@ -62,7 +62,7 @@ def test_heartbeats_come_every_period(client: Browser, server: Server) -> None:
 
 
 def test_market_states_are_told_when_they_change(server: Server) -> None:
-    """A subscribed symbol whose session ends is closed, to the second looked at."""
+    """A subscribed symbol is reported closed and open in the second in which its session changes."""
     start_s = 1_767_225_600  # a Thursday, 00:00 UTC
     thursday = 4 * 86_400
     hours = Schedule(intervals=((0, thursday + 60), (thursday + 120, 7 * 86_400)))

@@ -94,7 +94,7 @@ def test_invalid_utf8_closes_with_1007(server: Server) -> None:
 
 
 def test_no_pong_closes_with_4012(server: Server) -> None:
-    """A client that answers no ping for the timeout is let go, with a code that says why."""
+    """A client that answers no ping within the timeout is closed with a code of its own."""
     browser = server.browser()
     server.clock.pump([0.5] * 90)
     codes = browser.close_codes()
@@ -129,7 +129,7 @@ def test_a_flood_is_read_more_slowly_and_nothing_is_refused(clock: Clock) -> Non
 
 
 def test_a_flood_that_takes_long_to_read_is_no_missing_pong(clock: Clock) -> None:
-    """While its socket is not read a client cannot be heard, and is not taken for gone."""
+    """While its socket is paused a client's pongs are not read, and the timeout does not run."""
     server = Server(clock, messages_burst=1, messages_per_s=1.0)
     browser = server.browser()
     browser.say(*[{"type": "ping"}] * 120)
@@ -163,7 +163,7 @@ def test_a_flood_of_frames_is_read_more_slowly_too(clock: Clock) -> None:
 
 
 def test_a_message_of_endless_empty_fragments_is_cut(clock: Clock) -> None:
-    """The limit of bytes does not see them."""
+    """They do not add to the limit of bytes."""
     server = Server(clock, messages_burst=1_000)
     browser = server.browser()
     browser.protocol.dataReceived(frame(b"{", fin=False) + frame(b"", opcode=0, fin=False) * 2_000)

@@ -1,4 +1,4 @@
-"""Refusals: a browser learns why, the operator sees who and why, and a flood of them is bounded."""
+"""Refusals: a page gets the reason, the operator's log has address and reason, and a flood of them is bounded."""
 
 import pytest
 
@@ -27,7 +27,7 @@ def lines(logged: list[LogEvent], level: LogLevel) -> list[str]:
 
 
 def subprotocol(browser: Browser) -> bytes:
-    """What the answer's head names."""
+    """The subprotocol in the head of the answer."""
     found = [line for line in browser.head.split(b"\r\n") if line.startswith(b"Sec-WebSocket-Protocol: ")]
     return found[0].partition(b": ")[2] if found else b""
 
@@ -44,7 +44,7 @@ def test_a_refused_origin_is_closed_with_4503(server: Server, offer: bytes) -> N
 
 
 def test_a_plain_request_of_a_refused_origin_is_403(server: Server) -> None:
-    """Others are told how to upgrade."""
+    """From other origins it is 426, with how to upgrade."""
     for origin, status in ((b"https://evil.example", b"403"), (b"https://app.example.com", b"426")):
         browser = Browser(server)
         browser.protocol.dataReceived(b"GET / HTTP/1.1\r\nHost: x\r\nOrigin: " + origin + b"\r\n\r\n")
@@ -102,7 +102,7 @@ def test_each_refusal_is_logged_with_address_and_reason_and_counted(server: Serv
 
 
 def test_an_origin_is_logged_in_bounds(server: Server, logged: list[LogEvent]) -> None:
-    """It is the client's text."""
+    """The text is the client's, so it is cut."""
     Browser(server).open(b"Origin: https://" + b"e" * 5_000)
     assert len(lines(logged, LogLevel.warn)[0]) < 200
 

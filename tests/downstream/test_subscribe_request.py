@@ -87,7 +87,7 @@ def test_no_symbol_list_yet(clock: Clock) -> None:
 
 
 def test_a_pending_or_refused_subscription_says_so(client: Browser, server: Server) -> None:
-    """The relay goes on asking; the client knows what it waits for."""
+    """The result has the state and cTrader's error; the relay goes on trying."""
     server.feed.confirmed = False
     assert results(client, symbols=["EURUSD"])[0]["pending"] is True
     server.feed.explain = lambda name: SymbolFeed(  # type: ignore[method-assign]
@@ -162,7 +162,7 @@ def test_a_client_that_missed_too_much_gets_a_snapshot(client: Browser, server: 
 def test_a_position_of_another_run_or_the_future_gets_a_snapshot(
     client: Browser, server: Server, position: dict[str, Any]
 ) -> None:
-    """The epoch names the run that counted."""
+    """seq counts within one run of the relay, which the epoch identifies."""
     results(client, symbols=["EURUSD"])
     server.spot(1, 100_000, 100_010)
     back = server.browser(JSON)

@@ -38,7 +38,7 @@ def server(clock: Clock) -> Server:
     ],
 )
 def test_a_token_in_the_opening_request(server: Server, line: bytes) -> None:
-    """As a subprotocol item or in the Authorization header; no word of it comes back."""
+    """As a subprotocol item or in the Authorization header; the answer does not contain it."""
     client = server.browser(line)
     assert ENCODED not in client.head and b"plain" not in client.head
     assert client.ask({"type": "subscribe", "symbols": ["EURUSD"]})["type"] == "subscribeResponse"
@@ -160,7 +160,7 @@ def test_a_token_must_come_in_time(server: Server) -> None:
 
 
 def test_who_left_is_not_waited_for(server: Server) -> None:
-    """The deadline of a connection that is gone does nothing."""
+    """The deadline of a connection that is gone has no effect."""
     client = server.browser(JSON)
     client.vanish()
     server.clock.advance(11)

@@ -15,7 +15,7 @@ from tickrelay.model.errors import SettingError
 
 
 def digest(token: str) -> bytes:
-    """What the file keeps of a token."""
+    """The SHA-256 of a token, which the file has in place of the token."""
     return hashlib.sha256(token.encode()).digest()
 
 
@@ -90,7 +90,7 @@ def texts(logged: list[LogEvent], level: LogLevel) -> list[str]:
 
 
 def test_tokens_follow_their_file(server: Server, path: Path, logged: list[LogEvent]) -> None:
-    """A new one is valid a few seconds later; who came in by one that is gone is closed with 4501, others stay."""
+    """A new token is valid a few seconds later; clients of a removed one are closed with 4501, others stay."""
     leaving, staying = bearer(server, "plain"), bearer(server, "other")
     assert bearer(server, "new").outcome()[-1] == 4501
     write(path, "other", "new")
@@ -105,7 +105,7 @@ def test_tokens_follow_their_file(server: Server, path: Path, logged: list[LogEv
 
 @pytest.mark.parametrize("content", ["nonsense", "", None])
 def test_a_bad_file_keeps_the_tokens(server: Server, path: Path, logged: list[LogEvent], content: str | None) -> None:
-    """Broken, empty or missing: one line in the log, nobody is closed, and a good one is read when it comes."""
+    """Broken, empty or missing: one line in the log, no client is closed, and a valid file is read when it comes."""
     client = bearer(server, "plain")
     if content is None:
         path.unlink()
@@ -122,7 +122,7 @@ def test_a_bad_file_keeps_the_tokens(server: Server, path: Path, logged: list[Lo
 
 
 def test_a_file_in_the_middle_of_being_written_is_not_read(server: Server, path: Path) -> None:
-    """It is read once it has not changed for a second: its missing part revokes nobody."""
+    """It is read once it has not changed for a second: a token in its missing part is not revoked."""
     client = bearer(server, "plain")
     text = path.read_text()
     for size in range(70, len(text), 10):
@@ -158,7 +158,7 @@ def test_a_change_of_equal_size_and_time_is_seen(server: Server, path: Path, rep
 def test_a_file_that_does_not_change_is_not_read_again(
     server: Server, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Looking at it costs a stat."""
+    """Each second costs a stat and no more."""
 
     def read(path: Path) -> None:
         raise AssertionError("read again")
@@ -169,7 +169,7 @@ def test_a_file_that_does_not_change_is_not_read_again(
 
 
 def test_many_are_closed_one_after_the_other(server: Server, path: Path) -> None:
-    """A hundred a second: neither a long turn of the reactor nor a herd that comes back."""
+    """A hundred a second: no long turn of the reactor, and no herd that reconnects at once."""
     clients = [bearer(server, "plain") for _ in range(100)]
     write(path, "other")
     server.factory.each_second()

@@ -111,7 +111,7 @@ def test_a_connect_without_a_version_is_basics(server: Server, fields: dict[str,
 
 
 def test_errors_carry_code_and_id(client: Browser) -> None:
-    """What cannot be read is answered and the connection lives on."""
+    """A message that cannot be parsed is answered and the connection stays open."""
     client.say(
         {"type": "subscribe", "id": 8, "symbols": "EURUSD"}, {"type": "fly", "id": "f"}, {"type": "ping", "id": 3}
     )

@@ -15,7 +15,7 @@ def test_the_hub_is_a_feed_listener(relay: Relay) -> None:
 
 
 def test_first_interest_subscribes_and_last_unsubscribes(relay: Relay) -> None:
-    """Upstream hears of a symbol once when the first client comes and once when the last leaves."""
+    """The feed gets one want when a symbol's first client comes and one unwant when its last leaves."""
     one, two = relay.client("EURUSD"), relay.client("EURUSD", "XAUUSD")
     relay.hub.unsubscribe(one.subscriber, ["EURUSD", "EURUSD", "GBPUSD", "nonsense"])
     assert relay.feed.calls == [("want", "EURUSD"), ("want", "XAUUSD")]
@@ -65,7 +65,7 @@ def test_subscribing_twice_costs_nothing_upstream(relay: Relay) -> None:
 
 
 def test_a_tick_goes_only_to_its_subscribers(relay: Relay) -> None:
-    """Who did not ask for a symbol never sees it."""
+    """A client gets no tick of a symbol that it has not subscribed."""
     euro, gold = relay.client("EURUSD"), relay.client("XAUUSD", "EURUSD")
     relay.spot("XAUUSD", 265_000_000)
     relay.turn()
@@ -111,7 +111,7 @@ def test_forward_fill_is_void_after_a_loss(relay: Relay) -> None:
 
 
 def test_spots_of_unknown_ids_are_dropped(relay: Relay) -> None:
-    """A late event of a symbol that nobody ever asked for is counted and goes nowhere."""
+    """A late event of a symbol that no client has subscribed is counted and not sent."""
     relay.hub.spot(99, 1, 2, 0)
     assert relay.hub.spots_unwanted == 1
 
@@ -126,7 +126,7 @@ def test_ids_may_change_with_the_session(relay: Relay) -> None:
 
 
 def test_an_outage_is_declared_once_a_symbol(relay: Relay) -> None:
-    """Who asked for gaps is told of each outage once, before the first tick after it; seq does not jump."""
+    """Clients with the feature ``gap`` get each outage once, before the first tick after it; seq does not jump."""
     client = relay.client("EURUSD")
     client.subscriber.features = frozenset({"gap"})
     basic = relay.client("EURUSD")
@@ -163,7 +163,7 @@ def test_resume_gives_all_that_was_missed_or_nothing(relay: Relay) -> None:
 
 
 def test_nothing_is_resumed_across_an_outage(relay: Relay) -> None:
-    """A hole upstream is no counted tick: who was away over it gets a snapshot."""
+    """Ticks lost upstream have no seq: a client that was away over the outage gets a snapshot."""
     relay.client("EURUSD")
     channel = relay.hub.channels["EURUSD"]
     relay.hub.keep_history(channel)
@@ -178,7 +178,7 @@ def test_nothing_is_resumed_across_an_outage(relay: Relay) -> None:
 
 
 def test_history_that_begins_in_an_outage_resumes_nothing_across_it(relay: Relay) -> None:
-    """The first client that can resume comes while upstream is away: what was missed then stays missed."""
+    """History that begins during an outage cannot be resumed from a position before it."""
     basic = relay.client("EURUSD")
     for n in range(5):
         relay.spot("EURUSD", 108_000 + n)

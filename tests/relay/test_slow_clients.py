@@ -9,7 +9,7 @@ from tickrelay.model.errors import CloseCode
 
 
 def test_a_stalled_client_gets_the_newest_of_each_symbol_in_one_write(relay: Relay) -> None:
-    """Behind: nothing per tick. Drained: one frame a symbol, the newest, counted as conflated."""
+    """While behind it gets no tick; when drained one frame a symbol, the newest, with the count of conflated ones."""
     client = relay.client("EURUSD", "GBPUSD")
     relay.spot("EURUSD", 108_000)
     relay.turn()
@@ -37,7 +37,7 @@ def test_a_stalled_client_gets_the_newest_of_each_symbol_in_one_write(relay: Rel
 
 
 def test_a_stuck_client_is_closed_and_others_never_notice(clock: Clock) -> None:
-    """Nothing drained for the timeout: closed as a slow consumer; a healthy neighbour keeps its stream."""
+    """Nothing drained within the timeout: closed as a slow consumer; a healthy client's stream is not affected."""
     relay = Relay(clock, RelaySettings(stuck_timeout_s=30.0))
     stuck, healthy = relay.client("EURUSD"), relay.client("EURUSD")
     stuck.stall()
@@ -75,7 +75,7 @@ def test_answers_to_a_client_that_never_reads_are_bounded(clock: Clock) -> None:
 
 
 def test_no_encoding_without_a_subscriber_that_listens(relay: Relay) -> None:
-    """Ticks of a symbol nobody listens to cost no bytes: no lane has sent anything."""
+    """Ticks of a symbol whose clients are all behind are not encoded: no lane has sent anything."""
     client = relay.client("EURUSD")
     client.stall()
     relay.spot("EURUSD", 108_000)
@@ -88,7 +88,7 @@ def test_no_encoding_without_a_subscriber_that_listens(relay: Relay) -> None:
 
 
 def test_rate_limited_clients_get_the_newest_at_their_pace(relay: Relay) -> None:
-    """maxRate 5: five ticks a second, each accounting for those it swallowed."""
+    """maxRate 5: five ticks a second, each with the count of those conflated into it."""
     client = relay.client("EURUSD", rate=5.0)
     for n in range(100):
         relay.spot("EURUSD", 108_000 + n)
@@ -100,7 +100,7 @@ def test_rate_limited_clients_get_the_newest_at_their_pace(relay: Relay) -> None
 
 
 def test_a_paused_client_gets_nothing_and_then_the_newest(relay: Relay) -> None:
-    """Paused: silence. Resumed: one frame a symbol that moved."""
+    """While paused it gets no tick; when resumed one frame a symbol that moved."""
     client = relay.client("EURUSD", "GBPUSD")
     relay.hub.set_paused(client.subscriber, True)
     for n in range(10):

@@ -1,4 +1,4 @@
-"""A simulated broker on a clock, and a client that talks to it without a socket."""
+"""A simulated broker on a clock, and a client that is connected to it without a socket."""
 
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, overload
@@ -32,7 +32,7 @@ M = TypeVar("M", bound=Message)
 
 
 class Wire(StringTransport):
-    """A transport that says how the connection ended."""
+    """A transport that records how the connection ended."""
 
     _ended = ""
 
@@ -53,7 +53,7 @@ class Wire(StringTransport):
 
 @dataclass
 class Peer:
-    """A client of the simulator; what it was sent is in `take`."""
+    """A client of the simulator; `take` returns what was sent to it."""
 
     protocol: Any
     wire: Wire

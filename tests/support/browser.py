@@ -1,4 +1,4 @@
-"""A browser in memory: the opening request, masked frames in, messages out; and a relay for it to talk to."""
+"""A browser in memory (the opening request, masked frames in, messages out), and a relay to connect it to."""
 
 import json
 from collections.abc import Iterator

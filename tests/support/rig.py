@@ -31,7 +31,7 @@ START_S = 1_763_985_600.0
 
 @implementer(IFeedListener)
 class RecordingListener:
-    """Keeps everything that the feed says, in order."""
+    """Records every call of the feed, in order."""
 
     def __init__(self) -> None:
         self.events: list[tuple[Any, ...]] = []

@@ -1,4 +1,4 @@
-"""What the tests of v1 share: the offers of a client, and a short way to subscribe."""
+"""What the tests of v1 share: the subprotocol headers, a short way to subscribe, and a check of seq."""
 
 from typing import Any
 
