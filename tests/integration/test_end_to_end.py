@@ -1,5 +1,6 @@
 """The relay as a process against the simulator as another, over TLS, with a client that is not ours."""
 
+import re
 import signal
 import time
 from contextlib import ExitStack
@@ -54,6 +55,57 @@ def test_stopping_closes_clients_in_order(wheel_python: Path, tmp_path: Path) ->
 
 def test_the_port_is_taken(wheel_python: Path, tmp_path: Path) -> None:
     """One line that names the port and what to do, exit status 1, no traceback, nothing connected."""
+    with taken_port() as port:
+        with Twistd(wheel_python, tmp_path, "tickrelay", "--simulate", env={"WS_PORT": str(port)}) as service:
+            assert service.ends() == 1
+            assert f"tickrelay: cannot listen on port {port}" in service.text()
+            assert "WS_PORT" in service.text()
+            assert "Traceback" not in service.text()
+            assert "connecting" not in service.text()
+
+
+@pytest.mark.parametrize(
+    ("environ", "said"),
+    [
+        ({}, "tickrelay: CTRADER_CLIENT_ID, CTRADER_CLIENT_SECRET, "),
+        ({"CTRADER_CLIENT_ID": "a", "CTRADER_CLIENT_SECRET_FILE": "nowhere"}, "nowhere does not exist"),
+        ({"WS_PORT": "high"}, "WS_PORT"),
+        ({"CTRADER_CA_FILE": "nowhere.pem"}, "CTRADER_CA_FILE"),
+    ],
+)
+def test_a_bad_setting_ends_the_start(wheel_python: Path, tmp_path: Path, environ: dict[str, str], said: str) -> None:
+    """One line that names the setting, exit status 1, no traceback."""
+    whole = dict.fromkeys(("CTRADER_CLIENT_ID", "CTRADER_CLIENT_SECRET", "CTRADER_ACCESS_TOKEN"), "x")
+    account = {**whole, "CTRADER_ACCOUNT_ID": "1"} if "PORT" in said or "CA_FILE" in said else {}
+    with Twistd(
+        wheel_python, tmp_path, "tickrelay", env={"WS_PORT": str(free_port()), **account, **environ}
+    ) as service:
+        assert service.ends() == 1
+        assert said in service.text()
+        assert "Traceback" not in service.text()
+
+
+def test_check_says_step_by_step_what_is_wrong(wheel_python: Path, tmp_path: Path) -> None:
+    """All well: a line a step and 0. A wrong token: the step, the setting to mend, and 1."""
+    with Twistd(
+        wheel_python, tmp_path, "tickrelay", "--simulate", "--check", "--listen", "tcp:0:interface=127.0.0.1"
+    ) as check:
+        assert check.ends() == 0
+        steps = [line.split()[:2] for line in check.text().splitlines()]
+        named = ["start", "DNS", "TLS", "application", "account", "scope", "symbols", "first"]
+        assert [step for _, step in steps] == named
+        assert {state for state, _ in steps} == {"ok"}
+        assert "may trade" not in check.text()
+    port = free_port()
+    with simulator(wheel_python, tmp_path, port):
+        with relay(wheel_python, tmp_path, port, free_port(), "--check", CTRADER_ACCESS_TOKEN="canary") as check:
+            assert check.ends() == 1
+            assert re.search("FAILED +account .*CTRADER_ACCESS_TOKEN", check.text())
+            assert "canary" not in check.text()
+
+
+def test_a_daemon_that_cannot_start_says_so(wheel_python: Path, tmp_path: Path) -> None:
+    """Without --nodaemon too the command ends with exit status 1 and the reason."""
     with taken_port() as port:
         words = ["--pidfile", "daemon.pid", "--logfile", "daemon.log", "tickrelay", "--simulate"]
         done = twistd(wheel_python, tmp_path, *words, WS_PORT=str(port))
