@@ -25,13 +25,6 @@ THURSDAY_S = 4 * DAY_S
 """The clock of the tests begins on Thursday, 1 January 2026."""
 
 
-def pass_time(server: Server, seconds: int) -> None:
-    """Let time pass as it does with the service running."""
-    for _ in range(seconds):
-        server.clock.advance(1)
-        server.factory.each_second()
-
-
 def text(server: Server, recorder: Recorder | None = None) -> str:
     """The page of metrics of a relay without a cTrader side."""
     return page(RelayCollector(server.hub, server.factory, lambda: None, recorder))().decode()
@@ -164,16 +157,16 @@ def test_the_age_of_the_last_spot_is_no_alarm_while_nobody_subscribes(clock: Clo
     server.go_live()
     client = server.browser(JSON)
     results(client, symbols=["EURUSD"])
-    pass_time(server, 3)
+    server.pass_time(3)
     server.spot(1, 108_000, 108_010)
     client.hear()
-    pass_time(server, 2)
+    server.pass_time(2)
     assert (age(server), feed_age(client)) == (2, 2000)
     client.ask({"type": "unsubscribe", "symbols": ["EURUSD"]})
-    pass_time(server, 702)
+    server.pass_time(702)
     assert (age(server), feed_age(client)) == (0, None), "702 s without a tick, and none was due"
     results(client, symbols=["EURUSD"])
-    pass_time(server, 4)
+    server.pass_time(4)
     assert (age(server), feed_age(client)) == (4, 4000)
     server.spot(1, 108_000, 108_010)
     assert age(server) == 0
@@ -184,7 +177,7 @@ def test_the_age_of_the_last_spot_rises_before_the_first_tick_too(clock: Clock) 
     server = Server(clock, ping_interval_s=0.0)
     server.go_live()
     results(server.browser(JSON), symbols=["EURUSD"])
-    pass_time(server, 600)
+    server.pass_time(600)
     assert age(server) == 600
 
 
@@ -196,14 +189,14 @@ def test_the_age_of_the_last_spot_stands_still_while_the_market_is_closed(clock:
     server.go_live()
     client = server.browser(JSON)
     results(client, symbols=["EURUSD"])
-    pass_time(server, 590)
+    server.pass_time(590)
     server.spot(1, 108_000, 108_010)
     client.hear()
-    pass_time(server, 9)
+    server.pass_time(9)
     assert age(server) == 9
-    pass_time(server, 7200 - 600)
+    server.pass_time(7200 - 600)
     assert (age(server), feed_age(client)) == (0, None)
-    pass_time(server, 301)
+    server.pass_time(301)
     assert 295 <= age(server) <= 300
 
 
@@ -215,5 +208,5 @@ def test_the_age_of_the_last_spot_leaves_out_refused_symbols(clock: Clock) -> No
     server.feed.explain = lambda name: SymbolFeed(  # type: ignore[method-assign]
         wanted=True, confirmed_at_ms=0, refused="SYMBOL_NOT_FOUND"
     )
-    pass_time(server, 600)
+    server.pass_time(600)
     assert age(server) == 0

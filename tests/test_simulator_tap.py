@@ -1,7 +1,6 @@
 """The command line of twistd ctrader-simulator."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -130,7 +129,7 @@ def test_a_fault_script_in_a_file(tmp_path: Path) -> None:
         (["--replay", "/nowhere/recording"], "--replay: /nowhere/recording is no directory"),
     ],
 )
-def test_a_mistake_is_one_clear_line(arguments: list[str], words: str, capsys: Any) -> None:
+def test_a_mistake_is_one_clear_line(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
     """It names the flag or setting; the exit status is 1."""
     with pytest.raises(SystemExit) as caught:
         parse(*arguments)

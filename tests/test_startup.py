@@ -82,7 +82,9 @@ def test_timers_do_not_follow_the_wall_clock() -> None:
         (["foo", "9001"], "unexpected 'foo'; see --help"),
     ],
 )
-def test_a_mistake_on_the_command_line_is_one_line(words: list[str], said: str, capsys: Any) -> None:
+def test_a_mistake_on_the_command_line_is_one_line(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Without the usage, which fills two screens."""
     with pytest.raises(SystemExit) as ended:
         Example().parseOptions(words)
@@ -90,7 +92,7 @@ def test_a_mistake_on_the_command_line_is_one_line(words: list[str], said: str, 
     assert capsys.readouterr() == ("", "")
 
 
-def test_the_version_is_ours_and_twisteds(capsys: Any) -> None:
+def test_the_version_is_ours_and_twisteds(capsys: pytest.CaptureFixture[str]) -> None:
     """Both are needed in a report of a defect."""
     with pytest.raises(SystemExit) as ended:
         Example().parseOptions(["--version"])
@@ -107,7 +109,7 @@ def test_an_option_of_twistds_is_known_as_one() -> None:
         command.parseOptions(["--nodaemon"])
 
 
-def test_a_start_is_refused_with_a_line_for_each_problem(capsys: Any) -> None:
+def test_a_start_is_refused_with_a_line_for_each_problem(capsys: pytest.CaptureFixture[str]) -> None:
     """The program, the reason, exit status 1; in the foreground the terminal is the log, so nothing is said twice."""
     with pytest.raises(SystemExit) as ended:
         Prepared(Broken(early=True), options(nodaemon=True), MemoryReactorClock())
@@ -115,7 +117,7 @@ def test_a_start_is_refused_with_a_line_for_each_problem(capsys: Any) -> None:
     assert capsys.readouterr().err == "example: PORT must be a number\nexample: HOST is odd\n"
 
 
-def test_a_start_that_fails_after_all_in_the_foreground(capsys: Any) -> None:
+def test_a_start_that_fails_after_all_in_the_foreground(capsys: pytest.CaptureFixture[str]) -> None:
     """A line as well."""
     service = Prepared(Broken(early=False), options(nodaemon=True), MemoryReactorClock())
     with pytest.raises(SystemExit, match=r"^example: the port is taken$"):
@@ -124,7 +126,7 @@ def test_a_start_that_fails_after_all_in_the_foreground(capsys: Any) -> None:
 
 
 def test_a_daemon_that_fails_after_the_fork(
-    capsys: Any, logged: list[LogEvent], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    capsys: pytest.CaptureFixture[str], logged: list[LogEvent], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """twistd needs an exception (on SystemExit its parent process waits for ever); the log has the line alone."""
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)

@@ -1,4 +1,4 @@
-"""How many connections there may be: who is in stays in, who is refused is told, and all are bounded."""
+"""How many connections there may be: accepted ones stay, refused ones get a reason, and both are bounded."""
 
 import re
 
@@ -13,20 +13,15 @@ from tickrelay.admission.places import REFUSAL_ALLOWANCE_OF_ADDRESS, Admission, 
 from tickrelay.config.origins import normal
 
 
-def closes(browser: Browser) -> list[tuple[int, str]]:
-    """Code and reason of the close frames the client got."""
-    return [(int.from_bytes(p[:2], "big"), p[2:].decode()) for opcode, p in browser.frames() if opcode == 8]
-
-
 @pytest.mark.parametrize("arriving", [101, 105, 110, 130, 250])
 def test_who_is_in_stays_in(clock: Clock, arriving: int) -> None:
-    """However many connect at once from one address: as many as may are served, up to 20 are told, the rest cut off."""
+    """Of many connections at once from one address the limit is served, up to 20 get 1013, the rest are cut off."""
     server = Server(clock, max_connections_per_address=100)
     browsers = [Browser(server) for _ in range(arriving)]
     opened = [browser for browser in browsers if browser.transport.connected]
     for browser in opened:
         browser.open()
-    told = [close for browser in opened for close in closes(browser)]
+    told = [close for browser in opened for close in browser.closes()]
     assert len(told) == min(arriving - 100, REFUSAL_ALLOWANCE_OF_ADDRESS)
     assert {code for code, _ in told} == {1013}
     assert all(15 <= int(re.fullmatch(r"retry in (\d+) s", reason)[1]) <= 45 for _, reason in told)  # type: ignore[index]
@@ -37,7 +32,7 @@ def test_who_is_in_stays_in(clock: Clock, arriving: int) -> None:
 
 
 def test_a_storm_of_refused_connections_takes_no_place(clock: Clock) -> None:
-    """Wave after wave beyond the limit: those inside stay, and a place that one of them leaves can be had."""
+    """In wave after wave beyond the limit accepted clients stay, and a place that one leaves can be taken."""
     server = Server(clock, max_connections_per_address=2)
     one, two = server.browser(), server.browser()
     for _ in range(20):
@@ -48,34 +43,34 @@ def test_a_storm_of_refused_connections_takes_no_place(clock: Clock) -> None:
     assert one.transport.connected and two.transport.connected
     one.vanish()
     late = server.browser()  # the last wave is still being told
-    assert closes(late) == []
+    assert late.closes() == []
     assert late.ask({"type": "ping"})["type"] == "pong"
-    assert closes(server.browser()) == []
+    assert server.browser().closes() == []
 
 
 def test_another_address_has_places_of_its_own(clock: Clock) -> None:
     """The limit of one address is not the limit of another."""
     server = Server(clock, max_connections_per_address=1)
-    assert closes(server.browser()) == []
-    assert closes(server.browser())[0][0] == 1013
+    assert server.browser().closes() == []
+    assert server.browser().closes()[0][0] == 1013
     other = Browser(server, address="10.0.0.2")
     other.open()
-    assert closes(other) == []
+    assert other.closes() == []
 
 
 def test_the_limit_of_all_addresses_together(clock: Clock) -> None:
-    """Beyond it everyone is told the same: 1013, after the handshake; half-open connections take no place."""
+    """Beyond it every client gets 1013 after the handshake; half-open connections do not count."""
     server = Server(clock, max_connections=2)
     lurkers = [Browser(server, f"10.0.1.{n}") for n in range(50)]
     browsers = [Browser(server, f"10.0.0.{n}") for n in range(4)]
     for browser in browsers:
         browser.open()
-    assert [bool(closes(browser)) for browser in browsers] == [False, False, True, True]
+    assert [bool(browser.closes()) for browser in browsers] == [False, False, True, True]
     assert all(browser.transport.connected for browser in (*lurkers, *browsers[:2]))
 
 
 def test_connections_that_never_open_are_bounded_in_all(clock: Clock) -> None:
-    """From however many addresses: so many more than clients may be, and no more."""
+    """From all addresses together there are at most a fixed number more than the limit of clients."""
     server = Server(clock, max_connections=10)
     lurkers = [Browser(server, f"10.{n // 250}.0.{n % 250}") for n in range(500)]
     assert sum(browser.transport.connected for browser in lurkers) == 210
@@ -83,11 +78,11 @@ def test_connections_that_never_open_are_bounded_in_all(clock: Clock) -> None:
     assert not any(browser.transport.connected for browser in lurkers)
     late = Browser(server)
     late.open()
-    assert closes(late) == []
+    assert late.closes() == []
 
 
 class Storm(RuleBasedStateMachine):
-    """Connections of three addresses come, enter, are refused and go in any order."""
+    """Connections of three addresses connect, open, are refused and close in any order."""
 
     def __init__(self) -> None:
         super().__init__()

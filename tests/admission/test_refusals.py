@@ -1,11 +1,10 @@
-"""Refusals: a browser learns why, the operator sees who and why, and a flood of them is bounded."""
+"""Refusals: a page gets the reason, the operator's log has address and reason, and a flood of them is bounded."""
 
 import pytest
 
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent, LogLevel, formatEvent
 
-from tests.admission.test_places import closes
 from tests.support.browser import Browser, Server
 from tests.support.frames import frame
 from tickrelay.admission.refusals import LINES, Refusal, Refusals
@@ -28,7 +27,7 @@ def lines(logged: list[LogEvent], level: LogLevel) -> list[str]:
 
 
 def subprotocol(browser: Browser) -> bytes:
-    """What the answer's head names."""
+    """The subprotocol in the head of the answer."""
     found = [line for line in browser.head.split(b"\r\n") if line.startswith(b"Sec-WebSocket-Protocol: ")]
     return found[0].partition(b": ")[2] if found else b""
 
@@ -40,12 +39,12 @@ def test_a_refused_origin_is_closed_with_4503(server: Server, offer: bytes) -> N
     browser.open(EVIL, *([OFFER + offer] if offer else []))
     assert b" 101 " in browser.head
     assert subprotocol(browser) == offer
-    assert closes(browser) == [(4503, "origin not allowed")]
+    assert browser.closes() == [(4503, "origin not allowed")]
     assert len(server.factory) == 0
 
 
 def test_a_plain_request_of_a_refused_origin_is_403(server: Server) -> None:
-    """Others are told how to upgrade."""
+    """From other origins it is 426, with how to upgrade."""
     for origin, status in ((b"https://evil.example", b"403"), (b"https://app.example.com", b"426")):
         browser = Browser(server)
         browser.protocol.dataReceived(b"GET / HTTP/1.1\r\nHost: x\r\nOrigin: " + origin + b"\r\n\r\n")
@@ -79,7 +78,7 @@ def test_an_unknown_subprotocol_is_closed_with_4502(
     """The reason names those that there are. What may be a token is neither echoed nor logged."""
     browser = server.browser(OFFER + offer)
     assert subprotocol(browser) == named
-    assert closes(browser) == [(4502, "subprotocol: expected tickrelay.v1.json or tickrelay.v1.protobuf")]
+    assert browser.closes() == [(4502, "subprotocol: expected tickrelay.v1.json or tickrelay.v1.protobuf")]
     assert lines(logged, LogLevel.info) == ["closed 10.0.0.1: unknown subprotocol"]
 
 
@@ -90,7 +89,7 @@ def test_each_refusal_is_logged_with_address_and_reason_and_counted(server: Serv
     server.browser()
     server.factory.tokens = Tokens([digest_of("t")])
     server.browser(b"Authorization: Bearer secret")
-    assert first.protocol.outbox is not None
+    assert first.protocol.session is not None
     server.hub.fanout.expel(first.protocol.session.subscriber)
     assert lines(logged, LogLevel.warn) == [
         "closed 10.0.0.7: origin https://evil.example (TICKRELAY_ALLOWED_ORIGINS)",
@@ -103,7 +102,7 @@ def test_each_refusal_is_logged_with_address_and_reason_and_counted(server: Serv
 
 
 def test_an_origin_is_logged_in_bounds(server: Server, logged: list[LogEvent]) -> None:
-    """It is the client's text."""
+    """The text is the client's, so it is cut."""
     Browser(server).open(b"Origin: https://" + b"e" * 5_000)
     assert len(lines(logged, LogLevel.warn)[0]) < 200
 
@@ -113,12 +112,12 @@ def test_refused_connections_that_linger_are_bounded(server: Server, clock: Cloc
     browsers = [Browser(server) for _ in range(20)]
     for browser in browsers:
         browser.open(EVIL)
-    assert [len(closes(browser)) for browser in browsers] == [1] * 20
+    assert [len(browser.closes()) for browser in browsers] == [1] * 20
     beyond = Browser(server)
     beyond.open(EVIL)
-    assert closes(beyond) == []
+    assert beyond.closes() == []
     assert not beyond.transport.connected
-    assert closes(server.browser()) == []  # they take no place
+    assert server.browser().closes() == []  # they take no place
     clock.advance(3)
     assert not any(browser.transport.connected for browser in browsers)
     assert server.factory.refusals.counts["origin"] == 21

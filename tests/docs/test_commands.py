@@ -166,10 +166,11 @@ def test_behind_nginx(ports: Ports, tmp_path: Path) -> None:
         simulated = relay_block.replace("tickrelay --", "tickrelay --simulate --")
         stack.enter_context(Shell(simulated, tmp_path, ports)).wait_for("status connected")
         command = [nginx, "-p", str(tmp_path), "-c", "nginx.conf"]
-        nginx = stack.enter_context(Process("nginx", command, tmp_path))
+        server_process = stack.enter_context(Process("nginx", command, tmp_path))
         # Not killed: its worker would go on without it.
-        stack.callback(lambda: (nginx.process.terminate(), nginx.process.wait(10)))
-        nginx.wait_for("start worker process ")
+        stack.callback(server_process.process.wait, 10)
+        stack.callback(server_process.process.terminate)  # is called first
+        server_process.wait_for("start worker process ")
         first = stack.enter_context(connect(url, ssl=trust))
         assert first_tick(first)["bid"]
         for _ in range(99):

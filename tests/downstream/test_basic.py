@@ -57,7 +57,7 @@ def test_subscribe_answers_per_symbol(server: Server) -> None:
 
 
 def test_bad_frames_get_an_error_and_harm_nobody(server: Server) -> None:
-    """Point 1: error only for what cannot be parsed or has an unknown type; the connection lives on."""
+    """Point 1: an error only for what cannot be parsed or has an unknown type; the connection stays open."""
     browser, other = server.browser(), server.browser()
     browser.protocol.dataReceived(frame(b"{nonsense"))
     browser.say({"type": "dance"}, {"type": "ping"})
@@ -94,7 +94,7 @@ def test_status_changes_are_broadcast_once_each(server: Server) -> None:
 
 
 def test_an_error_status_says_what_to_mend(server: Server) -> None:
-    """The message stands only where there is one."""
+    """``message`` is present only in statuses that have one."""
     browser = server.browser()
     server.hub.status_changed(FeedStatus(Status.ERROR, FeedState.WAITING, "account 7 unknown: check it"))
     assert browser.hear() == [
@@ -144,7 +144,7 @@ def test_unsubscribing_what_was_not_subscribed(server: Server) -> None:
 
 
 def test_get_subscriptions_and_ping(server: Server) -> None:
-    """The two questions a frontend asks of itself."""
+    """The two requests with which a frontend checks its subscriptions and its connection."""
     browser = server.browser()
     browser.ask({"type": "subscribe", "symbols": ["XAUUSD"]})
     assert browser.ask({"type": "getSubscriptions"}) == {
@@ -171,7 +171,7 @@ def test_however_it_ends_subscriptions_go_back_once(server: Server, end: str) ->
 
 
 def test_no_tick_follows_a_close_frame(server: Server) -> None:
-    """After the answer to the client's close the stream is over."""
+    """After the answer to the client's close nothing more is sent."""
     browser = server.browser()
     browser.ask({"type": "subscribe", "symbols": ["EURUSD"]})
     browser.protocol.dataReceived(frame(b"\x03\xe8", opcode=8))

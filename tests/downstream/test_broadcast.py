@@ -1,4 +1,4 @@
-"""Statuses for everybody: made once, sent in slices, in order, and never in the way of a tick."""
+"""Statuses for all clients: encoded once, sent in slices and in order, without delaying ticks."""
 
 import json
 
@@ -31,7 +31,7 @@ def test_a_large_status_is_encoded_once(server: Server) -> None:
 
 
 def test_ticks_go_out_between_the_slices(server: Server) -> None:
-    """A broadcast that is more than a turn should carry leaves room: a tick reaches clients before it is done."""
+    """While a broadcast of several turns is sent, a tick reaches clients before its end."""
     name = server.symbols[0].name
     browsers = [server.browser() for _ in range(30)]
     browsers[0].ask({"type": "subscribe", "symbols": [name]})
@@ -58,7 +58,7 @@ def test_ticks_go_out_between_the_slices(server: Server) -> None:
 
 
 def test_statuses_keep_their_order_and_nobody_hears_an_old_one(server: Server) -> None:
-    """Changes during a broadcast queue up behind it; a client answered meanwhile hears only what is newer."""
+    """Changes during a broadcast are queued behind it; a client answered meanwhile gets only newer ones."""
     browsers = [server.browser() for _ in range(30)]
     server.hub.status_changed(LOST)
     for browser in browsers:
@@ -76,7 +76,7 @@ def test_statuses_keep_their_order_and_nobody_hears_an_old_one(server: Server) -
 
 
 def test_who_left_meanwhile_is_passed_over(server: Server) -> None:
-    """A client that goes while a broadcast is on its way is no trouble."""
+    """A client that disconnects during a broadcast does not interrupt it."""
     browsers = [server.browser() for _ in range(30)]
     server.hub.status_changed(LOST)
     server.hub.status_changed(LIVE)

@@ -1,4 +1,4 @@
-"""What is known of symbols, and why one is quiet."""
+"""The description of symbols, and the reason why one does not tick."""
 
 from twisted.internet.task import Clock
 
@@ -10,7 +10,7 @@ from tickrelay.model.ticks import Symbol
 
 
 def test_symbols_are_described(client: Browser) -> None:
-    """What a frontend shows of a symbol, and whether its market is open."""
+    """The fields that a frontend shows, and whether the market is open."""
     answer = client.ask({"type": "getSymbols", "id": 13})
     assert (answer["type"], answer["id"], len(answer["symbols"])) == ("symbols", 13, 5)
     assert answer["symbols"][1] == {
@@ -21,7 +21,7 @@ def test_symbols_are_described(client: Browser) -> None:
 
 
 def test_explain_finds_the_reason(client: Browser, server: Server) -> None:
-    """The first obstacle on a symbol's way, with all that is known of it."""
+    """The first obstacle for a symbol's ticks, with all data about it."""
 
     def reason(symbol: str = "eur/usd") -> str:
         return str(client.ask({"type": "explain", "symbol": symbol})["reason"])

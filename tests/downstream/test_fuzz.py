@@ -101,7 +101,7 @@ OFFERS = st.sampled_from(
 
 
 def hear(client: Browser, view: View) -> list[dict[str, Any]]:
-    """The messages that came; a close has to be a documented one."""
+    """The messages that came; asserts that a close has a documented code."""
     heard = []
     for opcode, payload in client.frames():
         if opcode == 8:

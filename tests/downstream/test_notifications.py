@@ -1,4 +1,4 @@
-"""What v1 clients are sent unasked."""
+"""The messages that v1 clients get without a request."""
 
 import json
 
@@ -18,9 +18,7 @@ def test_nothing_is_pushed_that_was_not_asked_for(client: Browser, server: Serve
     results(client, symbols=["EURUSD"])
     server.spot(1, 100_000, 100_010)
     server.hub.feed_lost("upstream-disconnect", None)
-    for _ in range(40):
-        server.clock.advance(1)
-        server.factory.each_second()
+    server.pass_time(40)
     server.spot(1, 100_000, 100_010)
     server.hub.symbol_refused("EURUSD", "X", "")
     assert {message["type"] for message in client.hear()} == {"tick"}
@@ -49,13 +47,12 @@ def test_a_gap_is_declared_once_for_a_symbol_and_outage(client: Browser, server:
 
 
 def test_heartbeats_come_every_period(client: Browser, server: Server) -> None:
-    """Whatever the moment of connecting; a client that leaves is forgotten."""
+    """From the connect on, whenever that is; a client that has left gets none."""
     server.factory.each_second()
     client.ask({"type": "connect", "protocol": 1, "features": ["heartbeat"]})
     beats = []
     for second in range(1, 46):
-        server.clock.advance(1)
-        server.factory.each_second()
+        server.pass_time(1)
         beats += [(second, message) for message in client.hear()]
     assert [second for second, _ in beats] == [15, 30, 45]
     assert beats[0][1] == {"type": "heartbeat", "timestamp": 1_767_225_615_000, "feed": "live"}
@@ -65,7 +62,7 @@ def test_heartbeats_come_every_period(client: Browser, server: Server) -> None:
 
 
 def test_market_states_are_told_when_they_change(server: Server) -> None:
-    """A subscribed symbol whose session ends is closed, to the second looked at."""
+    """A subscribed symbol is reported closed and open in the second in which its session changes."""
     start_s = 1_767_225_600  # a Thursday, 00:00 UTC
     thursday = 4 * 86_400
     hours = Schedule(intervals=((0, thursday + 60), (thursday + 120, 7 * 86_400)))
@@ -73,12 +70,8 @@ def test_market_states_are_told_when_they_change(server: Server) -> None:
     client = server.browser(JSON)
     client.ask({"type": "connect", "protocol": 1, "features": ["marketState"]})
     results(client, symbols=["EURUSD"])
-    told = []
-    for _ in range(150):
-        server.clock.advance(1)
-        server.factory.each_second()
-        told += client.hear()
-    assert [(m["symbol"], m["state"], m["timestamp"] // 1000 - start_s) for m in told] == [
+    server.pass_time(150)
+    assert [(m["symbol"], m["state"], m["timestamp"] // 1000 - start_s) for m in client.hear()] == [
         ("EURUSD", "closed", 60),
         ("EURUSD", "open", 120),
     ]
@@ -97,20 +90,14 @@ def test_a_market_that_closes_soon_after_the_subscription_is_pushed(
     thursday = 4 * 86_400  # 2026-01-01, 00:00 UTC, is the clock's start
     hours = Schedule(intervals=((0, thursday + 20 + seconds), (thursday + 60, 7 * 86_400)))
     server.hub.symbols_loaded([Symbol(symbol_id=1, name="EURUSD", schedule=hours)])
-    for _ in range(20):
-        server.clock.advance(1)
-        server.factory.each_second()
+    server.pass_time(20)
     if others_first:
         server.browser().ask({"type": "subscribe", "symbols": ["EURUSD"]})
     client = server.browser(JSON)
     client.ask({"type": "connect", "protocol": 1, "features": ["marketState"]})
     results(client, symbols=["EURUSD"])
-    pushed = []
-    for _ in range(60):
-        server.clock.advance(1)
-        server.factory.each_second()
-        pushed += client.hear()
-    assert [message["state"] for message in pushed] == ["closed", "open"]
+    server.pass_time(60)
+    assert [message["state"] for message in client.hear()] == ["closed", "open"]
 
 
 def test_the_age_of_ticks_is_back_a_second_after_the_market_opens(server: Server) -> None:
@@ -121,9 +108,7 @@ def test_the_age_of_ticks_is_back_a_second_after_the_market_opens(server: Server
         server.hub.symbols_loaded([Symbol(symbol_id=1, name="EURUSD", schedule=hours)])
         client = server.browser(JSON)
         results(client, symbols=["EURUSD"])
-        for _ in range(opens + 1):
-            server.clock.advance(1)
-            server.factory.each_second()
+        server.pass_time(opens + 1)
         server.spot(1, 100_000, 100_010)
         client.hear()
         assert client.ask({"type": "connect"})["feed"] == {"state": "live", "lastSpotAgeMs": 0}

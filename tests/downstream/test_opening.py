@@ -1,4 +1,4 @@
-"""The opening request: whatever a client offers is answered, and no token is said back."""
+"""The opening request: every offer is answered, and no token is repeated in an answer."""
 
 import base64
 
@@ -48,7 +48,7 @@ def test_a_token_in_base64url_is_found(token: str, padded: bool) -> None:
 
 @given(st.text(), st.text())
 def test_what_is_no_token_has_a_fault_that_fits_a_close_frame(item: str, authorization: str) -> None:
-    """It is never taken for nothing, nor repeated."""
+    """A malformed token is neither taken for an absent one nor repeated."""
     shown = offered([SUBPROTOCOL_PREFIX + item], authorization)
     assert shown is not None
     assert bool(shown.token) is not bool(shown.fault)

@@ -1,44 +1,29 @@
-"""Tokens: where they come from, what is done without a right one."""
+"""Tokens in the opening request and in ``connect``, and what happens without a valid one."""
 
 import base64
-import hashlib
 import json
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from twisted.internet.task import Clock
-from twisted.logger import LogEvent, LogLevel, formatEvent
 
 from tests.support.browser import LOST, Browser, Server
 from tests.support.v1 import JSON
-from tickrelay.downstream.tokens import Tokens, digest_of, load, offered
-from tickrelay.model.errors import SettingError
+from tickrelay.downstream.tokens import Tokens, digest_of, offered
 
 TOKEN = "canary-tökén"
 ENCODED = base64.urlsafe_b64encode(TOKEN.encode()).rstrip(b"=")
-
-
-def digest(token: str) -> bytes:
-    """What the file keeps of a token."""
-    return hashlib.sha256(token.encode()).digest()
 
 
 @pytest.fixture
 def server(clock: Clock) -> Server:
     """The client side, where one of two tokens is needed."""
     server = Server(clock)
-    server.factory.tokens = Tokens([digest("plain"), digest(TOKEN)])
+    server.factory.tokens = Tokens([digest_of("plain"), digest_of(TOKEN)])
     server.go_live()
     return server
-
-
-def outcome(browser: Browser) -> list[Any]:
-    """What came: messages, and the codes of close frames."""
-    return [int.from_bytes(data[:2], "big") if op == 8 else json.loads(data) for op, data in browser.frames()]
 
 
 # In the opening request.
@@ -53,7 +38,7 @@ def outcome(browser: Browser) -> list[Any]:
     ],
 )
 def test_a_token_in_the_opening_request(server: Server, line: bytes) -> None:
-    """As a subprotocol item or in the Authorization header; no word of it comes back."""
+    """As a subprotocol item or in the Authorization header; the answer does not contain it."""
     client = server.browser(line)
     assert ENCODED not in client.head and b"plain" not in client.head
     assert client.ask({"type": "subscribe", "symbols": ["EURUSD"]})["type"] == "subscribeResponse"
@@ -71,9 +56,9 @@ def test_a_token_in_the_opening_request(server: Server, line: bytes) -> None:
 def test_a_wrong_token_closes_with_4501(server: Server, line: bytes) -> None:
     """The connection opens, so that even a browser learns the code, and is closed at once."""
     client = server.browser(line)
-    assert outcome(client)[-1] == 4501
+    assert client.outcome()[-1] == 4501
     server.spot(1, 100_000, 100_010)
-    assert outcome(client) == []
+    assert client.outcome() == []
 
 
 @pytest.mark.parametrize(
@@ -158,7 +143,7 @@ def test_the_first_request_must_bring_it(server: Server, first: Callable[[Browse
     """Whatever else comes first closes with 4501, and a v1 client is told; nothing is subscribed."""
     client = server.browser()
     first(client)
-    *said, code = outcome(client)
+    *said, code = client.outcome()
     assert code == 4501
     assert said in ([], [refusal("expected")], [refusal("refused")])
     assert server.feed.wanted == []
@@ -169,13 +154,13 @@ def test_a_token_must_come_in_time(server: Server) -> None:
     client = server.browser(JSON)
     server.hub.status_changed(LOST)
     server.clock.advance(9.9)
-    assert outcome(client) == []
+    assert client.outcome() == []
     server.clock.advance(0.2)
-    assert outcome(client) == [4501]
+    assert client.outcome() == [4501]
 
 
 def test_who_left_is_not_waited_for(server: Server) -> None:
-    """The deadline of a connection that is gone does nothing."""
+    """The deadline of a connection that is gone has no effect."""
     client = server.browser(JSON)
     client.vanish()
     server.clock.advance(11)
@@ -202,174 +187,3 @@ def test_a_basic_client_needs_no_token_where_none_is_required(clock: Clock) -> N
     server = Server(clock)
     server.go_live()
     assert server.browser().ask({"type": "connect", "token": 5})["status"] == "connected"
-
-
-# The file.
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
-def test_the_file_may_have_a_byte_order_mark(tmp_path: Path, encoding: str) -> None:
-    """Editors on Windows write one."""
-    path = tmp_path / "tokens"
-    path.write_text(f"{digest('a').hex()} Büro\n", encoding=encoding)
-    assert load(str(path)).holds(digest_of("a"))
-
-
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
-def test_a_file_in_utf_16_is_told_from_a_broken_one(tmp_path: Path, encoding: str) -> None:
-    """PowerShell writes it; the message says what to do."""
-    path = tmp_path / "tokens"
-    path.write_text(f"{digest('a').hex()}\n", encoding=encoding)
-    with pytest.raises(SettingError, match=r"TICKRELAY_TOKENS_FILE: save .* as UTF-8 \(it looks like UTF-16\)"):
-        load(str(path))
-
-
-def test_the_file_holds_digests(tmp_path: Path) -> None:
-    """One a line, remarks and empty lines aside; several are valid at once, so that they can be changed."""
-    path = tmp_path / "tokens"
-    path.write_text(f"# frontends\n\n{digest('a').hex()} web\n{digest('b').hex().upper()}  # mobile\n")
-    tokens = load(str(path))
-    assert [tokens.holds(digest_of(token)) for token in ("a", "b", "c", "")] == [True, True, False, False]
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("secret\n", "line 1 of .* must begin with the 64 hexadecimal digits"),
-        ("# nothing\n", "has no digest in it"),
-        (None, "does not exist"),
-    ],
-)
-def test_a_bad_file_is_a_setting_error(tmp_path: Path, text: str | None, said: str) -> None:
-    """The error names the setting and the line, and not what stands there, which may be a token by mistake."""
-    path = tmp_path / "tokens"
-    if text is not None:
-        path.write_text(text)
-    with pytest.raises(SettingError, match=f"TICKRELAY_TOKENS_FILE: .*{said}") as caught:
-        load(str(path))
-    assert "secret" not in str(caught.value)
-
-
-# The file changes.
-
-
-@pytest.fixture
-def path(tmp_path: Path, server: Server) -> Path:
-    """The file that the relay's tokens were read from: ``plain`` and ``other``."""
-    path = tmp_path / "tokens"
-    write(path, "plain", "other")
-    server.factory.tokens = load(str(path))
-    return path
-
-
-def write(path: Path, *tokens: str) -> None:
-    """Replace the file, as an editor does."""
-    new = path.with_suffix(".new")
-    new.write_text("".join(f"{digest(token).hex()}\n" for token in tokens))
-    new.replace(path)
-
-
-def pass_time(server: Server, seconds: int = 3) -> None:
-    """The relay does what it does each second."""
-    for _ in range(seconds):
-        server.clock.advance(1)
-        server.factory.each_second()
-
-
-def bearer(server: Server, token: str) -> Browser:
-    """A client with a token."""
-    return server.browser(JSON, b"Authorization: Bearer " + token.encode())
-
-
-def texts(logged: list[LogEvent], level: LogLevel) -> list[str]:
-    """What was logged of the file at *level*."""
-    texts = [formatEvent(event) for event in logged if event["log_level"] is level]
-    return [text for text in texts if "okens" in text]
-
-
-def test_tokens_follow_their_file(server: Server, path: Path, logged: list[LogEvent]) -> None:
-    """A new one is valid a few seconds later; who came in by one that is gone is closed with 4501, others stay."""
-    leaving, staying = bearer(server, "plain"), bearer(server, "other")
-    assert outcome(bearer(server, "new"))[-1] == 4501
-    write(path, "other", "new")
-    pass_time(server)
-    ((_, close),) = leaving.frames()
-    assert close == (4501).to_bytes(2, "big") + b"token revoked"
-    assert staying.ask({"type": "ping"})["type"] == "pong"
-    assert bearer(server, "new").ask({"type": "ping"})["type"] == "pong"
-    assert outcome(bearer(server, "plain"))[-1] == 4501
-    assert texts(logged, LogLevel.info) == ["tokens read again: 2 valid, 1 revoked"]
-
-
-@pytest.mark.parametrize("content", ["nonsense", "", None])
-def test_a_bad_file_keeps_the_tokens(server: Server, path: Path, logged: list[LogEvent], content: str | None) -> None:
-    """Broken, empty or missing: one line in the log, nobody is closed, and a good one is read when it comes."""
-    client = bearer(server, "plain")
-    if content is None:
-        path.unlink()
-    else:
-        path.write_text(content)
-    pass_time(server, 15)
-    assert client.ask({"type": "ping"})["type"] == "pong"
-    assert bearer(server, "other").ask({"type": "ping"})["type"] == "pong"
-    (line,) = texts(logged, LogLevel.error)
-    assert "TICKRELAY_TOKENS_FILE" in line and "nonsense" not in line
-    write(path, "other")
-    pass_time(server)
-    assert outcome(client) == [4501]
-
-
-def test_a_file_in_the_middle_of_being_written_is_not_read(server: Server, path: Path) -> None:
-    """It is read once it has not changed for a second: its missing part revokes nobody."""
-    client = bearer(server, "plain")
-    text = path.read_text()
-    for size in range(70, len(text), 10):
-        path.write_text(digest("other").hex() + "\n" + "#" * size)
-        pass_time(server, 1)
-    assert client.ask({"type": "ping"})["type"] == "pong"
-
-
-def test_a_file_that_is_only_touched_changes_nothing(server: Server, path: Path, logged: list[LogEvent]) -> None:
-    """Nor does another order of its lines."""
-    client = bearer(server, "plain")
-    write(path, "other", "plain")
-    pass_time(server)
-    assert client.ask({"type": "ping"})["type"] == "pong"
-    assert texts(logged, LogLevel.info) == []
-
-
-@pytest.mark.parametrize("replace", [True, False], ids=["replaced", "written in place"])
-def test_a_change_of_equal_size_and_time_is_seen(server: Server, path: Path, replace: bool) -> None:
-    """What copies the modification time, such as ``rsync -t``, cannot hide a change: the inode's time tells."""
-    status = path.stat()
-    if replace:
-        write(path, "other", "third")
-    else:
-        path.write_text(f"{digest('other').hex()}\n{digest('third').hex()}\n")
-    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-    assert (path.stat().st_size, path.stat().st_mtime_ns) == (status.st_size, status.st_mtime_ns)
-    pass_time(server)
-    assert outcome(bearer(server, "plain"))[-1] == 4501
-    assert bearer(server, "third").ask({"type": "ping"})["type"] == "pong"
-
-
-def test_a_file_that_does_not_change_is_not_read_again(
-    server: Server, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Looking at it costs a stat."""
-    reads: list[Path] = []
-    monkeypatch.setattr("tickrelay.downstream.tokens._read", lambda path: reads.append(path) or [])
-    pass_time(server, 5)
-    assert reads == []
-
-
-def test_many_are_closed_one_after_the_other(server: Server, path: Path) -> None:
-    """A hundred a second: neither a long turn of the reactor nor a herd that comes back."""
-    clients = [bearer(server, "plain") for _ in range(100)]
-    write(path, "other")
-    server.factory.each_second()
-    server.factory.each_second()
-    server.clock.advance(0.5)
-    assert sum(outcome(client) == [4501] for client in clients) in range(45, 56)
-    server.clock.advance(0.5)
-    assert not any(client.transport.connected and not client.protocol.closedByMe for client in clients)

@@ -1,21 +1,18 @@
 """What the page in a browser learns when the relay refuses it: a close code and a reason, in Chromium and Firefox."""
 
-import http.server
 import json
 import os
-import queue
 import shutil
 import signal
 import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.support.processes import Twistd, free_port
+from tests.support.web_page import serving
 
 BROWSERS = {
     "chromium": ("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--user-data-dir={}"),
@@ -34,37 +31,6 @@ const attempt = ([url, protocols]) => new Promise((done) => {
   await fetch("/seen", {method: "POST", body: JSON.stringify(seen)});
 })();
 </script>"""
-
-
-@contextmanager
-def site(attempts: list[Any]) -> Iterator[tuple[str, "queue.Queue[list[Any]]"]]:
-    """A web site of one page, which makes the attempts one after the other; its URL, and what the page saw."""
-    seen: queue.Queue[list[Any]] = queue.Queue()
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("content-type", "text/html")
-            self.end_headers()
-            self.wfile.write(PAGE.replace("ATTEMPTS", json.dumps(attempts)).encode())
-
-        def do_POST(self) -> None:
-            seen.put(json.loads(self.rfile.read(int(self.headers["content-length"]))))
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Nothing."""
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/", seen
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(10)
 
 
 @contextmanager
@@ -102,7 +68,8 @@ def test_a_page_learns_why_it_is_refused(wheel_python: Path, tmp_path: Path, nam
         for env in (one_origin, one_client):
             service = stack.enter_context(Twistd(wheel_python, tmp_path, "tickrelay", "--simulate", env=env))
             service.wait_for("status connected")
-        url, seen = stack.enter_context(site(attempts))
+        page = PAGE.replace("ATTEMPTS", json.dumps(attempts))
+        url, seen = stack.enter_context(serving(page.encode()))
         stack.enter_context(browsing(name, tmp_path, url))
         *refused, inside, beyond = seen.get(timeout=60)
     assert refused == [

@@ -1,10 +1,14 @@
-"""A daemon whose files or sockets cannot be used: the terminal has one line and no promise, the log no traceback."""
+"""A daemon: where it listens and what paths count from; or its one line on the terminal where it cannot start."""
 
+import re
+import socket
+import ssl
 from pathlib import Path
 
 import pytest
 
-from tests.integration.test_refusals import end_daemon, said, twistd, wait_until
+from tests.support.frontend import status_of
+from tests.support.processes import end_daemon, said, twistd, wait_until
 
 LISTEN = {"TICKRELAY_LISTEN": "tcp:0:interface=127.0.0.1"}
 
@@ -56,3 +60,43 @@ def test_a_unix_socket_of_a_daemon(wheel_python: Path, tmp_path: Path) -> None:
     finally:
         end_daemon(tmp_path)
     assert "Traceback" not in (tmp_path / "twistd.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "where"),
+    [
+        (["tickrelay", "--simulate", "--listen", "tcp:0:interface=127.0.0.1"], r"clients connect to ws://[^:]+:(\d+)/"),
+        (
+            ["ctrader-simulator", "--port", "0", "--ca-file", "ca.pem"],
+            r"simulates cTrader on [^:]+:(\d+) \(TLS\)",
+        ),
+    ],
+)
+def test_a_daemon_says_where_it_listens(wheel_python: Path, tmp_path: Path, words: list[str], where: str) -> None:
+    """Before it leaves the terminal: the address, the pid file and the log file; and it is there."""
+    done = twistd(wheel_python, tmp_path, *words)
+    try:
+        files = f", pid file {tmp_path}/twistd.pid, log file {tmp_path}/twistd.log"
+        found = re.fullmatch(rf"{words[0]}: {where}; runs in the background{re.escape(files)}\n", done.stdout)
+        assert found is not None, done.stdout
+        assert done.returncode == 0
+        if words[0] == "tickrelay":
+            status_of(int(found[1]), "connected")
+        else:
+            context = ssl.create_default_context(cafile=tmp_path / "ca.pem")
+            with socket.create_connection(("127.0.0.1", int(found[1])), timeout=5) as raw:
+                context.wrap_socket(raw, server_hostname="localhost").close()
+    finally:
+        end_daemon(tmp_path)
+    assert "Traceback" not in (tmp_path / "twistd.log").read_text()
+
+
+def test_relative_paths_count_from_where_twistd_was_started(wheel_python: Path, tmp_path: Path) -> None:
+    """With --rundir too, as for twistd's own pid and log file."""
+    (tmp_path / "run").mkdir()
+    words = ["--rundir", "run", "tickrelay", "--simulate", "--record", "recording"]
+    twistd(wheel_python, tmp_path, *words, TICKRELAY_LISTEN="tcp:0:interface=127.0.0.1")
+    wait_until(lambda: "status connected" in (tmp_path / "twistd.log").read_text())
+    end_daemon(tmp_path)
+    assert list((tmp_path / "recording").iterdir())
+    assert not list((tmp_path / "run").iterdir())

@@ -1,74 +1,17 @@
 """The relay as a process against the simulator as another, over TLS, with a client that is not ours."""
 
-import json
-import os
 import re
 import signal
-import socket
-import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import ClientConnection, connect
 
-from tests.support.processes import PATIENCE_S, Twistd, free_port, relay, simulator
+from tests.support.frontend import SYMBOLS, subscribed
+from tests.support.processes import Twistd, free_port, relay, simulator, taken_port, twistd
 from tickrelay.service import STOP_TIMEOUT_S
-
-SYMBOLS = ["EURUSD", "XAUUSD", "BTCUSD", "USDJPY"]
-
-
-class Frontend:
-    """A WebSocket client from another library, that collects what it hears."""
-
-    def __init__(self, socket: ClientConnection) -> None:
-        self.socket = socket
-
-    def say(self, **message: object) -> None:
-        """Send a message."""
-        self.socket.send(json.dumps(message))
-
-    def until(self, wanted: Any, timeout_s: float = PATIENCE_S) -> list[dict[str, Any]]:
-        """What it hears up to the first message for which *wanted* is true."""
-        heard: list[dict[str, Any]] = []
-        deadline = time.monotonic() + timeout_s
-        while not (heard and wanted(heard[-1])):
-            heard.append(json.loads(self.socket.recv(timeout=max(0.01, deadline - time.monotonic()))))
-        return heard
-
-    def ticks_of(self, symbols: list[str], timeout_s: float = PATIENCE_S) -> list[dict[str, Any]]:
-        """What it hears until every symbol has ticked."""
-        missing = set(symbols)
-
-        def all_seen(message: dict[str, Any]) -> bool:
-            if message["type"] == "tick":
-                missing.discard(message["symbol"])
-            return not missing
-
-        return self.until(all_seen, timeout_s)
-
-
-@contextmanager
-def subscribed(ws_port: int) -> Iterator[Frontend]:
-    """A frontend that is connected, subscribed, and has seen ticks of every symbol."""
-    with connect(f"ws://127.0.0.1:{ws_port}/", open_timeout=PATIENCE_S) as socket:
-        frontend = Frontend(socket)
-        subscribe(frontend)
-        yield frontend
-
-
-def subscribe(frontend: Frontend) -> None:
-    """Connect and subscribe, as every frontend does."""
-    frontend.say(type="connect")
-    heard = frontend.until(lambda m: m.get("status") == "connected")
-    assert set(SYMBOLS) <= set(heard[-1]["availableSymbols"])
-    frontend.say(type="subscribe", symbols=SYMBOLS)
-    (answer,) = [m for m in frontend.ticks_of(SYMBOLS) if m["type"] == "subscribeResponse"]
-    assert {r["status"] for r in answer["results"]} == {"subscribed"}
 
 
 def test_a_killed_broker_comes_back_and_clients_do_nothing(wheel_python: Path, tmp_path: Path) -> None:
@@ -76,14 +19,13 @@ def test_a_killed_broker_comes_back_and_clients_do_nothing(wheel_python: Path, t
     port, ws_port = free_port(), free_port()
     with ExitStack() as stack:
         broker = stack.enter_context(simulator(wheel_python, tmp_path, port))
-        broker.wait_for("cTrader simulator on")
         service = stack.enter_context(relay(wheel_python, tmp_path, port, ws_port))
         service.wait_for("status connected")
         frontend = stack.enter_context(subscribed(ws_port))
         broker.kill()
         heard = frontend.until(lambda m: m.get("status") == "ctrader-connecting")
         assert [m["status"] for m in heard if m["type"] == "status"] == ["disconnected", "ctrader-connecting"]
-        stack.enter_context(simulator(wheel_python, tmp_path, port)).wait_for("cTrader simulator on")
+        stack.enter_context(simulator(wheel_python, tmp_path, port))
         heard = frontend.ticks_of(SYMBOLS)
         assert [m["status"] for m in heard if m["type"] == "status"] == ["connected"]
         assert {m["type"] for m in heard} == {"status", "tick"}
@@ -113,10 +55,7 @@ def test_stopping_closes_clients_in_order(wheel_python: Path, tmp_path: Path) ->
 
 def test_the_port_is_taken(wheel_python: Path, tmp_path: Path) -> None:
     """One line that names the port and what to do, exit status 1, no traceback, nothing connected."""
-    with socket.socket() as other:
-        other.bind(("0.0.0.0", 0))
-        other.listen()
-        port = other.getsockname()[1]
+    with taken_port() as port:
         with Twistd(wheel_python, tmp_path, "tickrelay", "--simulate", env={"WS_PORT": str(port)}) as service:
             assert service.ends() == 1
             assert f"tickrelay: cannot listen on port {port}" in service.text()
@@ -158,8 +97,7 @@ def test_check_says_step_by_step_what_is_wrong(wheel_python: Path, tmp_path: Pat
         assert {state for state, _ in steps} == {"ok"}
         assert "may trade" not in check.text()
     port = free_port()
-    with simulator(wheel_python, tmp_path, port) as broker:
-        broker.wait_for("cTrader simulator on")
+    with simulator(wheel_python, tmp_path, port):
         with relay(wheel_python, tmp_path, port, free_port(), "--check", CTRADER_ACCESS_TOKEN="canary") as check:
             assert check.ends() == 1
             assert re.search("FAILED +account .*CTRADER_ACCESS_TOKEN", check.text())
@@ -167,15 +105,9 @@ def test_check_says_step_by_step_what_is_wrong(wheel_python: Path, tmp_path: Pat
 
 
 def test_a_daemon_that_cannot_start_says_so(wheel_python: Path, tmp_path: Path) -> None:
-    """Without --nodaemon too: the command ends with 1 and the reason, and leaves nobody waiting."""
-    with socket.socket() as other:
-        other.bind(("0.0.0.0", 0))
-        other.listen()
-        port = str(other.getsockname()[1])
-        twistd = [wheel_python.parent / "twistd", "--pidfile", "daemon.pid", "--logfile", "daemon.log"]
-        env = {**os.environ, "WS_PORT": port}
-        done = subprocess.run(
-            [*twistd, "tickrelay", "--simulate"], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=20
-        )
+    """Without --nodaemon too the command ends with exit status 1 and the reason."""
+    with taken_port() as port:
+        words = ["--pidfile", "daemon.pid", "--logfile", "daemon.log", "tickrelay", "--simulate"]
+        done = twistd(wheel_python, tmp_path, *words, WS_PORT=str(port))
     assert done.returncode == 1
-    assert f"cannot listen on port {port}" in done.stdout + done.stderr
+    assert f"cannot listen on port {port}" in done.stdout

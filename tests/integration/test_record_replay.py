@@ -42,8 +42,7 @@ def test_a_recording_that_was_killed_is_played_back(tmp_path: Path) -> None:
     """kill -9 in the middle; what had been recorded until then is played, tick for tick."""
     recording = tmp_path / "recording"
     port, ws_port = free_port(), free_port()
-    with simulator(PYTHON, tmp_path, port, "--rate", "3") as broker:
-        broker.wait_for("cTrader simulator on")
+    with simulator(PYTHON, tmp_path, port, "--rate", "3"):
         with relay(PYTHON, tmp_path, port, ws_port, "--record", str(recording)) as service:
             service.wait_for("status connected")
             seen = ticks(ws_port, 5)
@@ -60,8 +59,7 @@ def test_a_recording_that_was_killed_is_played_back(tmp_path: Path) -> None:
     assert b"sim-token" not in text and b"sim-secret" not in text
 
     port, ws_port = free_port(), free_port()
-    with simulator(PYTHON, tmp_path, port, "--replay", str(recording), "--speed", "10") as broker:
-        broker.wait_for("cTrader simulator on")
+    with simulator(PYTHON, tmp_path, port, "--replay", str(recording), "--speed", "10"):
         with relay(PYTHON, tmp_path, port, ws_port) as service:
             service.wait_for("status connected")
             played = ticks(ws_port, 3)

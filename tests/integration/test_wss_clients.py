@@ -12,10 +12,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -24,8 +22,11 @@ import pytest
 import trustme
 
 from tests.support.processes import Twistd
+from tests.support.web_page import serving
 
 SCRIPT = Path(__file__).parent / "foreign" / "wss_ticks.js"
+PAGE = b"<!doctype html><title>ticks</title><script>" + SCRIPT.read_bytes() + b"</script>"
+"""Connects to the relay whose URL is the query, and posts what it saw."""
 
 DEADLINE_S = 90.0
 """A browser's first start takes seconds, on a busy machine many."""
@@ -138,47 +139,6 @@ def test_node(secure: tuple[str, Path], tmp_path: Path) -> None:
     check(json.loads(done.stdout))
 
 
-class Page(BaseHTTPRequestHandler):
-    """``/``: a page that runs the script; what it reports is put into `reports`."""
-
-    reports: "queue.Queue[dict[str, Any]]"
-
-    def do_GET(self) -> None:
-        """The page, with the script in it."""
-        body = b"<!doctype html><title>ticks</title><script>" + SCRIPT.read_bytes() + b"</script>"
-        self._answer(body if self.path.startswith("/?") else b"")
-
-    def do_POST(self) -> None:
-        """The report."""
-        self.reports.put(json.loads(self.rfile.read(int(self.headers["content-length"]))))
-        self._answer(b"")
-
-    def _answer(self, body: bytes) -> None:
-        self.send_response(200)
-        self.send_header("content-type", "text/html; charset=utf-8")
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Nothing."""
-
-
-@contextmanager
-def page(url: str) -> Iterator[tuple[str, "queue.Queue[dict[str, Any]]"]]:
-    """The address of a page that connects to *url*, and its reports."""
-    reports: queue.Queue[dict[str, Any]] = queue.Queue()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("ThisPage", (Page,), {"reports": reports}))
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/?{quote(url, safe='')}", reports
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(10)
-
-
 def trust(database: Path, authority: Path) -> None:
     """Make an NSS database that trusts the authority."""
     certutil = program("certutil")
@@ -209,11 +169,12 @@ def firefox(home: Path, authority: Path, address: str) -> list[str]:
 
 
 @pytest.mark.parametrize("browser", [chromium, firefox], ids=["chromium", "firefox"])
-def test_a_page_in_a_browser(secure: tuple[str, Path], browser: Any) -> None:
+def test_a_page_in_a_browser(secure: tuple[str, Path], browser: Callable[[Path, Path, str], list[str]]) -> None:
     """Its script gets ticks, and the browser makes no exception for the certificate."""
     url, authority = secure
     # Not pytest's own folder, which is kept: a profile is megabytes.
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, page(url) as (address, reports):
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, serving(PAGE) as (page, reports):
+        address = f"{page}?{quote(url, safe='')}"
         home = Path(folder)
         output = home / "output"
         with output.open("wb") as file:

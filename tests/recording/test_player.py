@@ -5,22 +5,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from google.protobuf.message import Message
 
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
+from tests.support.broker import ACCOUNT, APPLICATION, SYMBOLS
 from tests.support.frames import length_prefixed
 from tickrelay.model.errors import SettingError
 from tickrelay.openapi import frames
 from tickrelay.openapi.common_pb2 import ProtoHeartbeatEvent
 from tickrelay.openapi.messages_pb2 import (
-    ProtoOAAccountAuthReq,
-    ProtoOAApplicationAuthReq,
     ProtoOASpotEvent,
     ProtoOASubscribeSpotsReq,
     ProtoOASymbolByIdReq,
-    ProtoOASymbolsListReq,
     ProtoOASymbolsListRes,
 )
 from tickrelay.openapi.model_pb2 import ProtoOALightSymbol
@@ -58,7 +57,7 @@ class Client(frames.FrameReceiver):
         self.on_frame(string)
         self.received.append(frames.open_payload(frames.open_envelope(string)))
 
-    def send(self, *messages: Any) -> None:
+    def send(self, *messages: Message) -> None:
         """Requests."""
         for message in messages:
             frame = frames.encode(message, "m")
@@ -68,9 +67,9 @@ class Client(frames.FrameReceiver):
     def log_in(self) -> None:
         """Up to the catalogue."""
         self.send(
-            ProtoOAApplicationAuthReq(clientId="sim", clientSecret="sim-secret"),
-            ProtoOAAccountAuthReq(ctidTraderAccountId=1001, accessToken="sim-token"),
-            ProtoOASymbolsListReq(ctidTraderAccountId=1001),
+            APPLICATION,
+            ACCOUNT,
+            SYMBOLS,
             ProtoOASymbolByIdReq(ctidTraderAccountId=1001, symbolId=range(1, 66)),
         )
 

@@ -37,8 +37,12 @@ def spot(bid: int) -> bytes:
     return frames.encode(ProtoOASpotEvent(ctidTraderAccountId=1, symbolId=1, bid=bid))
 
 
+Make = Callable[..., Recorder]
+"""Makes a recorder; keywords are its options."""
+
+
 @pytest.fixture
-def make(clock: Clock, tmp_path: Path) -> Iterator[Callable[..., Recorder]]:
+def make(clock: Clock, tmp_path: Path) -> Iterator[Make]:
     """Makes recorders that have started, and keep no room free unless told to; lets go of their files at the end."""
     made = []
 
@@ -63,7 +67,7 @@ def bids(path: Path) -> list[int]:
     return found
 
 
-def test_frames_come_back_in_order_with_their_times(clock: Clock, tmp_path: Path, make: Any) -> None:
+def test_frames_come_back_in_order_with_their_times(clock: Clock, tmp_path: Path, make: Make) -> None:
     """Everything given before a stop is on disk after it, compressed and readable."""
     recorder = make()
     for bid in range(1, 11):
@@ -77,7 +81,7 @@ def test_frames_come_back_in_order_with_their_times(clock: Clock, tmp_path: Path
     assert (recorder.recorded, recorder.lost, recorder.alarm) == (10, 0, "")
 
 
-def test_what_was_written_survives_a_kill(clock: Clock, tmp_path: Path, make: Any) -> None:
+def test_what_was_written_survives_a_kill(clock: Clock, tmp_path: Path, make: Make) -> None:
     """Without a stop the plain segment stands; only the last quarter second may be missing; a torn line is skipped."""
     recorder = make()
     for bid in range(1, 11):
@@ -92,7 +96,7 @@ def test_what_was_written_survives_a_kill(clock: Clock, tmp_path: Path, make: An
     assert bids(tmp_path) == on_disk
 
 
-def test_no_secret_is_written(clock: Clock, tmp_path: Path, make: Any) -> None:
+def test_no_secret_is_written(clock: Clock, tmp_path: Path, make: Make) -> None:
     """Tokens never reach the disk."""
     recorder = make()
     recorder.frame(frames.encode(ProtoOAGetAccountListByAccessTokenRes(accessToken="CANARY")))
@@ -106,7 +110,7 @@ def test_no_secret_is_written(clock: Clock, tmp_path: Path, make: Any) -> None:
     assert b"CANARY" not in data and b"Q0FOQVJZ" not in data and b'"frame"' not in data
 
 
-def test_segments_roll_and_each_begins_with_the_symbols(clock: Clock, tmp_path: Path, make: Any) -> None:
+def test_segments_roll_and_each_begins_with_the_symbols(clock: Clock, tmp_path: Path, make: Make) -> None:
     """A segment that is full is compressed; the next one can be played alone."""
     recorder = make(segment_bytes=2000)
     recorder.frame(frames.encode(ProtoOASymbolsListRes(ctidTraderAccountId=1)))
@@ -124,7 +128,7 @@ def test_segments_roll_and_each_begins_with_the_symbols(clock: Clock, tmp_path: 
     assert bids(tmp_path) == list(range(1, 101))
 
 
-def test_a_new_symbol_list_voids_the_old_one(clock: Clock, tmp_path: Path, make: Any) -> None:
+def test_a_new_symbol_list_voids_the_old_one(clock: Clock, tmp_path: Path, make: Make) -> None:
     """Ids belong to a session: a segment begins with the newest catalogue only."""
     recorder = make(segment_bytes=1)
     for _ in range(5):
@@ -136,7 +140,7 @@ def test_a_new_symbol_list_voids_the_old_one(clock: Clock, tmp_path: Path, make:
     assert path.read_bytes().count(b"ProtoOASymbolsListRes") == 1
 
 
-def test_old_segments_make_room_for_new_ones(clock: Clock, tmp_path: Path, make: Any) -> None:
+def test_old_segments_make_room_for_new_ones(clock: Clock, tmp_path: Path, make: Make) -> None:
     """With a limit on the directory the oldest segments go."""
     recorder = make(segment_bytes=1000, max_bytes=5000)
     for bid in range(1, 201):
@@ -164,7 +168,7 @@ class BadDisk:
 
 
 def test_a_full_disk_stops_the_recording_with_an_alarm(
-    clock: Clock, tmp_path: Path, make: Any, logged: list[LogEvent]
+    clock: Clock, tmp_path: Path, make: Make, logged: list[LogEvent]
 ) -> None:
     """One log line, a count of what is lost; recording goes on in a new segment when there is room again."""
     disk = BadDisk()
@@ -189,7 +193,7 @@ def test_a_full_disk_stops_the_recording_with_an_alarm(
     assert [r.type_name for r in records(tmp_path)] == ["ProtoOASpotEvent", "gap", "ProtoOASpotEvent"]
 
 
-def test_too_little_room_is_an_alarm(clock: Clock, tmp_path: Path, make: Any) -> None:
+def test_too_little_room_is_an_alarm(clock: Clock, tmp_path: Path, make: Make) -> None:
     """The rest of the machine needs its disk too."""
     recorder = make(keep_free_bytes=2**62)
     recorder.frame(spot(1))
@@ -198,7 +202,7 @@ def test_too_little_room_is_an_alarm(clock: Clock, tmp_path: Path, make: Any) ->
     assert recorder.lost == 1
 
 
-def test_a_directory_that_cannot_be_made_is_an_alarm(clock: Clock, tmp_path: Path, make: Any) -> None:
+def test_a_directory_that_cannot_be_made_is_an_alarm(clock: Clock, tmp_path: Path, make: Make) -> None:
     """And nothing else."""
     (tmp_path / "file").write_text("")
     recorder = make(path=tmp_path / "file" / "recording")
@@ -208,7 +212,7 @@ def test_a_directory_that_cannot_be_made_is_an_alarm(clock: Clock, tmp_path: Pat
     recorder.stop()
 
 
-def test_a_real_write_that_fails_leaves_a_readable_recording(clock: Clock, tmp_path: Path, make: Any) -> None:
+def test_a_real_write_that_fails_leaves_a_readable_recording(clock: Clock, tmp_path: Path, make: Make) -> None:
     """The file system refuses in the middle of a line (a limit on the size of files stands for the full disk)."""
     recorder = make()
     recorder.frame(spot(1))
@@ -231,7 +235,7 @@ def test_a_real_write_that_fails_leaves_a_readable_recording(clock: Clock, tmp_p
     assert bids(tmp_path) == [1, 3]
 
 
-def test_a_disk_that_is_too_slow_is_an_alarm_and_memory_stays_bounded(clock: Clock, tmp_path: Path, make: Any) -> None:
+def test_a_disk_that_is_too_slow_is_an_alarm_and_memory_stays_bounded(clock: Clock, tmp_path: Path, make: Make) -> None:
     """One write at a time; what waits is dropped before it grows too large."""
     stuck: Deferred[Any] = Deferred()
     recorder = make(lambda *_: stuck)
@@ -247,7 +251,7 @@ def test_a_disk_that_is_too_slow_is_an_alarm_and_memory_stays_bounded(clock: Clo
 
 
 @pytest.mark.parametrize("frame", [b"", b"\xff" * 10, b"\x08\xd3\x10\x12\x02\xff\xff"])
-def test_garbage_is_noted_and_withheld(clock: Clock, tmp_path: Path, make: Any, frame: bytes) -> None:
+def test_garbage_is_noted_and_withheld(clock: Clock, tmp_path: Path, make: Make, frame: bytes) -> None:
     """A frame that cannot be read is a line without a frame."""
     recorder = make()
     recorder.frame(frame)
@@ -257,7 +261,7 @@ def test_garbage_is_noted_and_withheld(clock: Clock, tmp_path: Path, make: Any, 
     assert (record.type_name, record.frame) == ("unreadable", None)
 
 
-def test_a_directory_that_is_removed_is_an_alarm(clock: Clock, tmp_path: Path, make: Any) -> None:
+def test_a_directory_that_is_removed_is_an_alarm(clock: Clock, tmp_path: Path, make: Make) -> None:
     """Nothing is written into a file that nobody will find; it goes on in a new directory."""
     recorder = make(path=tmp_path / "recording")
     recorder.frame(spot(1))
@@ -273,7 +277,7 @@ def test_a_directory_that_is_removed_is_an_alarm(clock: Clock, tmp_path: Path, m
     assert bids(tmp_path / "recording") == [3]
 
 
-def test_check_before_the_start(clock: Clock, tmp_path: Path, make: Any) -> None:
+def test_check_before_the_start(clock: Clock, tmp_path: Path, make: Make) -> None:
     """A directory that can be written is made; one that cannot is one clear error."""
     make(path=tmp_path / "new" / "recording").check()
     assert (tmp_path / "new" / "recording").is_dir()

@@ -1,22 +1,12 @@
-"""The hub: interest, the way of a tick, the groups, and what a slow client gets."""
-
-import pytest
+"""The hub: interest, the way of a tick, outages and resumption."""
 
 from twisted.internet.task import Clock
 from zope.interface.verify import verifyObject
 
 from tests.support.relay import EPOCH, Relay
-from tickrelay.config.settings import RelaySettings
-from tickrelay.model.errors import CloseCode
 from tickrelay.model.feed import IFeedListener, SymbolFeed
 from tickrelay.model.schedule import Schedule
 from tickrelay.model.ticks import Symbol
-
-
-@pytest.fixture
-def relay(clock: Clock) -> Relay:
-    """A hub with five symbols."""
-    return Relay(clock)
 
 
 def test_the_hub_is_a_feed_listener(relay: Relay) -> None:
@@ -25,7 +15,7 @@ def test_the_hub_is_a_feed_listener(relay: Relay) -> None:
 
 
 def test_first_interest_subscribes_and_last_unsubscribes(relay: Relay) -> None:
-    """Upstream hears of a symbol once when the first client comes and once when the last leaves."""
+    """The feed gets one want when a symbol's first client comes and one unwant when its last leaves."""
     one, two = relay.client("EURUSD"), relay.client("EURUSD", "XAUUSD")
     relay.hub.unsubscribe(one.subscriber, ["EURUSD", "EURUSD", "GBPUSD", "nonsense"])
     assert relay.feed.calls == [("want", "EURUSD"), ("want", "XAUUSD")]
@@ -75,7 +65,7 @@ def test_subscribing_twice_costs_nothing_upstream(relay: Relay) -> None:
 
 
 def test_a_tick_goes_only_to_its_subscribers(relay: Relay) -> None:
-    """Who did not ask for a symbol never sees it."""
+    """A client gets no tick of a symbol that it has not subscribed."""
     euro, gold = relay.client("EURUSD"), relay.client("XAUUSD", "EURUSD")
     relay.spot("XAUUSD", 265_000_000)
     relay.turn()
@@ -121,7 +111,7 @@ def test_forward_fill_is_void_after_a_loss(relay: Relay) -> None:
 
 
 def test_spots_of_unknown_ids_are_dropped(relay: Relay) -> None:
-    """A late event of a symbol that nobody ever asked for is counted and goes nowhere."""
+    """A late event of a symbol that no client has subscribed is counted and not sent."""
     relay.hub.spot(99, 1, 2, 0)
     assert relay.hub.spots_unwanted == 1
 
@@ -135,127 +125,8 @@ def test_ids_may_change_with_the_session(relay: Relay) -> None:
     assert [m["symbolId"] for m in client.take()] == [70]
 
 
-def test_a_stalled_client_gets_the_newest_of_each_symbol_in_one_write(relay: Relay) -> None:
-    """Behind: nothing per tick. Drained: one frame a symbol, the newest, counted as conflated."""
-    client = relay.client("EURUSD", "GBPUSD")
-    relay.spot("EURUSD", 108_000)
-    relay.turn()
-    client.take()
-    client.stall()
-    for n in range(100):
-        relay.spot("EURUSD", 108_001 + n)
-        relay.spot("GBPUSD", 130_001 + n)
-        relay.turn(0.01)
-    assert client.writes == 1
-    client.read()
-    messages = client.take()
-    # The first frames were in the transport when it stalled; the rest is conflated into one each.
-    assert [(m["symbol"], m["seq"], m.get("conflated", 0)) for m in messages] == [
-        ("EURUSD", 2, 0),
-        ("GBPUSD", 1, 0),
-        ("EURUSD", 101, 98),
-        ("GBPUSD", 100, 98),
-    ]
-    sends = client.sends
-    relay.spot("EURUSD", 109_000)
-    relay.turn(0.01)
-    assert client.sends == sends + 1  # back in the fast lane
-    assert client.take()[0]["seq"] == 102
-
-
-def test_a_stuck_client_is_closed_and_others_never_notice(clock: Clock) -> None:
-    """Nothing drained for the timeout: closed as a slow consumer; a healthy neighbour keeps its stream."""
-    relay = Relay(clock, RelaySettings(stuck_timeout_s=30.0))
-    stuck, healthy = relay.client("EURUSD"), relay.client("EURUSD")
-    stuck.stall()
-    for n in range(40):
-        relay.spot("EURUSD", 108_000 + n)
-        relay.turn(1.0)
-        relay.hub.fanout.sweep()
-    assert stuck.closed == [CloseCode.SLOW_CONSUMER]
-    assert healthy.closed == []
-    assert [m["seq"] for m in healthy.take()] == list(range(1, 41))
-
-
-def test_a_slow_client_that_drains_is_not_stuck(clock: Clock) -> None:
-    """A client that takes a long answer little by little makes progress and stays."""
-    relay = Relay(clock, RelaySettings(stuck_timeout_s=30.0))
-    client = relay.client()
-    client.stall()
-    client.outbox.write(b"\x81\x02{}" * 200_000)
-    for _ in range(10):
-        relay.turn(20.0)
-        client.read(70_000)
-        relay.hub.fanout.sweep()
-    assert client.closed == []
-
-
-def test_answers_to_a_client_that_never_reads_are_bounded(clock: Clock) -> None:
-    """Frames of its own are queued up to the bound, then the client is closed."""
-    relay = Relay(clock, RelaySettings(max_queued_bytes=100_000))
-    client = relay.client()
-    client.stall()
-    for _ in range(200):
-        client.outbox.write(b"x" * 1_000)
-    assert client.closed[0] == CloseCode.SLOW_CONSUMER
-    assert client.outbox.queued_bytes < 200_000
-
-
-def test_no_encoding_without_a_subscriber_that_listens(relay: Relay) -> None:
-    """Ticks of a symbol nobody listens to cost no bytes: no lane has sent anything."""
-    client = relay.client("EURUSD")
-    client.stall()
-    relay.spot("EURUSD", 108_000)
-    relay.turn()
-    sent = [lane.bytes for lane in relay.hub.fanout.groups.values()]
-    for n in range(10):
-        relay.spot("EURUSD", 108_001 + n)
-        relay.turn(0.1)
-    assert [lane.bytes for lane in relay.hub.fanout.groups.values()] == sent
-
-
-def test_rate_limited_clients_get_the_newest_at_their_pace(relay: Relay) -> None:
-    """maxRate 5: five ticks a second, each accounting for those it swallowed."""
-    client = relay.client("EURUSD", rate=5.0)
-    for n in range(100):
-        relay.spot("EURUSD", 108_000 + n)
-        relay.turn(0.01)
-    relay.turn(0.2)
-    messages = client.take()
-    assert 4 <= len(messages) <= 6
-    position = 0
-    for message in messages:
-        assert message["seq"] == position + 1 + message.get("conflated", 0)
-        position = message["seq"]
-    assert position == 100
-
-
-def test_a_paused_client_gets_nothing_and_then_the_newest(relay: Relay) -> None:
-    """Paused: silence. Resumed: one frame a symbol that moved."""
-    client = relay.client("EURUSD", "GBPUSD")
-    relay.hub.set_paused(client.subscriber, True)
-    for n in range(10):
-        relay.spot("EURUSD", 108_000 + n)
-        relay.turn(0.1)
-    assert client.take() == []
-    relay.hub.set_paused(client.subscriber, False)
-    assert [(m["seq"], m["conflated"]) for m in client.take()] == [(10, 9)]
-
-
-def test_joining_between_tick_and_flush_gives_no_tick_twice(relay: Relay) -> None:
-    """A client that leaves and joins a cohort while ticks wait sees each of them once."""
-    client = relay.client("EURUSD")
-    relay.spot("EURUSD", 108_000)
-    relay.turn()
-    relay.spot("EURUSD", 108_001)
-    relay.subscribe(client, "GBPUSD")
-    relay.spot("EURUSD", 108_002)
-    relay.turn(0.1)
-    assert [m["seq"] for m in client.take()] == [1, 2, 3]
-
-
 def test_an_outage_is_declared_once_a_symbol(relay: Relay) -> None:
-    """Who asked for gaps is told of each outage once, before the first tick after it; seq does not jump."""
+    """Clients with the feature ``gap`` get each outage once, before the first tick after it; seq does not jump."""
     client = relay.client("EURUSD")
     client.subscriber.features = frozenset({"gap"})
     basic = relay.client("EURUSD")
@@ -292,7 +163,7 @@ def test_resume_gives_all_that_was_missed_or_nothing(relay: Relay) -> None:
 
 
 def test_nothing_is_resumed_across_an_outage(relay: Relay) -> None:
-    """A hole upstream is no counted tick: who was away over it gets a snapshot."""
+    """Ticks lost upstream have no seq: a client that was away over the outage gets a snapshot."""
     relay.client("EURUSD")
     channel = relay.hub.channels["EURUSD"]
     relay.hub.keep_history(channel)
@@ -306,29 +177,8 @@ def test_nothing_is_resumed_across_an_outage(relay: Relay) -> None:
     assert relay.hub.missed_since(channel, EPOCH, 2) == ()
 
 
-def test_a_flush_waits_as_long_as_the_last_one_took(clock: Clock) -> None:
-    """Under overload the turn carries more: at most half of the time is spent sending."""
-    relay = Relay(clock)
-    client = relay.client("EURUSD")
-    send = client.outbox.send
-
-    def slow(data: bytes) -> int:
-        clock.rightNow += 0.004
-        return send(data)
-
-    client.outbox.send = slow
-    relay.spot("EURUSD", 108_000)
-    relay.turn()
-    relay.spot("EURUSD", 108_001)
-    relay.turn(0.001)
-    relay.spot("EURUSD", 108_002)
-    assert client.sends == 1
-    relay.turn(0.004)
-    assert client.sends == 2
-
-
 def test_history_that_begins_in_an_outage_resumes_nothing_across_it(relay: Relay) -> None:
-    """The first client that can resume comes while upstream is away: what was missed then stays missed."""
+    """History that begins during an outage cannot be resumed from a position before it."""
     basic = relay.client("EURUSD")
     for n in range(5):
         relay.spot("EURUSD", 108_000 + n)

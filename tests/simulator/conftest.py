@@ -1,4 +1,4 @@
-"""The fixtures of a simulated broker, and of a client that talks to it without a socket."""
+"""The fixtures of a simulated broker, and of a client that is connected to it without a socket."""
 
 from collections.abc import Callable
 from typing import Any

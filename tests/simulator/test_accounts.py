@@ -1,9 +1,10 @@
 """What the settings of users and application may be: a mistake ends the start with one line."""
 
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
+from tests.support.broker import Broker
 from tickrelay.model.errors import SettingError
 from tickrelay.simulator.accounts import Accounts
 from tickrelay.simulator.settings import SimulatorSettings
@@ -29,7 +30,7 @@ def test_accounts_that_cannot_be_told_apart_and_empty_credentials(flags: list[st
         Accounts(options.settings, 0.0)
 
 
-def test_the_same_account_under_another_first_account(make_broker: Any) -> None:
+def test_the_same_account_under_another_first_account(make_broker: Callable[..., Broker]) -> None:
     """Account ids are free where the first user's are moved away."""
     options = Options()
     options.parseOptions(["--account-id", "5000", "--user", "T:1001,1002L"])

@@ -1,9 +1,10 @@
 """What all connections share: the market's time, and its one timer."""
 
-from typing import Any
+from collections.abc import Callable
 
 from twisted.internet.task import Clock
 
+from tests.support.broker import Broker
 from tickrelay.simulator.broker import SimulatedBroker
 from tickrelay.simulator.framing.factory import SimulatorFactory
 from tickrelay.simulator.settings import SimulatorSettings
@@ -27,8 +28,8 @@ def test_a_clock_that_is_set_back_does_not_stop_the_market(clock: Clock) -> None
     broker.stop()
 
 
-def test_one_timer_for_the_market(broker: Any) -> None:
-    """However many symbols and factories there are."""
+def test_one_timer_for_the_market(broker: Broker) -> None:
+    """Its number does not grow with symbols or factories."""
     SimulatorFactory(broker.broker, broker.clock)
     broker.run(5)
     assert len(broker.clock.getDelayedCalls()) == 1
@@ -36,7 +37,7 @@ def test_one_timer_for_the_market(broker: Any) -> None:
     assert not broker.clock.getDelayedCalls()
 
 
-def test_a_frame_is_encoded_once_for_all_who_get_it(make_broker: Any) -> None:
+def test_a_frame_is_encoded_once_for_all_who_get_it(make_broker: Callable[..., Broker]) -> None:
     """Connections of the same account share the bytes."""
     broker = make_broker(settings={"symbols": ("EURUSD",)})
     peers = [broker.connect() for _ in range(3)]

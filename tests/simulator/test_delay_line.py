@@ -11,7 +11,8 @@ from tickrelay.simulator.delay_line import DelayLine
 @given(st.lists(st.tuples(st.sampled_from([0.0, 0.1, 1.0, 3.0]), st.floats(0, 2)), max_size=30))
 def test_nothing_overtakes_and_nothing_is_lost(sent: list[tuple[float, float]]) -> None:
     """Whatever the delays are and however they change, all comes out, in order, and not before its time."""
-    clock, out = Clock(), []
+    clock = Clock()
+    out: list[tuple[float, bytes]] = []
     line = DelayLine(clock, lambda batch: out.append((clock.seconds(), batch[0])))
     earliest = []
     for number, (delay_s, pause_s) in enumerate(sent):
@@ -25,15 +26,17 @@ def test_nothing_overtakes_and_nothing_is_lost(sent: list[tuple[float, float]]) 
 
 
 def test_without_a_delay_nothing_waits() -> None:
-    """The usual way costs no timer."""
-    clock, out = Clock(), []
+    """No timer is started."""
+    clock = Clock()
+    out: list[list[bytes]] = []
     DelayLine(clock, out.append).send([b"x"], 0.0)
     assert (out, clock.getDelayedCalls()) == ([[b"x"]], [])
 
 
 def test_drop() -> None:
-    """What waits is forgotten."""
-    clock, out = Clock(), []
+    """What waits is discarded."""
+    clock = Clock()
+    out: list[list[bytes]] = []
     line = DelayLine(clock, out.append)
     line.send([b"x"], 1.0)
     line.drop()

@@ -1,4 +1,4 @@
-"""docs/simulator.rst tells of every fault, rule, flag and request name, and of none that there is not."""
+"""docs/simulator.rst has every fault, rule, flag and request name, and no other."""
 
 import dataclasses
 import re
@@ -13,7 +13,7 @@ TEXT = (Path(__file__).parent.parent.parent / "docs" / "simulator.rst").read_tex
 
 
 def table(begin: str, end: str) -> set[str]:
-    """First words of the rows between two headings."""
+    """The first words of the rows between two headings."""
     part = TEXT[TEXT.index(f"\n{begin}\n{'-' * len(begin)}\n") : TEXT.index(f"\n{end}\n{'-' * len(end)}\n")]
     return set(re.findall(r"^``(-*[\w-]+)", part, re.MULTILINE))
 
@@ -29,7 +29,7 @@ def test_every_rule() -> None:
 
 
 def test_every_flag() -> None:
-    """In the table, or beside another in it."""
+    """In a row of its own, or in that of another flag."""
     described = set(re.findall(r"``(--[\w-]+)", TEXT))
     flags = {f"--{name}" for name, *_ in Options.optParameters} | {"--rule", "--user", "--fault"}
     assert flags - described == set()

@@ -2,17 +2,15 @@
 
 import pytest
 
+from tests.support.broker import APPLICATION, SYMBOLS
 from tickrelay.openapi import frames
 from tickrelay.openapi.common_pb2 import ProtoMessage
-from tickrelay.openapi.messages_pb2 import ProtoOAApplicationAuthReq, ProtoOAApplicationAuthRes, ProtoOASymbolsListReq
+from tickrelay.openapi.messages_pb2 import ProtoOAApplicationAuthReq, ProtoOAApplicationAuthRes
 from tickrelay.simulator.envelopes import UNKNOWN_FIELD, encode_with_unknown_field, open_request
 from tickrelay.simulator.refusal import RequestRefused
 
-LOGIN = ProtoOAApplicationAuthReq(clientId="sim", clientSecret="sim-secret")
-SYMBOLS = ProtoOASymbolsListReq(ctidTraderAccountId=1001)
 
-
-@pytest.mark.parametrize(("request_", "application"), [(LOGIN, False), (LOGIN, True), (SYMBOLS, True)])
+@pytest.mark.parametrize(("request_", "application"), [(APPLICATION, False), (APPLICATION, True), (SYMBOLS, True)])
 def test_a_good_request_is_opened(request_: ProtoOAApplicationAuthReq, application: bool) -> None:
     """Application auth is served before itself, all else after it."""
     assert open_request(frames.open_envelope(frames.encode(request_)), application) == request_

@@ -1,22 +1,24 @@
-"""Which accounts a host serves: the accounts are what they are, the environment is the host's."""
+"""Which accounts a host serves: each account is live or demo, and so is each host."""
 
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
+from tests.support.broker import APPLICATION, Broker
 from tickrelay.openapi.messages_pb2 import (
     ProtoOAAccountAuthReq,
-    ProtoOAApplicationAuthReq,
     ProtoOAGetAccountListByAccessTokenReq,
 )
 from tickrelay.simulator.settings import SimulatorSettings
 
 
 @pytest.mark.parametrize(("environment", "served"), [("demo", {1001, 1002}), ("live", {2001})])
-def test_accounts_of_the_other_kind_cannot_be_routed(make_broker: Any, environment: str, served: set[int]) -> None:
-    """The list is the same on both hosts, as on the real ones; the host serves its kind."""
+def test_accounts_of_the_other_kind_cannot_be_routed(
+    make_broker: Callable[..., Broker], environment: str, served: set[int]
+) -> None:
+    """Both hosts list all accounts, as the real ones do; each serves only those of its kind."""
     peer = make_broker(settings={"environment": environment}).connect()
-    peer.ask(ProtoOAApplicationAuthReq(clientId="sim", clientSecret="sim-secret"))
+    peer.ask(APPLICATION)
     listed = peer.ask(ProtoOAGetAccountListByAccessTokenReq(accessToken="sim-token")).ctidTraderAccount
     assert {a.ctidTraderAccountId: a.isLive for a in listed} == {1001: False, 1002: False, 2001: True}
     for account_id in (1001, 1002, 2001):

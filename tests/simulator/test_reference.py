@@ -1,12 +1,13 @@
-"""What is told of symbols, categories and accounts."""
+"""Symbols, categories, assets and accounts as the simulator describes them."""
 
+from collections.abc import Callable
 from typing import Any
 
+from tests.support.broker import APPLICATION, Broker, Peer
 from tickrelay.openapi.messages_pb2 import (
     ProtoOAAccountDisconnectEvent,
     ProtoOAAccountLogoutReq,
     ProtoOAAccountLogoutRes,
-    ProtoOAApplicationAuthReq,
     ProtoOAAssetClassListReq,
     ProtoOAAssetListReq,
     ProtoOAGetAccountListByAccessTokenReq,
@@ -20,10 +21,10 @@ from tickrelay.openapi.messages_pb2 import (
 )
 from tickrelay.simulator.settings import AccountSettings, UserSettings
 
-A = {"ctidTraderAccountId": 1001}
+A: dict[str, Any] = {"ctidTraderAccountId": 1001}
 
 
-def test_about_sixty_symbols_of_all_kinds(trader: Any) -> None:
+def test_about_sixty_symbols_of_all_kinds(trader: Peer) -> None:
     """Light symbols with names and categories; one is disabled; archived ones only on request."""
     answer = trader.ask(ProtoOASymbolsListReq(**A))
     names = {symbol.symbolName: symbol for symbol in answer.symbol}
@@ -35,7 +36,7 @@ def test_about_sixty_symbols_of_all_kinds(trader: Any) -> None:
     assert trader.ask(ProtoOASymbolsListReq(**A, includeArchivedSymbols=True)).archivedSymbol
 
 
-def test_full_symbols(trader: Any) -> None:
+def test_full_symbols(trader: Peer) -> None:
     """Digits from 0 to 5, a schedule, defaults set explicitly; archived apart, unknown missing."""
     answer = trader.ask(ProtoOASymbolByIdReq(**A, symbolId=[*range(1, 66), 1065, 4711]))
     assert len(answer.symbol) == 65
@@ -48,8 +49,8 @@ def test_full_symbols(trader: Any) -> None:
     assert (euro.digits, euro.pipPosition) == (5, 4)
 
 
-def test_real_trading_hours_and_holidays(make_broker: Any) -> None:
-    """On request each kind keeps its hours; crypto never sleeps."""
+def test_real_trading_hours_and_holidays(make_broker: Callable[..., Broker]) -> None:
+    """By a setting each kind of symbol has its hours; crypto is open all week."""
     peer = make_broker(settings={"schedule": "real"}).connect()
     peer.log_in()
     symbols = {s.symbolId: s for s in peer.ask(ProtoOASymbolByIdReq(**A, symbolId=[1, 52, 59])).symbol}
@@ -59,7 +60,7 @@ def test_real_trading_hours_and_holidays(make_broker: Any) -> None:
     assert [(i.startSecond, i.endSecond) for i in symbols[59].schedule] == [(0, 604_800)]
 
 
-def test_categories_classes_and_assets_join_up(trader: Any) -> None:
+def test_categories_classes_and_assets_join_up(trader: Peer) -> None:
     """Every symbol's category, its class, and both its assets exist."""
     symbols = trader.ask(ProtoOASymbolsListReq(**A)).symbol
     categories = {c.id: c for c in trader.ask(ProtoOASymbolCategoryListReq(**A)).symbolCategory}
@@ -70,8 +71,8 @@ def test_categories_classes_and_assets_join_up(trader: Any) -> None:
         assert {symbol.baseAssetId, symbol.quoteAssetId} <= assets
 
 
-def test_conversion(trader: Any) -> None:
-    """One symbol where there is one, two by way of the dollar, else a refusal."""
+def test_conversion(trader: Peer) -> None:
+    """One symbol where there is one, two through the dollar otherwise, else a refusal."""
     ids = {a.name: a.assetId for a in trader.ask(ProtoOAAssetListReq(**A)).asset}
 
     def chain(one: str, other: str) -> Any:
@@ -85,9 +86,9 @@ def test_conversion(trader: Any) -> None:
     assert chain("EUR", "nothing").errorCode == "ENTITY_NOT_FOUND"
 
 
-def test_account_list(peer: Any) -> None:
+def test_account_list(peer: Peer) -> None:
     """Live and demo accounts of the grant, with the scope; served before any account is open."""
-    peer.ask(ProtoOAApplicationAuthReq(clientId="sim", clientSecret="sim-secret"))
+    peer.ask(APPLICATION)
     answer = peer.ask(ProtoOAGetAccountListByAccessTokenReq(accessToken="sim-token"))
     assert [(a.ctidTraderAccountId, a.isLive) for a in answer.ctidTraderAccount] == [
         (1001, False),
@@ -99,32 +100,32 @@ def test_account_list(peer: Any) -> None:
     assert peer.ask(ProtoOAGetCtidProfileByTokenReq(accessToken="sim-token")).profile.userId == 1
 
 
-def test_other_users(make_broker: Any) -> None:
-    """Each token opens its own accounts, with its own scope; one may have ended already."""
+def test_other_users(make_broker: Callable[..., Broker]) -> None:
+    """Each token opens accounts of its own, with its own scope; a token may be expired from the start."""
     users = (
         UserSettings(access_token="other", accounts=(AccountSettings(account_id=7),)),
         UserSettings(access_token="old", accounts=(AccountSettings(account_id=8),), expired=True),
     )
     peer = make_broker(settings={"users": users}).connect()
-    peer.ask(ProtoOAApplicationAuthReq(clientId="sim", clientSecret="sim-secret"))
+    peer.ask(APPLICATION)
     answer = peer.ask(ProtoOAGetAccountListByAccessTokenReq(accessToken="other"))
     assert [a.ctidTraderAccountId for a in answer.ctidTraderAccount] == [7]
     assert answer.permissionScope == 1
     assert peer.ask(ProtoOAGetAccountListByAccessTokenReq(accessToken="old")).description == "Access token expired"
 
 
-def test_trader_and_reconcile(trader: Any) -> None:
+def test_trader_and_reconcile(trader: Peer) -> None:
     """An account with a balance and no positions."""
     assert trader.ask(ProtoOATraderReq(**A)).trader.balance
     assert not trader.ask(ProtoOAReconcileReq(**A)).position
 
 
-def test_logout(broker: Any, trader: Any) -> None:
-    """The answer, then the event; the account's ticks stop, the connection stands."""
+def test_logout(broker: Broker, trader: Peer) -> None:
+    """The answer, then the event; the account's ticks stop and the connection stays open."""
     trader.subscribe(1)
     trader.take()
     trader.send(ProtoOAAccountLogoutReq(**A), "m")
     assert [type(m) for m in trader.messages()] == [ProtoOAAccountLogoutRes, ProtoOAAccountDisconnectEvent]
     broker.run(5)
     assert not trader.spots()
-    assert not trader.wire.ended
+    assert not trader.wire.ended()

@@ -1,15 +1,16 @@
-"""Rules that a simulator can be given: guesses both ways, and bounds."""
+"""Rules of the simulator where the real server's behaviour is not known: each value, and the bounds."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from tests.support.broker import ACCOUNT, APPLICATION, Broker
 from tickrelay.model.errors import SettingError
 from tickrelay.openapi.messages_pb2 import (
     ProtoOAAccountAuthReq,
     ProtoOAAccountAuthRes,
     ProtoOAAccountLogoutReq,
-    ProtoOAApplicationAuthReq,
     ProtoOAGetAccountListByAccessTokenReq,
     ProtoOAGetAccountListByAccessTokenRes,
     ProtoOARefreshTokenReq,
@@ -18,13 +19,11 @@ from tickrelay.openapi.messages_pb2 import (
 from tickrelay.simulator.faults.faults import Faults
 from tickrelay.simulator.settings import Rules
 
-APPLICATION = ProtoOAApplicationAuthReq(clientId="sim", clientSecret="sim-secret")
-
 
 @pytest.mark.parametrize("survive", [False, True])
 @pytest.mark.parametrize("event", ["refresh", "token-invalidated", "account-disconnect"])
-def test_spots_that_survive_their_account(make_broker: Any, survive: bool, event: str) -> None:
-    """Silent while the account is not authorized; after that ticks go on with both sides first, or not at all."""
+def test_spots_that_survive_their_account(make_broker: Callable[..., Broker], survive: bool, event: str) -> None:
+    """No ticks while the account is not authorized; afterwards ticks with both sides first, or none."""
     broker = make_broker(spots_survive=survive)
     peer = broker.connect()
     peer.log_in()
@@ -51,7 +50,9 @@ def test_spots_that_survive_their_account(make_broker: Any, survive: bool, event
 
 
 @pytest.mark.parametrize("way", ["logout", "client-disconnect"])
-def test_spots_that_survive_end_with_a_logout_and_with_the_application(make_broker: Any, way: str) -> None:
+def test_spots_that_survive_end_with_a_logout_and_with_the_application(
+    make_broker: Callable[..., Broker], way: str
+) -> None:
     """The client's own logout, and the end of the application's session, leave nothing."""
     broker = make_broker(spots_survive=True)
     peer = broker.connect()
@@ -63,15 +64,15 @@ def test_spots_that_survive_end_with_a_logout_and_with_the_application(make_brok
     else:
         faults.run("account-disconnect; client-disconnect")
         peer.ask(APPLICATION)
-    peer.ask(ProtoOAAccountAuthReq(ctidTraderAccountId=1001, accessToken="sim-token"))
+    peer.ask(ACCOUNT)
     broker.run(10)
     assert not peer.spots()
 
 
 @pytest.mark.parametrize("empty", [False, True])
 @pytest.mark.parametrize("token", ["unknown", "sim-token"])
-def test_the_account_list_of_a_dead_token(make_broker: Any, empty: bool, token: str) -> None:
-    """By the rule it is empty, or refused; of a living one it is what it is."""
+def test_the_account_list_of_a_dead_token(make_broker: Callable[..., Broker], empty: bool, token: str) -> None:
+    """By the rule it is empty or refused; that of a valid token is complete."""
     broker = make_broker(dead_token_empty_list=empty)
     peer = broker.connect()
     peer.ask(APPLICATION)
@@ -100,6 +101,6 @@ def test_the_account_list_of_a_dead_token(make_broker: Any, empty: bool, token: 
     ],
 )
 def test_a_rule_out_of_bounds_is_refused(rule: dict[str, Any]) -> None:
-    """It is named: a timer that never waits or a field that overflows would show much later."""
+    """The error names the rule: a timer of 0 s or a field that overflows would fail much later."""
     with pytest.raises(SettingError, match=f"rules.{next(iter(rule))} must be"):
         Rules(**rule)

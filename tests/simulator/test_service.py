@@ -1,11 +1,12 @@
 """The simulator on a real TLS port of the loopback interface."""
 
 import urllib.request
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_twisted
+from google.protobuf.message import Message
 from OpenSSL import SSL
 from service_identity import VerificationError
 
@@ -30,11 +31,11 @@ pytestmark = pytest.mark.integration
 
 
 class Caller(frames.FrameReceiver):
-    """Asks for the version and keeps the answer."""
+    """Requests the version and keeps the answer."""
 
     def __init__(self) -> None:
-        self.answer: Deferred[Any] = Deferred()
-        self.lost: Deferred[Any] = Deferred()
+        self.answer: Deferred[Message | None] = Deferred()
+        self.lost: Deferred[object] = Deferred()
 
     def connectionMade(self) -> None:
         """Ask."""
@@ -51,7 +52,7 @@ class Caller(frames.FrameReceiver):
 
 @implementer(IOpenSSLTrustRoot)
 class OnlyThis:
-    """The authority in a PEM file, and no other."""
+    """Trusts the authority of a PEM file and no other."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -76,7 +77,7 @@ def fetch(url: str) -> bytes:
 
 
 @pytest_twisted.async_yield_fixture
-async def service(tmp_path: Path) -> Any:
+async def service(tmp_path: Path) -> AsyncIterator[SimulatorService]:
     """A simulator on a free port."""
     made = SimulatorService(SimulatorSettings(port=0, ca_file=str(tmp_path / "ca.pem")), reactor)
     made.startService()
@@ -105,7 +106,7 @@ async def test_another_name_is_refused_by_the_client(service: SimulatorService) 
 
 @pytest_twisted.ensureDeferred
 async def test_an_expired_certificate_is_refused_by_the_client(tmp_path: Path) -> None:
-    """On request, to see what a client does."""
+    """The simulator presents one by a setting, to test clients with it."""
     settings = SimulatorSettings(port=0, ca_file=str(tmp_path / "ca.pem"), certificate_expired=True)
     service = SimulatorService(settings, reactor)
     service.startService()
@@ -117,7 +118,7 @@ async def test_an_expired_certificate_is_refused_by_the_client(tmp_path: Path) -
 
 @pytest_twisted.ensureDeferred
 async def test_stopping_closes_the_connections(service: SimulatorService) -> None:
-    """Every client sees an orderly end, and the port is free again."""
+    """Every client gets an orderly close, and the port is free again."""
     caller = await call(service, "localhost")
     await caller.answer.addTimeout(5, reactor)
     await service.stopService()

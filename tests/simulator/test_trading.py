@@ -1,9 +1,9 @@
 """An account that never trades."""
 
-from typing import Any
-
 import pytest
+from google.protobuf.message import Message
 
+from tests.support.broker import Peer
 from tickrelay.openapi import registry
 from tickrelay.openapi.messages_pb2 import (
     ProtoOAMarginCallListRes,
@@ -14,7 +14,7 @@ from tickrelay.openapi.messages_pb2 import (
 from tickrelay.simulator.answers.trading import ANSWERS, order, order_details
 
 
-def request_of(kind: Any) -> Any:
+def request_of(kind: type[Message]) -> Message:
     """A request with every required field."""
     request = kind(ctidTraderAccountId=1001)
     for field in request.DESCRIPTOR.fields:
@@ -29,8 +29,8 @@ ORDERS = [kind for kind, answer in ANSWERS.items() if answer is order]
 
 
 @pytest.mark.parametrize("kind", LISTS, ids=lambda kind: kind.DESCRIPTOR.name)
-def test_lists_are_empty(trader: Any, kind: Any) -> None:
-    """Whoever asks at start is answered, with the account, and nothing in it."""
+def test_lists_are_empty(trader: Peer, kind: type[Message]) -> None:
+    """Requests for orders, positions and the like are answered with the account id and empty lists."""
     answer = trader.ask(request_of(kind))
     assert answer.DESCRIPTOR.name == registry.lookup(kind).answer.name  # type: ignore[union-attr]
     assert not answer.FindInitializationErrors()
@@ -39,18 +39,18 @@ def test_lists_are_empty(trader: Any, kind: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", ORDERS, ids=lambda kind: kind.DESCRIPTOR.name)
-def test_orders_are_refused(trader: Any, kind: Any) -> None:
+def test_orders_are_refused(trader: Peer, kind: type[Message]) -> None:
     """By an OrderErrorEvent that carries the request's id."""
     answer = trader.ask(request_of(kind))
     assert isinstance(answer, ProtoOAOrderErrorEvent)
     assert answer.errorCode == "TRADING_DISABLED"
 
 
-def test_there_is_no_order(trader: Any) -> None:
-    """Its details are not found."""
+def test_there_is_no_order(trader: Peer) -> None:
+    """A request for an order's details is refused as not found."""
     assert trader.ask(ProtoOAOrderDetailsReq(ctidTraderAccountId=1001, orderId=1)).errorCode == "ORDER_NOT_FOUND"
 
 
-def test_the_account_must_be_open(peer: Any) -> None:
-    """As for any request."""
+def test_the_account_must_be_open(peer: Peer) -> None:
+    """Before application auth trading requests are refused, as all others."""
     assert peer.ask(request_of(ProtoOANewOrderReq)).errorCode == "CH_CLIENT_NOT_AUTHENTICATED"

@@ -1,7 +1,7 @@
-"""A simulated broker on a clock, and a client that talks to it without a socket."""
+"""A simulated broker on a clock, and a client that is connected to it without a socket."""
 
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from google.protobuf.message import Message
 
@@ -16,6 +16,7 @@ from tickrelay.openapi.messages_pb2 import (
     ProtoOAApplicationAuthReq,
     ProtoOASpotEvent,
     ProtoOASubscribeSpotsReq,
+    ProtoOASymbolsListReq,
 )
 from tickrelay.simulator.broker import SimulatedBroker
 from tickrelay.simulator.framing.factory import SimulatorFactory
@@ -23,28 +24,36 @@ from tickrelay.simulator.framing.factory import SimulatorFactory
 START_S = 1_763_900_000.0
 """A Sunday evening of November 2025."""
 
+APPLICATION = ProtoOAApplicationAuthReq(clientId="sim", clientSecret="sim-secret")
+ACCOUNT = ProtoOAAccountAuthReq(ctidTraderAccountId=1001, accessToken="sim-token")
+SYMBOLS = ProtoOASymbolsListReq(ctidTraderAccountId=1001)
+
 M = TypeVar("M", bound=Message)
 
 
 class Wire(StringTransport):
-    """A transport that says how the connection ended."""
+    """A transport that records how the connection ended."""
 
-    ended = ""
+    _ended = ""
+
+    def ended(self) -> str:
+        """How the server ended the connection: "closed" (in order) or "reset"; "" while it is open."""
+        return self._ended
 
     def loseConnection(self) -> None:
         """Closed in order."""
-        self.ended = self.ended or "closed"
+        self._ended = self._ended or "closed"
         super().loseConnection()
 
     def abortConnection(self) -> None:
         """Reset."""
-        self.ended = self.ended or "reset"
+        self._ended = self._ended or "reset"
         super().abortConnection()
 
 
 @dataclass
 class Peer:
-    """A client of the simulator; what it was sent is in `take`."""
+    """A client of the simulator; `take` returns what was sent to it."""
 
     protocol: Any
     wire: Wire
@@ -63,10 +72,16 @@ class Peer:
         assert not data, "a cut frame"
         return found
 
-    def messages(self, kind: type[M] | None = None) -> list[M]:
+    @overload
+    def messages(self) -> list[Any]: ...
+
+    @overload
+    def messages(self, kind: type[M]) -> list[M]: ...
+
+    def messages(self, kind: type[M] | None = None) -> list[Any]:
         """The messages that came since the last call, of one kind or all."""
         opened = [frames.open_payload(envelope) for envelope in self.take()]
-        return [m for m in opened if kind is None or isinstance(m, kind)]  # type: ignore[misc]
+        return [message for message in opened if kind is None or isinstance(message, kind)]
 
     def ask(self, message: Message) -> Any:
         """Send a request and return its answer; it must come at once. Events that came with it are dropped."""
@@ -79,7 +94,7 @@ class Peer:
 
     def log_in(self, account_id: int = 1001, token: str = "sim-token") -> None:
         """Application and account auth."""
-        self.ask(ProtoOAApplicationAuthReq(clientId="sim", clientSecret="sim-secret"))
+        self.ask(APPLICATION)
         self.ask(ProtoOAAccountAuthReq(ctidTraderAccountId=account_id, accessToken=token))
 
     def subscribe(self, *symbol_ids: int, account_id: int = 1001, timestamps: bool = True) -> Any:

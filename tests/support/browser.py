@@ -1,4 +1,4 @@
-"""A browser in memory: the opening request, masked frames in, messages out; and a relay for it to talk to."""
+"""A browser in memory (the opening request, masked frames in, messages out), and a relay to connect it to."""
 
 import json
 from collections.abc import Iterator
@@ -63,6 +63,12 @@ class Server:
         self.hub.spot(symbol_id, bid, ask, 0)
         self.clock.advance(0)
 
+    def pass_time(self, seconds: int) -> None:
+        """Let time pass as it does with the service running, which calls `each_second`."""
+        for _ in range(seconds):
+            self.clock.advance(1)
+            self.factory.each_second()
+
 
 class Transport(StringTransportWithDisconnection):
     """As a TCP transport, on which a producer can be unregistered that is not there."""
@@ -75,6 +81,10 @@ class Transport(StringTransportWithDisconnection):
 
 class Browser:
     """One connection, seen from the client's end."""
+
+    head: bytes
+    """The head of the answer to the opening request."""
+    protocol: ClientProtocol
 
     def __init__(self, server: Server, address: str = "10.0.0.1", transport: Transport | None = None) -> None:
         self.server = server
@@ -114,6 +124,18 @@ class Browser:
         self.transport.clear()
         yield from take_frames(data)
         assert not data, "a cut frame"
+
+    def outcome(self) -> list[Any]:
+        """The messages and the codes of the close frames that came since the last call, in their order."""
+        return [int.from_bytes(data[:2], "big") if op == 8 else json.loads(data) for op, data in self.frames()]
+
+    def closes(self) -> list[tuple[int, str]]:
+        """Code and reason of the close frames that came since the last call; other frames are dropped."""
+        return [(int.from_bytes(data[:2], "big"), data[2:].decode()) for op, data in self.frames() if op == 8]
+
+    def close_codes(self) -> list[int]:
+        """The codes of the close frames that came since the last call; other frames are dropped."""
+        return [code for code, _ in self.closes()]
 
     def ask(self, message: object) -> dict[str, Any]:
         """Send one message and take its one answer."""

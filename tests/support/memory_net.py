@@ -13,8 +13,10 @@ from twisted.internet.error import (
     NotConnectingError,
     UserError,
 )
+from twisted.internet.interfaces import IConnector
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from tests.support.frames import take_length_prefixed
 from tickrelay.openapi.frames import open_envelope
@@ -164,6 +166,7 @@ class Connection:
             self.client.protocol.dataReceived(data)
 
 
+@implementer(IConnector)
 class MemoryConnector:
     """What `reactor.connectSSL` returns, in memory."""
 
@@ -182,6 +185,10 @@ class MemoryConnector:
         self.factory.startedConnecting(self)
         if self.state == "connecting" and self.net.reachable:
             self._attempt = self.net.clock.callLater(LATENCY_S, self._arrive)
+
+    def getDestination(self) -> IPv4Address:
+        """Where it connects to."""
+        return IPv4Address("TCP", "127.0.0.1", 5035)
 
     def _arrive(self) -> None:
         if self.net.refuses:

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -54,6 +54,11 @@ def interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
+def environ_without_settings() -> dict[str, str]:
+    """The environment of this process without what the relay or the simulator would take for a setting."""
+    return {key: value for key, value in os.environ.items() if not re.search("PORT|HOST|CTRADER|TICKRELAY", key)}
+
+
 class Process:
     """A command as a process, with what it prints in a file of *folder*; killed when the with-block ends."""
 
@@ -62,7 +67,7 @@ class Process:
     ) -> None:
         self.output = folder / f"{name}-{len(list(folder.glob(f'{name}-*')))}.log"
         self._file = self.output.open("wb")
-        base = {key: value for key, value in os.environ.items() if not re.search("PORT|HOST|CTRADER|TICKRELAY", key)}
+        base = environ_without_settings()
         # A killed process leaves its temporary files behind: they go with the test's folder.
         base["TMPDIR"] = str(folder / "tmp")
         (folder / "tmp").mkdir(exist_ok=True)
@@ -122,9 +127,13 @@ class Twistd(Process):
         )
 
 
-def simulator(python: Path, folder: Path, port: int, *arguments: str) -> Twistd:
-    """A simulated cTrader server on *port*; writes its authority to ca.pem in *folder*."""
-    return Twistd(python, folder, "ctrader-simulator", "--port", str(port), "--ca-file", "ca.pem", *arguments)
+@contextmanager
+def simulator(python: Path, folder: Path, port: int, *arguments: str) -> Iterator[Twistd]:
+    """A simulated cTrader server on *port*, which accepts connections; writes its authority to ca.pem in *folder*."""
+    flags = ("--port", str(port), "--ca-file", "ca.pem", *arguments)
+    with Twistd(python, folder, "ctrader-simulator", *flags) as process:
+        process.wait_for("cTrader simulator on")
+        yield process
 
 
 def relay(python: Path, folder: Path, port: int, ws_port: int, *arguments: str, **env: str) -> Twistd:
@@ -140,3 +149,42 @@ def relay(python: Path, folder: Path, port: int, ws_port: int, *arguments: str, 
         "WS_PORT": str(ws_port),
     }
     return Twistd(python, folder, "tickrelay", *arguments, env={**account, **env})
+
+
+FOREGROUND = ("--nodaemon", "--pidfile=")
+
+
+def twistd(python: Path, folder: Path, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run twistd in *folder* until it returns to the terminal; standard output and error are kept together."""
+    return subprocess.run(
+        [python.parent / "twistd", *words], cwd=folder, env={**environ_without_settings(), **environ},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=30, check=False,
+    )  # fmt: skip
+
+
+def said(done: subprocess.CompletedProcess[str]) -> str:
+    """The one line that a refused start leaves on the terminal."""
+    assert done.returncode == 1, done.stdout
+    (line,) = done.stdout.splitlines()
+    return line
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Poll *condition* for up to 20 seconds."""
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def end_daemon(folder: Path) -> None:
+    """Stop the daemon of *folder*; twistd removes the pid file at its end."""
+    os.kill(int((folder / "twistd.pid").read_text()), signal.SIGTERM)
+    wait_until(lambda: not (folder / "twistd.pid").exists())
+
+
+@contextmanager
+def taken_port() -> Iterator[int]:
+    """A port that something else listens on."""
+    with socket.create_server(("0.0.0.0", 0)) as other:
+        yield int(other.getsockname()[1])

@@ -45,7 +45,7 @@ class TestClock:
 
 @implementer(IFeed)
 class FakeFeed:
-    """Remembers what the relay wants of it."""
+    """Records the wants of the relay."""
 
     def __init__(self) -> None:
         self.wanted: list[str] = []

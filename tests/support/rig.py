@@ -4,9 +4,12 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from google.protobuf.message import Message
+
 from twisted.internet.task import Clock
 from zope.interface import implementer
 
+from tests.support.frames import length_prefixed
 from tests.support.memory_net import Connection, MemoryNet
 from tests.support.relay import TestClock
 from tickrelay.config.schema import Secret
@@ -15,7 +18,7 @@ from tickrelay.model.feed import IFeedListener
 from tickrelay.model.status import FeedStatus
 from tickrelay.model.ticks import Symbol
 from tickrelay.openapi import registry
-from tickrelay.openapi.frames import HEARTBEAT
+from tickrelay.openapi.frames import HEARTBEAT, encode
 from tickrelay.simulator.broker import SimulatedBroker
 from tickrelay.simulator.framing.factory import SimulatorFactory
 from tickrelay.simulator.refusal import RequestRefused
@@ -28,7 +31,7 @@ START_S = 1_763_985_600.0
 
 @implementer(IFeedListener)
 class RecordingListener:
-    """Keeps everything that the feed says, in order."""
+    """Records every call of the feed, in order."""
 
     def __init__(self) -> None:
         self.events: list[tuple[Any, ...]] = []
@@ -38,8 +41,8 @@ class RecordingListener:
         self.confirmed: list[str] = []
         self.refused: dict[str, str] = {}
         self.lost: list[tuple[str, Sequence[str] | None]] = []
-        self.also: Any = None
-        """Another listener, that hears everything as well."""
+        self.also: IFeedListener | None = None
+        """Another listener, which is called in the same way."""
 
     def _pass_on(self, name: str, *arguments: Any) -> None:
         if self.also is not None:
@@ -168,6 +171,13 @@ class Rig:
         """The newest connection."""
         return self.net.connections[-1]
 
+    def recovered(self, *names: str, limit_s: float = 200) -> None:
+        """Let time pass until live again: with these subscriptions, and never with two connections at a time."""
+        self.until(lambda: self.state == "live", limit_s)
+        assert self.upstream_set() == set(names)
+        assert self.net.most_open == 1
+        assert len(self.net.open) == 1
+
     def symbol_id(self, name: str) -> int:
         """The id of a symbol."""
         return next(symbol.symbol_id for symbol in self.listener.symbols if symbol.name == name)
@@ -192,6 +202,17 @@ class Rig:
         """From now on the simulator never answers a kind of request."""
         number = registry.lookup(request).number
         (self.dependencies.active_faults.hung.add if on else self.dependencies.active_faults.hung.discard)(number)
+
+    def inject(self, message: Message, msg_id: str = "") -> None:
+        """A message of the server arrives on the newest connection; with no id it answers no request."""
+        self.connection.inject(length_prefixed(encode(message, msg_id)))
+
+    def log_out(self, *events: Message) -> None:
+        """The simulator ends the account's session on every connection, and then sends *events* there."""
+        for session in list(self.dependencies.sessions.values()):
+            session.throw_out(self.settings.account_id)
+            for event in events:
+                session.send(event)
 
     def sent(self, request: str, connection: Connection | None = None) -> list[float]:
         """When the client sent a kind of message, on one connection or on all."""

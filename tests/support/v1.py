@@ -1,4 +1,4 @@
-"""What the tests of v1 share: the offers of a client, and a short way to subscribe."""
+"""What the tests of v1 share: the subprotocol headers, a short way to subscribe, and a check of seq."""
 
 from typing import Any
 
@@ -6,6 +6,17 @@ from tests.support.browser import Browser
 
 JSON = b"Sec-WebSocket-Protocol: tickrelay.v1.json"
 PROTOBUF = b"Sec-WebSocket-Protocol: tickrelay.v1.protobuf"
+
+
+def last_seq(ticks: list[dict[str, Any]], seq: int = 0) -> int:
+    """The seq of the last of *ticks*, each of which must follow the one before, the first *seq*.
+
+    A tick may count others that were conflated into it.
+    """
+    for tick in ticks:
+        assert tick["seq"] == seq + 1 + tick.get("conflated", 0)
+        seq = tick["seq"]
+    return seq
 
 
 def results(client: Browser, **request: Any) -> list[dict[str, Any]]:

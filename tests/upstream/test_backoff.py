@@ -46,7 +46,7 @@ def test_network_is_full_jitter_under_a_doubling_ceiling() -> None:
     ],
 )
 def test_what_must_not_be_hurried(kind: Kind, least: float, most: float) -> None:
-    """The whole time each time, doubled, jitter only adds; never above the most."""
+    """The whole delay each time, doubled; jitter only adds to it; never above the maximum."""
     waits = delays(kind, 10)
     for n, wait in enumerate(waits):
         expected = min(most, least * 2**n)

@@ -1,10 +1,10 @@
 """An account that the host cannot route: the wrong host, or a trading server that is away."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
+from tests.support.rig import Rig
 from tickrelay.config.schema import Secret
 from tickrelay.config.settings import CTraderSettings
 from tickrelay.openapi.messages_pb2 import ProtoOAGetAccountListByAccessTokenRes
@@ -21,9 +21,9 @@ from tickrelay.upstream.errors import ERROR_CLASSES, Cause, ErrorClass, Kind, Op
     ],
 )
 def test_the_message_says_what_to_mend_host(
-    make_rig: Callable[..., Any], account: int, host: str, said: str, set_host: str
+    make_rig: Callable[..., Rig], account: int, host: str, said: str, set_host: str
 ) -> None:
-    """An account of the other kind than the host serves: which it is, and the host to set; an error at once."""
+    """An account of the other kind than the host serves: an error at once, with the kind and the host to set."""
     rig = make_rig(account_id=account, host=host)
     rig.refuse("ProtoOAAccountAuthReq", "CANT_ROUTE_REQUEST", "Can't route request")
     rig.service.startService()
@@ -32,7 +32,7 @@ def test_the_message_says_what_to_mend_host(
     assert rig.message.endswith(f"set CTRADER_HOST={set_host}")
 
 
-def test_cant_route_with_the_right_host_is_passing_trouble(rig: Any) -> None:
+def test_cant_route_with_the_right_host_is_passing_trouble(rig: Rig) -> None:
     """The trading server is away: retried with backoff, no error, and the message says so."""
     rig.refuse("ProtoOAAccountAuthReq", "CANT_ROUTE_REQUEST", "Can't route request")
     rig.service.startService()
@@ -46,9 +46,9 @@ def test_cant_route_with_the_right_host_is_passing_trouble(rig: Any) -> None:
     [(2001, "account 2001 is live and not served by"), (1001, "account 1001 is demo and not served by")],
 )
 def test_cant_route_on_a_host_of_unknown_kind_becomes_an_error(
-    make_rig: Callable[..., Any], account: int, said: str
+    make_rig: Callable[..., Rig], account: int, said: str
 ) -> None:
-    """A few tries, since a trading server may be away; then it is for a person, and still tried, slowly."""
+    """After a few tries, since a trading server may be away; then it is an error, retried slowly."""
     rig = make_rig(account_id=account, host="broker.example")
     rig.refuse("ProtoOAAccountAuthReq", "CANT_ROUTE_REQUEST", "Can't route request")
     rig.service.startService()
@@ -66,8 +66,8 @@ def test_cant_route_on_a_host_of_unknown_kind_becomes_an_error(
 
 
 @pytest.mark.parametrize("host", ["broker.example", "demo.ctraderapi.com"])
-def test_cant_route_where_the_account_list_is_not_given(make_rig: Callable[..., Any], host: str) -> None:
-    """Nothing tells of which kind the account is: an error that names both of cTrader's hosts."""
+def test_cant_route_where_the_account_list_is_not_given(make_rig: Callable[..., Rig], host: str) -> None:
+    """The account's kind is not known: an error that names both of cTrader's hosts."""
     rig = make_rig(host=host)
     rig.refuse("ProtoOAAccountAuthReq", "CANT_ROUTE_REQUEST", "Can't route request")
     rig.refuse("ProtoOAGetAccountListByAccessTokenReq", "UNKNOWN_ERROR")
@@ -88,14 +88,19 @@ def test_an_account_list_without_the_kind_tells_nothing() -> None:
     assert cause.kind is Kind.NETWORK and cause.message.startswith("account 7 is not served by live.ctraderapi.com")
 
 
-def test_cant_route_counts_tries_in_a_row(make_rig: Callable[..., Any]) -> None:
-    """Trouble that passed before is not added to trouble now."""
+def attempted(rig: Rig, times: int) -> None:
+    """Let time pass until the session has tried to connect *times* times."""
+    rig.until(lambda: len(rig.net.attempts) == times, 120, 0.1)
+
+
+def test_cant_route_counts_tries_in_a_row(make_rig: Callable[..., Rig]) -> None:
+    """Tries before the last success do not count."""
     rig = make_rig(host="broker.example")
     for _ in range(3):
         rig.refuse("ProtoOAAccountAuthReq", "CANT_ROUTE_REQUEST", "Can't route request")
-        tries = len(rig.net.attempts)
-        rig.service.startService() if not tries else rig.connection.reset()
-        rig.until(lambda tries=tries: len(rig.net.attempts) == tries + 3, 120, 0.1)
+        before = len(rig.net.attempts)
+        rig.service.startService() if not before else rig.connection.reset()
+        attempted(rig, before + 3)
         rig.refuse("ProtoOAAccountAuthReq", "")
         rig.until(lambda: rig.state == "live", 120, 0.1)
     assert "error" not in {status.status.value for status in rig.listener.statuses}

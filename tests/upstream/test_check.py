@@ -1,4 +1,4 @@
-"""`--check`: one line a step, what is wrong and how to mend it, and the exit status."""
+"""`--check`: one line a step, with the error and its remedy, and the exit status."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,17 +8,23 @@ import pytest
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import DNSLookupError
 
+from tests.support.rig import Rig
 from tickrelay.cli.check import Check
 from tickrelay.config.schema import Secret
 from tickrelay.config.settings import CTraderSettings
 
+Run = Callable[..., tuple[int, list[str]]]
+"""Runs a check; its exit status and lines."""
+
 
 @pytest.fixture
-def check(make_rig: Callable[..., Any]) -> Callable[..., tuple[int, list[str]]]:
+def check(make_rig: Callable[..., Rig]) -> Run:
     """Runs a check against a simulator; keywords are settings. Returns the status and the lines."""
 
     def run(
-        rig: Any = None, resolve: Callable[[str], Deferred[str]] = lambda _: succeed("192.0.2.1"), **settings: Any
+        rig: Rig | None = None,
+        resolve: Callable[[str], Deferred[str]] = lambda _: succeed("192.0.2.1"),
+        **settings: Any,
     ) -> tuple[int, list[str]]:
         rig = rig or make_rig()
         values: dict[str, Any] = {
@@ -48,14 +54,14 @@ def check(make_rig: Callable[..., Any]) -> Callable[..., tuple[int, list[str]]]:
 
 
 def names(lines: list[str]) -> list[str]:
-    """The steps that were well."""
+    """The names of the steps that succeeded."""
     return [line[8:20].strip() for line in lines if line.startswith("ok ")]
 
 
 STEPS = ["DNS", "TLS", "application", "account", "scope", "symbols", "first spot"]
 
 
-def test_all_is_well(check: Any) -> None:
+def test_all_is_well(check: Run) -> None:
     """Seven lines, status 0, the connection closed."""
     status, lines = check()
     assert status == 0 and names(lines) == STEPS
@@ -76,28 +82,28 @@ def test_all_is_well(check: Any) -> None:
         ({"account_id": 2001, "host": "broker.example"}, 3, "account 2001 is live and not served by broker.example"),
     ],
 )
-def test_what_is_wrong_and_how_to_mend_it(check: Any, settings: dict[str, Any], well: int, mend: str) -> None:
+def test_what_is_wrong_and_how_to_mend_it(check: Run, settings: dict[str, Any], well: int, mend: str) -> None:
     """The first step that fails is the last line; the status is 1."""
     status, lines = check(**settings)
     assert status == 1 and names(lines) == STEPS[:well] and len(lines) == well + 1
     assert lines[-1].startswith("FAILED  ") and mend in lines[-1]
 
 
-def test_no_such_host(check: Any) -> None:
-    """A name that does not resolve is told before anything connects."""
+def test_no_such_host(check: Run) -> None:
+    """A name that does not resolve is reported before anything connects."""
     status, lines = check(resolve=lambda _: fail(DNSLookupError()))
     assert status == 1 and lines[0].startswith("FAILED  DNS") and "CTRADER_HOST" in lines[0]
 
 
-def test_nobody_listens(check: Any, make_rig: Callable[..., Any]) -> None:
-    """A refused connection is told with host and port."""
+def test_nobody_listens(check: Run, make_rig: Callable[..., Rig]) -> None:
+    """A refused connection is reported with host and port."""
     rig = make_rig()
     rig.net.refuses = True
     status, lines = check(rig)
     assert status == 1 and "cannot connect to demo.ctraderapi.com:5035" in lines[-1]
 
 
-def test_tls_that_hangs(check: Any, make_rig: Callable[..., Any]) -> None:
+def test_tls_that_hangs(check: Run, make_rig: Callable[..., Rig]) -> None:
     """The connect deadline ends it."""
     rig = make_rig()
     rig.net.tls = False
@@ -105,16 +111,16 @@ def test_tls_that_hangs(check: Any, make_rig: Callable[..., Any]) -> None:
     assert status == 1 and lines[-1].startswith("FAILED  TLS")
 
 
-def test_no_spot(check: Any, make_rig: Callable[..., Any]) -> None:
-    """Ten seconds without one."""
+def test_no_spot(check: Run, make_rig: Callable[..., Rig]) -> None:
+    """The step fails after ten seconds without a spot."""
     rig = make_rig()
     rig.dependencies.active_faults.silent_ticks = True
     status, lines = check(rig)
     assert status == 1 and "no spot of EURUSD within 10 s" in lines[-1]
 
 
-def test_a_shut_market_is_no_fault(check: Any, make_rig: Callable[..., Any]) -> None:
-    """On a Saturday the last price will do, and the line says so."""
+def test_a_shut_market_is_no_fault(check: Run, make_rig: Callable[..., Rig]) -> None:
+    """On a Saturday the last price is enough, and the line says that the market is closed."""
     rig = make_rig(simulator={"schedule": "real", "symbols": ("EURUSD",)}, start_s=1_763_812_800.0)
     status, lines = check(rig)
     assert status == 0 and "market is shut" in lines[-1]

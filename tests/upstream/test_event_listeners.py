@@ -1,4 +1,4 @@
-"""Who is called with a message that answers no request."""
+"""The listeners that are called with a message that answers no request."""
 
 from collections.abc import Callable
 from typing import Any
@@ -36,7 +36,7 @@ def test_each_listener_of_the_type_is_called_in_order() -> None:
 
 
 def test_the_list_of_a_type_is_one_object() -> None:
-    """The way of a tick keeps it: empty until someone listens, and after all is forgotten."""
+    """The protocol keeps a reference to it: empty before the first listener and after the last."""
     events = EventListeners()
     spots = events.of(SPOT)
     assert not spots
@@ -47,6 +47,6 @@ def test_the_list_of_a_type_is_one_object() -> None:
 
 
 def test_an_unknown_type_is_refused() -> None:
-    """Never a listener that nothing can call."""
+    """No listener can be added that would never be called."""
     with pytest.raises(registry.UnknownPayloadType):
         EventListeners().listen("ProtoOANoSuchEvent", print)

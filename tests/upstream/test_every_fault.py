@@ -5,10 +5,10 @@ Every fault of the list has a test here; the last test of the file holds the lis
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.support.rig import Rig
 from tickrelay.config.schema import Secret
 from tickrelay.simulator.faults.faults import FAULTS, Faults
 
@@ -17,7 +17,7 @@ NAMES = ("EURUSD", "USDJPY", "XAUUSD", "BTCUSD")
 SHOWN: set[str] = set()
 
 
-def order(rig: Any, statements: str) -> Faults:
+def order(rig: Rig, statements: str) -> Faults:
     """Order faults now."""
     faults = Faults(rig.dependencies, rig.clock)
     for statement in faults.run(statements):
@@ -25,16 +25,16 @@ def order(rig: Any, statements: str) -> Faults:
     return faults
 
 
-def flows(rig: Any) -> bool:
-    """Does every symbol tick within a minute?"""
+def flows(rig: Rig) -> bool:
+    """Whether every symbol ticks within a minute; raises AssertionError otherwise."""
     rig.listener.spots.clear()
     wanted = {rig.symbol_id(name) for name in NAMES}
     rig.until(lambda: {spot[0] for spot in rig.listener.spots} >= wanted, 60, 0.05)
     return True
 
 
-def whole(rig: Any) -> bool:
-    """Live, everything subscribed, ticks flow, one connection."""
+def whole(rig: Rig) -> bool:
+    """Live, everything subscribed, every symbol ticks, one connection."""
     return rig.state == "live" and rig.upstream_set() == set(NAMES) and len(rig.net.open) == 1 and flows(rig)
 
 
@@ -63,8 +63,8 @@ def whole(rig: Any) -> bool:
         ("maintenance 60s common for 60s; drop", 120),
     ],
 )
-def test_a_lost_connection_is_told_and_made_anew(rig: Any, fault: str, within_s: float) -> None:
-    """The clients hear of it, what was forward-filled is void, and everything is subscribed again."""
+def test_a_lost_connection_is_told_and_made_anew(rig: Rig, fault: str, within_s: float) -> None:
+    """The loss is reported, forward-filled prices are dropped, and everything is subscribed again."""
     rig.go_live(*NAMES)
     order(rig, fault)
     rig.until(lambda: rig.status == "disconnected" or rig.state != "live", within_s, 0.05)
@@ -77,8 +77,8 @@ def test_a_lost_connection_is_told_and_made_anew(rig: Any, fault: str, within_s:
 @pytest.mark.parametrize(
     "fault", ["unknown-type", "empty-frame", "slow 2s for 20s", "reorder for 20s", "late 3s for 20s"]
 )
-def test_a_harmless_oddity_costs_nothing(rig: Any, fault: str) -> None:
-    """The connection stays, no tick is called lost, each symbol's ticks keep their order."""
+def test_a_harmless_oddity_costs_nothing(rig: Rig, fault: str) -> None:
+    """The connection stays, no gap is reported, each symbol's ticks keep their order."""
     rig.go_live(*NAMES)
     lost = len(rig.listener.lost)
     rig.listener.spots.clear()
@@ -92,8 +92,8 @@ def test_a_harmless_oddity_costs_nothing(rig: Any, fault: str) -> None:
     assert whole(rig)
 
 
-def test_no_timestamps(rig: Any) -> None:
-    """Ticks go on, with no time of the server's."""
+def test_no_timestamps(rig: Rig) -> None:
+    """Ticks are relayed without a source timestamp."""
     rig.go_live(*NAMES)
     order(rig, "no-timestamps for 10s")
     rig.run(1)
@@ -104,8 +104,8 @@ def test_no_timestamps(rig: Any) -> None:
     assert len(rig.net.connections) == 1
 
 
-def test_burst(rig: Any) -> None:
-    """A hundred times the ticks pass, all of them."""
+def test_burst(rig: Rig) -> None:
+    """A hundred times the usual rate is relayed without a loss."""
     rig.go_live(*NAMES)
     rig.listener.spots.clear()
     order(rig, "burst for 3s")
@@ -115,8 +115,8 @@ def test_burst(rig: Any) -> None:
     assert whole(rig)
 
 
-def test_silent_ticks(rig: Any) -> None:
-    """Heartbeats do not hide it: the feed is called degraded, asked again, and at last connected anew."""
+def test_silent_ticks(rig: Rig) -> None:
+    """In spite of heartbeats the feed becomes degraded, is subscribed again, and then connected anew."""
     rig.go_live(*NAMES)
     rig.run(60, 0.1)
     faults = order(rig, "silent-ticks")
@@ -127,8 +127,8 @@ def test_silent_ticks(rig: Any) -> None:
     assert whole(rig)
 
 
-def test_markets_closed(rig: Any) -> None:
-    """A market that says it is closed is no dead feed: one connection, no alarm."""
+def test_markets_closed(rig: Rig) -> None:
+    """An announced closure is no dead feed: one connection, no alarm."""
     rig.go_live(*NAMES)
     rig.run(60, 0.1)
     order(rig, "markets-closed for 30m")
@@ -137,8 +137,8 @@ def test_markets_closed(rig: Any) -> None:
     assert whole(rig)
 
 
-def test_markets_closed_unannounced(rig: Any) -> None:
-    """A market that closes against its schedule looks like a dead feed, but is not hammered with connections."""
+def test_markets_closed_unannounced(rig: Rig) -> None:
+    """A closure against the schedule is taken for a dead feed; reconnects are few."""
     rig.go_live(*NAMES)
     rig.run(60, 0.1)
     order(rig, "markets-closed unannounced for 30m")
@@ -149,8 +149,8 @@ def test_markets_closed_unannounced(rig: Any) -> None:
 
 
 @pytest.mark.parametrize("fault", ["account-disconnect", "token-invalidated"])
-def test_an_account_that_is_thrown_out_comes_back_on_the_same_connection(rig: Any, fault: str) -> None:
-    """The ticks that may be missing are told; no reconnect."""
+def test_an_account_that_is_thrown_out_comes_back_on_the_same_connection(rig: Rig, fault: str) -> None:
+    """The gap is reported; there is no reconnect."""
     rig.go_live(*NAMES)
     order(rig, fault)
     rig.until(lambda: ("account-disconnect", None) in rig.listener.lost, 1)
@@ -159,8 +159,8 @@ def test_an_account_that_is_thrown_out_comes_back_on_the_same_connection(rig: An
     assert whole(rig)
 
 
-def test_token_expired(make_rig: Callable[..., Any], tmp_path: Path) -> None:
-    """With a refresh token it is renewed, once, and kept."""
+def test_token_expired(make_rig: Callable[..., Rig], tmp_path: Path) -> None:
+    """With a refresh token it is renewed once, and the new pair is saved."""
     rig = make_rig(refresh_token=Secret("sim-refresh"), token_file=str(tmp_path / "tokens"))
     rig.go_live(*NAMES)
     order(rig, "token-expired")
@@ -171,8 +171,8 @@ def test_token_expired(make_rig: Callable[..., Any], tmp_path: Path) -> None:
     assert whole(rig)
 
 
-def test_token_expired_without_a_way_to_renew_it(rig: Any) -> None:
-    """The status says that it is the token, and nobody is hammered."""
+def test_token_expired_without_a_way_to_renew_it(rig: Rig) -> None:
+    """The status names the token's setting; account auth is retried at most once a minute."""
     rig.go_live(*NAMES)
     order(rig, "token-expired")
     rig.until(lambda: rig.status == "error", 60, 0.1)
@@ -182,8 +182,8 @@ def test_token_expired_without_a_way_to_renew_it(rig: Any) -> None:
     assert len(rig.sent("ProtoOAAccountAuthReq")) - before <= 2
 
 
-def test_refuse(rig: Any) -> None:
-    """Refused credentials are an error that names the setting, with slow retries; it heals when they are good again."""
+def test_refuse(rig: Rig) -> None:
+    """Refused credentials are an error that names the setting; slow retries succeed once they are accepted."""
     rig.go_live(*NAMES)
     faults = order(rig, "refuse app-auth; drop")
     rig.until(lambda: rig.status == "error", 30, 0.1)
@@ -196,8 +196,8 @@ def test_refuse(rig: Any) -> None:
     assert whole(rig)
 
 
-def test_rate_limit(rig: Any) -> None:
-    """The time to wait is kept, then the symbol is subscribed."""
+def test_rate_limit(rig: Rig) -> None:
+    """The session waits as long as the error asks for, then subscribes the symbol."""
     rig.go_live(*NAMES)
     order(rig, "rate-limit subscribe 3s for 5s")
     start = rig.clock.seconds()
@@ -208,7 +208,7 @@ def test_rate_limit(rig: Any) -> None:
     assert len(rig.net.connections) == 1
 
 
-def test_symbol_changed(rig: Any) -> None:
+def test_symbol_changed(rig: Rig) -> None:
     """The symbol is fetched again; its ticks go on."""
     rig.go_live(*NAMES)
     order(rig, "symbol-changed EURUSD 4")

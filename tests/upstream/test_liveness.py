@@ -1,14 +1,14 @@
-"""Three clocks: a frozen feed in an open market is found, a closed or quiet market is no fault."""
+"""Three clocks: a frozen feed in an open market is detected, a closed or quiet market raises no alarm."""
 
 from collections.abc import Callable
 from datetime import datetime
 from itertools import pairwise
-from typing import Any
 from zoneinfo import ZoneInfo
 
+from tests.support.rig import Rig
 from tickrelay.model.schedule import WEEK_S, Schedule
 from tickrelay.model.ticks import Symbol
-from tickrelay.upstream.liveness import OPENING_GRACE_S, DataClock, LinkClock, LinkState
+from tickrelay.upstream.liveness import OPENING_GRACE_S, DataClock, LinkClock, LinkState, Verdict
 
 ALWAYS = Schedule(((0, WEEK_S),))
 NOON = datetime(2025, 11, 24, 12, tzinfo=ZoneInfo("UTC")).timestamp()
@@ -20,7 +20,7 @@ def symbol(number: int, schedule: Schedule = ALWAYS) -> Symbol:
 
 
 class Feed:
-    """Drives a DataClock: says which symbols tick how often, and looks at it every five seconds."""
+    """Symbols that tick at given intervals, and a DataClock that is checked every five seconds."""
 
     def __init__(self, clock: DataClock, *symbols: Symbol, wall_s: float = NOON) -> None:
         self.clock = clock
@@ -31,10 +31,10 @@ class Feed:
         self.spots: dict[int, float] = dict.fromkeys(self.symbols, self.now_s)
         clock.begin()
 
-    def run(self, seconds: float, every: dict[int, float] | None = None) -> Any:
+    def run(self, seconds: float, every: dict[int, float] | None = None) -> Verdict:
         """Let time pass; *every*: symbol id -> seconds between its ticks. Returns the first finding, or the last."""
         end = self.now_s + seconds
-        verdict = None
+        verdict = Verdict()
         while self.now_s < end:
             self.now_s += 5
             self.wall_s += 5
@@ -49,7 +49,7 @@ class Feed:
 
 
 def test_a_freeze_of_a_busy_feed_is_found_within_its_deadline() -> None:
-    """A minute of silence of an open market, and one more look."""
+    """A minute without ticks of an open market, and one more check."""
     feed = Feed(DataClock(60), symbol(1), symbol(2))
     feed.run(600, {1: 1, 2: 3})
     began = feed.now_s
@@ -59,14 +59,14 @@ def test_a_freeze_of_a_busy_feed_is_found_within_its_deadline() -> None:
 
 
 def test_a_slow_symbol_is_not_dead_by_its_own_rhythm() -> None:
-    """A tick every five minutes is this symbol's way."""
+    """A symbol that ticks every five minutes is judged by its own interval."""
     feed = Feed(DataClock(60, 600), symbol(1))
     verdict = feed.run(4 * 3600, {1: 290})
     assert not verdict.dead and not verdict.silent
 
 
 def test_a_symbol_of_unknown_rhythm_has_more_time() -> None:
-    """Never heard twice: five times the least silence."""
+    """With fewer than two ticks the limit is five times the least silence."""
     feed = Feed(DataClock(60), symbol(1))
     began = feed.now_s
     verdict = feed.run(1000)
@@ -75,7 +75,7 @@ def test_a_symbol_of_unknown_rhythm_has_more_time() -> None:
 
 
 def test_one_silent_symbol_among_others() -> None:
-    """Only that one is found, after ten minutes; the feed is alive."""
+    """Only that symbol is reported, after ten minutes; the feed counts as alive."""
     feed = Feed(DataClock(60, 600), symbol(1), symbol(2))
     feed.run(600, {1: 1, 2: 2})
     began = feed.now_s
@@ -113,7 +113,7 @@ def test_a_disabled_symbol_is_not_judged() -> None:
 
 
 def test_a_market_that_just_opened_has_time() -> None:
-    """Not judged in its first five minutes, and then its silence counts from there."""
+    """It is not judged in its first five minutes; its silence counts from then."""
     week = Schedule(((86_400, 6 * 86_400),), "UTC")
     monday = datetime(2025, 11, 24, tzinfo=ZoneInfo("UTC")).timestamp()
     feed = Feed(DataClock(60), symbol(1, week), wall_s=monday - 86_400 * 1.5)
@@ -126,7 +126,7 @@ def test_a_market_that_just_opened_has_time() -> None:
 
 
 def test_a_process_that_slept_looks_twice() -> None:
-    """The first look after a long sleep of the machine is no proof: the ticks may wait in the socket."""
+    """The first check after the machine slept decides nothing: ticks may wait in the socket."""
     feed = Feed(DataClock(60), symbol(1))
     feed.run(600, {1: 1})
     feed.now_s += 500
@@ -135,7 +135,7 @@ def test_a_process_that_slept_looks_twice() -> None:
 
 
 def test_patience_grows_when_a_reconnect_did_not_help() -> None:
-    """A holiday that no schedule lists: each round waits twice as long, up to an hour."""
+    """On a holiday that no schedule lists each round waits twice as long, up to an hour."""
     clock = DataClock(60)
     Feed(clock, symbol(1)).run(600, {1: 1})
     waits = []
@@ -151,7 +151,7 @@ def test_patience_grows_when_a_reconnect_did_not_help() -> None:
 
 
 def test_link_clock() -> None:
-    """Alive, then probed once, then dead; a byte heals it."""
+    """Alive, then probed once, then dead; any byte makes it alive again."""
     link = LinkClock(90)
     assert link.check(100, 50) == LinkState.ALIVE
     assert link.check(111, 50) == LinkState.PROBE
@@ -164,12 +164,12 @@ def test_link_clock() -> None:
 # In the session.
 
 
-def freeze(rig: Any, on: bool = True) -> None:
-    """No spots, while heartbeats and answers go on."""
+def freeze(rig: Rig, on: bool = True) -> None:
+    """No spots are sent, while heartbeats and answers are."""
     rig.dependencies.active_faults.silent_ticks = on
 
 
-def test_a_frozen_feed_degrades_is_asked_again_and_reconnected(rig: Any) -> None:
+def test_a_frozen_feed_degrades_is_asked_again_and_reconnected(rig: Rig) -> None:
     """Ticks stop though the market is open: degraded, subscribed again, and at last a new connection."""
     rig.go_live("EURUSD", "GBPUSD")
     rig.run(120)
@@ -191,8 +191,8 @@ def test_a_frozen_feed_degrades_is_asked_again_and_reconnected(rig: Any) -> None
     assert rig.counters.stale_feeds == 1 and len(rig.net.attempts) == 2
 
 
-def test_a_feed_that_comes_back_when_asked_again(rig: Any) -> None:
-    """Subscribing again helped: live, on the same connection."""
+def test_a_feed_that_comes_back_when_asked_again(rig: Rig) -> None:
+    """Ticks resume after the new subscription: live, on the same connection."""
     rig.go_live("EURUSD", "GBPUSD")
     rig.run(120)
     freeze(rig)
@@ -205,8 +205,8 @@ def test_a_feed_that_comes_back_when_asked_again(rig: Any) -> None:
     assert rig.counters.stale_feeds == 1
 
 
-def test_heartbeats_are_no_data(make_rig: Callable[..., Any]) -> None:
-    """A server that beats every second does not hide a dead feed."""
+def test_heartbeats_are_no_data(make_rig: Callable[..., Rig]) -> None:
+    """A heartbeat every second does not hide a dead feed."""
     rig = make_rig(rules={"heartbeat_s": 1.0})
     rig.go_live("EURUSD")
     rig.run(120)
@@ -214,8 +214,8 @@ def test_heartbeats_are_no_data(make_rig: Callable[..., Any]) -> None:
     assert rig.until(lambda: rig.state == "degraded", 100, 0.1) <= 80
 
 
-def test_the_answer_to_asking_again_is_no_data(rig: Any) -> None:
-    """The server answers a subscription with the last price though the feed is dead: not taken for life."""
+def test_the_answer_to_asking_again_is_no_data(rig: Rig) -> None:
+    """The last price that a subscription is answered with does not count as a tick."""
     rig.go_live("EURUSD")
     rig.run(120)
     rig.dependencies.stop()  # no quotes, but technical events
@@ -227,8 +227,8 @@ def test_the_answer_to_asking_again_is_no_data(rig: Any) -> None:
     rig.until(lambda: len(rig.net.attempts) == 2, 100, 0.1)
 
 
-def test_a_fresh_session_is_not_judged_at_once(rig: Any) -> None:
-    """Right after a reconnect there is time for the first spots."""
+def test_a_fresh_session_is_not_judged_at_once(rig: Rig) -> None:
+    """After a reconnect the first spots have time to arrive."""
     rig.go_live("EURUSD")
     rig.run(120)
     freeze(rig)
@@ -238,16 +238,16 @@ def test_a_fresh_session_is_not_judged_at_once(rig: Any) -> None:
     assert rig.state == "live"
 
 
-def test_nothing_wanted_is_never_dead(make_rig: Callable[..., Any]) -> None:
-    """Without subscriptions no data is due."""
+def test_nothing_wanted_is_never_dead(make_rig: Callable[..., Rig]) -> None:
+    """Without subscriptions no tick is due."""
     rig = make_rig(simulator={"symbols": ("EURUSD",)})
     rig.go_live()
     rig.run(3600, 0.5)
     assert rig.counters.stale_feeds == 0 and len(rig.net.attempts) == 1
 
 
-def test_a_long_dead_feed_is_not_hammered(make_rig: Callable[..., Any]) -> None:
-    """A feed that stays dead: fewer and fewer new connections."""
+def test_a_long_dead_feed_is_not_hammered(make_rig: Callable[..., Rig]) -> None:
+    """The longer the feed is dead, the rarer are new connections."""
     rig = make_rig(simulator={"symbols": ("EURUSD",)})
     rig.go_live("EURUSD")
     rig.run(120)
@@ -259,8 +259,8 @@ def test_a_long_dead_feed_is_not_hammered(make_rig: Callable[..., Any]) -> None:
     assert rig.state == "live" and not rig.service.explain("EURUSD").silent
 
 
-def test_one_frozen_symbol_is_asked_for_again(rig: Any) -> None:
-    """Others tick: that one is flagged, its gap told, and it alone is subscribed again."""
+def test_one_frozen_symbol_is_asked_for_again(rig: Rig) -> None:
+    """While others tick, that one is reported with its gap, and it alone is subscribed again."""
     rig.go_live("EURUSD", "GBPUSD")
     rig.run(120, 0.1)
     number = next(iter(rig.dependencies.sessions))

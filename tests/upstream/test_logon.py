@@ -19,7 +19,7 @@ SETTINGS = CTraderSettings(
 
 
 class Bench:
-    """A logon whose steps end when the test says so: it is its owner, its link and its steps."""
+    """A logon whose steps end when the test fires them; serves as its owner, link and steps."""
 
     def __init__(self, clock: Clock) -> None:
         self.is_paused = False
@@ -80,7 +80,7 @@ def test_live_has_a_deadline(bench: Bench, clock: Clock) -> None:
 
 
 def test_a_pause_that_cTrader_asked_for_prolongs_it(bench: Bench, clock: Clock) -> None:
-    """A new connection would only ask again before it may."""
+    """A new connection would have to wait for the same pause."""
     bench.authorise_account()
     bench.is_paused = True
     clock.advance(60)
@@ -92,7 +92,7 @@ def test_a_pause_that_cTrader_asked_for_prolongs_it(bench: Bench, clock: Clock) 
 
 
 def test_no_deadline_runs_when_all_is_done(bench: Bench, clock: Clock) -> None:
-    """Live, or given up."""
+    """`finished` is called when the session is live or the logon is given up."""
     bench.logon.connecting()
     bench.authorise_account()
     bench.logon.finished()
@@ -102,7 +102,7 @@ def test_no_deadline_runs_when_all_is_done(bench: Bench, clock: Clock) -> None:
 
 
 def test_a_step_that_is_done(bench: Bench) -> None:
-    """What follows is called once."""
+    """The next step is started once."""
     bench.load_symbols()
     assert not bench.done
     bench.step.callback(None)
@@ -119,7 +119,7 @@ def test_a_step_that_fails_is_reported(bench: Bench) -> None:
 
 @pytest.mark.parametrize("error", [None, LinkLost("lost")])
 def test_a_step_that_was_ended_is_ignored(bench: Bench, error: Exception | None) -> None:
-    """It is cancelled, and neither its end nor its error is reported, even where it takes no notice."""
+    """It is cancelled; neither its result nor its error is reported, even if it ignores the cancellation."""
     bench.step = Deferred(lambda step: step.callback(None) if error is None else step.errback(error))
     bench.load_symbols()
     bench.logon.end_step()

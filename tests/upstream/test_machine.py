@@ -1,4 +1,4 @@
-"""The machine: no state without a way back, no input that corrupts it, and a drawing that equals the code."""
+"""The machine: no state without a way back, no input that corrupts it, and a diagram that equals the code."""
 
 from itertools import product
 from pathlib import Path
@@ -16,7 +16,7 @@ NEXT = {(source, happens.__name__): target for sources, happens, target in TRANS
 
 
 class Recorder:
-    """A core that keeps what the machine tells it."""
+    """A core that records the machine's outputs."""
 
     def __init__(self) -> None:
         self.state = State.IDLE
@@ -39,7 +39,7 @@ def give(machine: object, name: str) -> None:
 
 
 def test_every_state_but_stopped_leads_back_to_connecting() -> None:
-    """Without anybody's doing: by losing the connection and the retry that follows."""
+    """By losing the connection and the retry that follows, without an operator."""
     reach = {State.CONNECTING}
     for _ in State:
         reach |= {
@@ -56,7 +56,7 @@ def test_only_the_connector_begins_a_connection() -> None:
 
 
 def test_every_state_is_seen_outside_under_its_own_name() -> None:
-    """But for the two that are gone in a moment."""
+    """Every state of the machine has its FeedState, and no FeedState is left over."""
     assert set(FEED_STATES) == set(State)
     assert set(FEED_STATES.values()) == set(FeedState)
 

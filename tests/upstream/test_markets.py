@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.support.browser import Server
+from tests.support.rig import Rig
 from tests.support.v1 import JSON
 from tickrelay.simulator.faults.faults import Faults
 
@@ -11,7 +12,7 @@ START_S = 1_767_225_600.0
 """Where the clients' side has its clock begin (`tests.support.relay.HubTime`)."""
 
 
-def test_a_closed_market_reaches_the_clients(make_rig: Callable[..., Any]) -> None:
+def test_a_closed_market_reaches_the_clients(make_rig: Callable[..., Rig]) -> None:
     """``marketState`` says closed and open again, ``explain`` gives the reason, and the session takes no alarm."""
     rig = make_rig(start_s=START_S)
     server = Server(rig.clock, ping_interval_s=3600.0)

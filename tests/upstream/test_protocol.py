@@ -1,14 +1,16 @@
-"""One connection: requests find their answers, events their listeners, nothing else leaves or gets in."""
+"""One connection: requests get their answers, events their listeners, and only listed messages are sent or accepted."""
 
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from google.protobuf.message import Message
 
-from twisted.internet.defer import CancelledError
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from twisted.logger import LogEvent
 from twisted.python.failure import Failure
 
 from tests.support.frames import length_prefixed, take_length_prefixed
@@ -62,7 +64,7 @@ class Bench:
         assert not data, "a cut frame"
         return [(open_payload(envelope), envelope.clientMsgId) for envelope in envelopes]
 
-    def receive(self, message: Any, msg_id: str = "") -> None:
+    def receive(self, message: Message, msg_id: str = "") -> None:
         """A message arrives."""
         data = encode(message, msg_id)
         self.link.dataReceived(length_prefixed(data))
@@ -74,7 +76,7 @@ def bench(clock: Clock) -> Bench:
     return Bench(clock)
 
 
-def results(deferred: Any) -> list[Any]:
+def results(deferred: Deferred[Any]) -> list[Any]:
     """A list that gets the result, or the exception."""
     found: list[Any] = []
     deferred.addCallbacks(found.append, lambda f: found.append(f.value))
@@ -128,7 +130,7 @@ def test_the_time_to_an_answer_is_measured(bench: Bench) -> None:
 
 
 def test_an_unknown_name_raises(bench: Bench) -> None:
-    """Clearly, for requests and for events."""
+    """For requests and for events, with the name in the error."""
     with pytest.raises(UnknownPayloadType, match="ProtoOANoSuchReq"):
         bench.link.request_named("ProtoOANoSuchReq")
     with pytest.raises(UnknownPayloadType, match="PROTO_OA_NO_SUCH_EVENT"):
@@ -136,13 +138,13 @@ def test_an_unknown_name_raises(bench: Bench) -> None:
 
 
 def test_the_wrong_class_of_answer_is_the_callers_mistake(bench: Bench) -> None:
-    """Found when asked, not when answered."""
+    """Raised when the request is made, not when it is answered."""
     with pytest.raises(TypeError, match="ProtoOAVersionReq is not answered by ProtoOASymbolsListRes"):
         bench.link.request(ProtoOAVersionReq(), ProtoOASymbolsListRes)
 
 
 @pytest.mark.parametrize("error", [ProtoOAErrorRes, ProtoErrorRes])
-def test_errors_fail_the_request_they_answer(bench: Bench, error: Any) -> None:
+def test_errors_fail_the_request_they_answer(bench: Bench, error: type[ProtoOAErrorRes | ProtoErrorRes]) -> None:
     """Either error message, with its code and description."""
     found = results(bench.link.request(ProtoOAVersionReq()))
     bench.receive(error(errorCode="INVALID_REQUEST", description="because"), bench.sent()[0][1])
@@ -151,14 +153,14 @@ def test_errors_fail_the_request_they_answer(bench: Bench, error: Any) -> None:
 
 
 def test_an_answer_of_another_type(bench: Bench) -> None:
-    """Fails the request; nothing else suffers."""
+    """Fails the request and nothing else."""
     found = results(bench.link.request(ProtoOAVersionReq()))
     bench.receive(ProtoOASymbolsListRes(ctidTraderAccountId=1), bench.sent()[0][1])
     assert found[0].code == "UNEXPECTED_ANSWER"
 
 
 def test_the_deadline_runs_from_sending(bench: Bench) -> None:
-    """A request that waits for the budget does not lose time; a late answer is counted and ignored."""
+    """The time in the queue does not count; a late answer is counted and ignored."""
     found = [results(bench.link.request(ProtoOAVersionReq())) for _ in range(300)]
     left: list[str] = []
     for _ in range(1200):
@@ -184,7 +186,7 @@ def test_losing_the_connection_fails_what_is_pending(bench: Bench) -> None:
 
 
 def test_a_cancelled_request_is_forgotten(bench: Bench) -> None:
-    """Its answer is a late one."""
+    """Its answer is counted as late."""
     deferred = bench.link.request(ProtoOAVersionReq())
     found = results(deferred)
     deferred.cancel()
@@ -194,8 +196,8 @@ def test_a_cancelled_request_is_forgotten(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("event", ["ProtoOASymbolChangedEvent", "PROTO_OA_SYMBOL_CHANGED_EVENT", 2120])
-def test_events_by_either_name(bench: Bench, event: Any) -> None:
-    """Until the listener is taken away; two listeners both hear."""
+def test_events_by_either_name(bench: Bench, event: str | int) -> None:
+    """Two listeners both get the event, until they are removed."""
     heard: list[Any] = []
     stop = bench.link.listen(event, heard.append)
     bench.link.listen(ProtoOASymbolChangedEvent, heard.append)
@@ -209,7 +211,7 @@ def test_events_by_either_name(bench: Bench, event: Any) -> None:
 
 @pytest.mark.parametrize("event", ["ProtoOASpotEvent", "PROTO_OA_SPOT_EVENT"])
 def test_spots_can_be_listened_to_by_name_as_well(bench: Bench, event: str) -> None:
-    """Besides their own way, which stays."""
+    """In addition to the direct call for each spot."""
     heard: list[Any] = []
     bench.link.listen(event, heard.append)
     bench.receive(ProtoOASpotEvent(ctidTraderAccountId=1, symbolId=3, ask=9))
@@ -217,17 +219,21 @@ def test_spots_can_be_listened_to_by_name_as_well(bench: Bench, event: str) -> N
 
 
 def test_an_event_with_somebody_elses_message_id(bench: Bench) -> None:
-    """An id that is not pending: an event like any other."""
+    """With an id of no pending request it is an event like any other."""
     heard: list[Any] = []
     bench.link.listen("ProtoOAExecutionEvent", heard.append)
-    bench.receive(ProtoOAExecutionEvent(ctidTraderAccountId=1, executionType=2), "theirs")
+    bench.receive(ProtoOAExecutionEvent(ctidTraderAccountId=1, executionType="ORDER_ACCEPTED"), "theirs")
     assert len(heard) == 1
 
 
-def test_a_listener_that_fails_harms_nobody(bench: Bench, expected_failures: list[Any]) -> None:
-    """It is logged, the other listeners hear."""
+def test_a_listener_that_fails_harms_nobody(bench: Bench, expected_failures: list[LogEvent]) -> None:
+    """Its error is logged, and the other listeners are called."""
     heard: list[Any] = []
-    bench.link.listen(ProtoOASymbolChangedEvent, lambda _: 1 / 0)
+
+    def fail(event: Message) -> None:
+        raise ZeroDivisionError
+
+    bench.link.listen(ProtoOASymbolChangedEvent, fail)
     bench.link.listen(ProtoOASymbolChangedEvent, heard.append)
     bench.receive(ProtoOASymbolChangedEvent(ctidTraderAccountId=1))
     assert heard and len(expected_failures) == 1
@@ -235,7 +241,7 @@ def test_a_listener_that_fails_harms_nobody(bench: Bench, expected_failures: lis
 
 
 def test_no_order_can_leave(bench: Bench) -> None:
-    """Whatever is not on the list of what views is refused, by any way in, and nothing is written."""
+    """Messages that are not on the list of reading requests are refused by every method; nothing is written."""
     for row in registry.all_types():
         if row.number in VIEW_ONLY:
             continue

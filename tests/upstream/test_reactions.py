@@ -31,7 +31,7 @@ def test_every_code_has_a_reaction_in_every_state(code: str, state: State | None
 
 @pytest.mark.parametrize("state", [None, *State])
 def test_a_refused_token_is_renewed_only_while_spots_flow(state: State | None) -> None:
-    """On the way to live the authoriser has renewed it already, in vain."""
+    """During the logon the authorizer has renewed it already, without success."""
     expected = Reaction.REAUTHORISE if state in FLOWING else Reaction.DROP
     assert reaction(OpenApiError("CH_ACCESS_TOKEN_INVALID"), state) is expected
 
@@ -65,7 +65,7 @@ def test_every_class_has_a_code() -> None:
 @pytest.mark.parametrize("needed", [False, True])
 @pytest.mark.parametrize("state", [None, *State])
 def test_what_is_no_answer(state: State | None, needed: bool) -> None:
-    """A lost connection reports itself; a deadline, a failed step and a defect end the connection."""
+    """A lost connection is ignored here; a deadline, a failed step and a defect end the connection."""
     assert reaction(LinkLost(), state, needed=needed) is Reaction.IGNORE
     for error in (RequestTimeout(), SessionFailed(Cause(Kind.REFUSED, "no")), ZeroDivisionError(), CancelledError()):
         assert reaction(error, state, needed=needed) is Reaction.DROP

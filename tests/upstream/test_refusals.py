@@ -1,15 +1,15 @@
-"""Every error code, where it can come: each is met as its class asks for, and none is looped on."""
+"""Every error code at every request: the session reacts by the code's class and never retries in a tight loop."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-from tests.support.frames import length_prefixed
+from twisted.logger import LogEvent
+
+from tests.support.rig import Rig
 from tickrelay.config.schema import Secret
 from tickrelay.openapi import common_model_pb2, model_pb2
 from tickrelay.openapi.common_pb2 import ProtoErrorRes
-from tickrelay.openapi.frames import encode
 from tickrelay.upstream.errors import ERROR_CLASSES, ErrorClass, OpenApiError, classify
 
 CODES = [
@@ -23,12 +23,6 @@ CODES = [
 MENDING = (ErrorClass.FATAL_APPLICATION, ErrorClass.FATAL_ACCOUNT, ErrorClass.TOKEN)
 
 
-def inject(rig: Any, message: Any) -> None:
-    """A message arrives that answers nothing."""
-    data = encode(message)
-    rig.connection.inject(length_prefixed(data))
-
-
 @pytest.mark.parametrize("code", CODES)
 def test_every_code_of_the_schema_has_a_class(code: str) -> None:
     """No code of the schema is unknown."""
@@ -36,7 +30,7 @@ def test_every_code_of_the_schema_has_a_class(code: str) -> None:
 
 
 def test_names_that_no_schema_has_are_unknown() -> None:
-    """A new code is surfaced, not guessed at."""
+    """A new code has the class UNKNOWN."""
     assert classify("SOMETHING_NEW") is ErrorClass.UNKNOWN
 
 
@@ -58,8 +52,8 @@ STAGES = ["ProtoOAApplicationAuthReq", "ProtoOAAccountAuthReq", "ProtoOASymbolsL
 
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("code", [*CODES, "SOMETHING_NEW"])
-def test_a_code_on_the_way_to_live(make_rig: Callable[..., Any], stage: str, code: str) -> None:
-    """Refused for ten minutes, then accepted: no hammering meanwhile, an error where a person must act, then live."""
+def test_a_code_on_the_way_to_live(make_rig: Callable[..., Rig], stage: str, code: str) -> None:
+    """Refused for ten minutes, then accepted: few retries, an error where an operator must act, then live."""
     rig = make_rig(simulator={"symbols": ("EURUSD",)})
     rig.refuse(stage, code, "said the server")
     rig.service.startService()
@@ -91,8 +85,8 @@ def test_a_code_on_the_way_to_live(make_rig: Callable[..., Any], stage: str, cod
 
 
 @pytest.mark.parametrize("code", [*CODES, "SOMETHING_NEW"])
-def test_a_code_on_a_subscription(make_rig: Callable[..., Any], code: str) -> None:
-    """A refused subscription hurts that symbol at most, is told once, and is not asked for in a loop."""
+def test_a_code_on_a_subscription(make_rig: Callable[..., Rig], code: str) -> None:
+    """A refused subscription affects that symbol at most, is reported once, and is not repeated in a loop."""
     rig = make_rig(simulator={"symbols": ("EURUSD",)})
     rig.go_live()
     rig.refuse("ProtoOASubscribeSpotsReq", code, "said the server")
@@ -126,16 +120,16 @@ def test_a_code_on_a_subscription(make_rig: Callable[..., Any], code: str) -> No
     assert rig.net.most_open == 1
 
 
-def test_the_message_says_what_to_mend_application(make_rig: Callable[..., Any]) -> None:
-    """Wrong secret: the application."""
+def test_the_message_says_what_to_mend_application(make_rig: Callable[..., Rig]) -> None:
+    """A wrong secret: the message names the application's settings."""
     rig = make_rig(client_id="nobody")
     rig.service.startService()
     rig.run(1)
     assert "CTRADER_CLIENT_ID" in rig.message
 
 
-def test_the_message_says_what_to_mend_account(make_rig: Callable[..., Any]) -> None:
-    """An account that the token does not open: which it opens."""
+def test_the_message_says_what_to_mend_account(make_rig: Callable[..., Rig]) -> None:
+    """An account that the token does not open: the message lists those that it opens."""
     rig = make_rig(account_id=4711)
     rig.service.startService()
     rig.run(1)
@@ -143,16 +137,16 @@ def test_the_message_says_what_to_mend_account(make_rig: Callable[..., Any]) -> 
     assert "does not open account 4711" in rig.message and "1001" in rig.message
 
 
-def test_the_message_says_what_to_mend_login_number(make_rig: Callable[..., Any]) -> None:
-    """The login number instead of the account id is the commonest slip: the message has the id."""
+def test_the_message_says_what_to_mend_login_number(make_rig: Callable[..., Rig]) -> None:
+    """A login number in place of the account id: the message has the id."""
     rig = make_rig(account_id=5_001_001)
     rig.service.startService()
     rig.run(1)
     assert rig.message.endswith("set CTRADER_ACCOUNT_ID=1001")
 
 
-def test_the_message_says_what_to_mend_token(make_rig: Callable[..., Any]) -> None:
-    """A wrong token: the token, and not the token itself."""
+def test_the_message_says_what_to_mend_token(make_rig: Callable[..., Rig]) -> None:
+    """A wrong token: the message names its setting, and does not contain the token."""
     rig = make_rig(access_token=Secret("canary-token"))
     rig.service.startService()
     rig.run(1)
@@ -164,7 +158,7 @@ def test_the_message_says_what_to_mend_token(make_rig: Callable[..., Any]) -> No
     ("unit", "ahead_s", "waits"),
     [(1, 300, (300, 303)), (1000, 300, (300, 303)), (1, 86_400, (900, 903)), (1, -50, (5, 8))],
 )
-def test_maintenance_is_waited_for(rig: Any, unit: int, ahead_s: float, waits: tuple[float, float]) -> None:
+def test_maintenance_is_waited_for(rig: Rig, unit: int, ahead_s: float, waits: tuple[float, float]) -> None:
     """Until its announced end, in seconds or milliseconds, at least 5 s, at most 15 min."""
     rig.go_live("EURUSD")
     end = int((rig.wall() + ahead_s) * unit)
@@ -180,28 +174,28 @@ def test_maintenance_is_waited_for(rig: Any, unit: int, ahead_s: float, waits: t
     rig.until(lambda: rig.state == "live", 2000, 0.1)
 
 
-def test_an_error_that_answers_nothing_of_either_kind(rig: Any) -> None:
-    """A maintenance told to everybody, in the common error message with milliseconds, ends the session."""
+def test_an_error_that_answers_nothing_of_either_kind(rig: Rig) -> None:
+    """A maintenance event in the common error message, its end in milliseconds, ends the session until then."""
     rig.go_live("EURUSD")
     end = int((rig.wall() + 60) * 1000)
-    inject(rig, ProtoErrorRes(errorCode="SERVER_IS_UNDER_MAINTENANCE", maintenanceEndTimestamp=end))
+    rig.inject(ProtoErrorRes(errorCode="SERVER_IS_UNDER_MAINTENANCE", maintenanceEndTimestamp=end))
     assert rig.status == "disconnected" and "maintenance" in rig.message
     began = rig.clock.seconds()
     rig.until(lambda: rig.state == "live", 100)
     assert 59 <= rig.clock.seconds() - began <= 63
 
 
-def test_an_unknown_error_that_answers_nothing_is_logged(rig: Any, logged: list[dict[str, Any]]) -> None:
-    """Surfaced, and the session goes on."""
+def test_an_unknown_error_that_answers_nothing_is_logged(rig: Rig, logged: list[LogEvent]) -> None:
+    """It is logged and the session goes on."""
     rig.go_live("EURUSD")
-    inject(rig, ProtoErrorRes(errorCode="SOMETHING_NEW", description="with a text"))
+    rig.inject(ProtoErrorRes(errorCode="SOMETHING_NEW", description="with a text"))
     rig.run(1)
     assert rig.state == "live"
     assert any("SOMETHING_NEW" in str(e.get("error", "")) for e in logged)
 
 
-def test_connection_limit_waits_a_minute(make_rig: Callable[..., Any]) -> None:
-    """A dead connection may still be counted: a minute at least, and people are told why."""
+def test_connection_limit_waits_a_minute(make_rig: Callable[..., Rig]) -> None:
+    """The server may still count a dead connection: the wait is a minute at least, and the message gives the reason."""
     rig = make_rig(rules={"max_connections": 0})
     rig.service.startService()
     rig.run(59, 0.1)

@@ -1,9 +1,9 @@
-"""The request budget: never more than allowed in any second, the urgent first, heartbeats always."""
+"""The request budget: never exceeded in any second; urgent requests first; heartbeats never wait."""
 
 import random
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
 from tests.support.relay import TestClock
+from tests.support.rig import Rig
 from tickrelay.openapi import registry
 from tickrelay.simulator.settings import Rules
 from tickrelay.upstream.request_limiter import MAX_PAUSE_S, RequestLimiter
@@ -63,11 +64,11 @@ def test_historical_requests_have_their_own_budget(clock: Clock) -> None:
 
 
 def test_unsubscribe_before_subscribe_before_others(clock: Clock) -> None:
-    """When it is tight, room is made first."""
+    """While requests wait, unsubscribing goes first, since it makes room."""
     order: list[int] = []
     limiter = pacer_on(clock)
     for kind in [OTHER] * 6 + [SUBSCRIBE] * 2 + [UNSUBSCRIBE] * 2:
-        limiter.submit(kind, lambda kind=kind: order.append(kind))
+        limiter.submit(kind, partial(order.append, kind))
     run(clock, 1)
     assert order == [OTHER] * 4 + [UNSUBSCRIBE] * 2 + [SUBSCRIBE] * 2 + [OTHER] * 2
 
@@ -77,13 +78,13 @@ def test_order_within_a_kind_is_kept(clock: Clock) -> None:
     order: list[int] = []
     limiter = pacer_on(clock)
     for number in range(30):
-        limiter.submit(OTHER, lambda number=number: order.append(number))
+        limiter.submit(OTHER, partial(order.append, number))
     run(clock, 2)
     assert order == list(range(30))
 
 
 def test_a_pause_holds_one_payload_type(clock: Clock) -> None:
-    """Others go on; what was paused goes when the pause is over, not a moment sooner."""
+    """Others are sent; a paused request is sent when the pause ends, not before."""
     sent: list[tuple[int, float]] = []
     limiter = pacer_on(clock)
     limiter.pause(SUBSCRIBE, 3)
@@ -123,7 +124,7 @@ def test_a_cancelled_request_does_not_leave(clock: Clock) -> None:
     """Nor does it take from the budget."""
     sent: list[int] = []
     limiter = pacer_on(clock)
-    tickets = [limiter.submit(OTHER, lambda n=n: sent.append(n)) for n in range(20)]
+    tickets = [limiter.submit(OTHER, partial(sent.append, n)) for n in range(20)]
     for ticket in tickets[4:19]:
         ticket.cancel()
     assert limiter.waiting == 1
@@ -132,11 +133,11 @@ def test_a_cancelled_request_does_not_leave(clock: Clock) -> None:
 
 
 def test_stopping_forgets(clock: Clock) -> None:
-    """After the end nothing is sent and no timer is left."""
+    """Afterwards nothing is sent and no timer is left."""
     sent: list[int] = []
     limiter = pacer_on(clock)
     for number in range(20):
-        limiter.submit(OTHER, lambda number=number: sent.append(number))
+        limiter.submit(OTHER, partial(sent.append, number))
     limiter.stop()
     limiter.submit(OTHER, lambda: sent.append(99))
     limiter.pause(0, 1)
@@ -145,7 +146,7 @@ def test_stopping_forgets(clock: Clock) -> None:
 
 
 def test_submitting_from_within_a_send(clock: Clock) -> None:
-    """A request that leads to another one at once is no trouble."""
+    """A send may submit another request at once."""
     sent: list[int] = []
     limiter = pacer_on(clock)
 
@@ -190,8 +191,8 @@ def test_never_more_than_the_budget_in_any_second(
 
 
 @pytest.mark.parametrize("code", ["BLOCKED_PAYLOAD_TYPE", "REQUEST_FREQUENCY_EXCEEDED"])
-def test_a_server_with_a_smaller_budget_is_obeyed(make_rig: Callable[..., Any], code: str) -> None:
-    """The answers that ask for a pause are honoured, doubled in a row, and the session comes up all the same."""
+def test_a_server_with_a_smaller_budget_is_obeyed(make_rig: Callable[..., Rig], code: str) -> None:
+    """The pauses it asks for are kept, doubled in a row, and the session becomes live all the same."""
     rig = make_rig(rules={"requests_per_s": 2, "retry_after_s": 2, "rate_code": code})
     rig.service.startService()
     rig.service.want("EURUSD")
@@ -200,8 +201,8 @@ def test_a_server_with_a_smaller_budget_is_obeyed(make_rig: Callable[..., Any], 
     assert rig.upstream_set() == {"EURUSD"}
 
 
-def test_a_pause_is_a_minimum(rig: Any) -> None:
-    """retryAfter 7: the same request comes again after 7 s, not before; heartbeats go on."""
+def test_a_pause_is_a_minimum(rig: Rig) -> None:
+    """retryAfter 7: the same request is sent again after 7 s, not before; heartbeats go on."""
     rig.go_live()
     rig.refuse("ProtoOASubscribeSpotsReq", "BLOCKED_PAYLOAD_TYPE", retry_after_s=7)
     rig.service.want("EURUSD")
@@ -213,8 +214,8 @@ def test_a_pause_is_a_minimum(rig: Any) -> None:
     assert rig.upstream_set() == {"EURUSD"}
 
 
-def test_a_long_pause_on_the_way_to_live_is_sat_out(rig: Any) -> None:
-    """A new connection would ask again too soon: the deadline of the way waits for the pause that was asked for."""
+def test_a_long_pause_on_the_way_to_live_is_sat_out(rig: Rig) -> None:
+    """The logon's deadline is extended by the pause, since a new connection would have to wait as long."""
     rig.refuse("ProtoOASubscribeSpotsReq", "BLOCKED_PAYLOAD_TYPE", retry_after_s=100)
     rig.service.startService()
     rig.service.want("EURUSD")
@@ -225,7 +226,7 @@ def test_a_long_pause_on_the_way_to_live_is_sat_out(rig: Any) -> None:
     assert 100 <= second - first < 101 and len(rig.net.attempts) == 1
 
 
-def test_pauses_double_in_a_row(rig: Any) -> None:
+def test_pauses_double_in_a_row(rig: Rig) -> None:
     """Without retryAfter: 1, 2, 4, 8 … s."""
     rig.go_live()
     rig.refuse("ProtoOASubscribeSpotsReq", "REQUEST_FREQUENCY_EXCEEDED")
@@ -235,8 +236,8 @@ def test_pauses_double_in_a_row(rig: Any) -> None:
     assert [round(wait) for wait in waits] == [1, 2, 4, 8, 16]
 
 
-def test_a_storm_of_wants_stays_within_the_budget(make_rig: Callable[..., Any]) -> None:
-    """Many wants at random moments over several connections: the simulator never has to ask for a pause."""
+def test_a_storm_of_wants_stays_within_the_budget(make_rig: Callable[..., Rig]) -> None:
+    """Wants at random moments over several connections: the simulator never refuses one for its rate."""
     rig = make_rig(unsubscribe_linger_s=0.0)
     rig.go_live()
     rng = random.Random(5)

@@ -1,11 +1,11 @@
-"""Where nobody knows what the real server does, the relay lives with either: each of the simulator's switches."""
+"""Where the real server's behaviour is not known, the relay works with either: each rule of the simulator."""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.support.rig import Rig
 from tickrelay.config.schema import Secret
 from tickrelay.simulator.faults.faults import Faults
 
@@ -16,7 +16,7 @@ NAMES = ("EURUSD", "USDJPY", "XAUUSD", "BTCUSD")
 @pytest.mark.parametrize("mixed_batch_refused", [False, True])
 @pytest.mark.parametrize("fault", ["account-disconnect", "token-invalidated", "token-expired"])
 def test_spots_that_survive_a_new_authorization_or_not(
-    make_rig: Callable[..., Any], tmp_path: Path, survive: bool, mixed_batch_refused: bool, fault: str
+    make_rig: Callable[..., Rig], tmp_path: Path, survive: bool, mixed_batch_refused: bool, fault: str
 ) -> None:
     """Live again on the same connection, exactly what is wanted is subscribed, and every symbol ticks."""
     rig = make_rig(
@@ -43,9 +43,9 @@ def test_spots_that_survive_a_new_authorization_or_not(
 
 @pytest.mark.parametrize("empty", [False, True])
 def test_a_dead_token_whose_account_list_is_empty_or_refused(
-    make_rig: Callable[..., Any], tmp_path: Path, empty: bool
+    make_rig: Callable[..., Rig], tmp_path: Path, empty: bool
 ) -> None:
-    """Renewed where it can be; else an error that names the token, not the account."""
+    """It is renewed if there is a refresh token; else an error that names the token, not the account."""
     rules = {"dead_token_empty_list": empty}
     rig = make_rig(rules=rules, refresh_token=Secret("sim-refresh"), token_file=str(tmp_path / "tokens"))
     rig.dependencies.accounts.expire()

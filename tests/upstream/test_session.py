@@ -1,7 +1,6 @@
-"""The session's way to live, a drop, a refusal: the happy way and its nearest neighbours."""
+"""The session from start to live, after a lost connection, and after a refusal."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -10,17 +9,19 @@ from twisted.logger import LogEvent, formatEvent
 from zope.interface.verify import verifyObject
 
 from tests.support.browser import Server
+from tests.support.rig import Rig
 from tickrelay.model.feed import IFeed, IFeedListener
+from tickrelay.model.ticks import Symbol
 
 
-def test_the_seams_are_kept(rig: Any) -> None:
+def test_the_seams_are_kept(rig: Rig) -> None:
     """The service provides IFeed, the fake listener IFeedListener."""
     assert verifyObject(IFeed, rig.service)
     assert verifyObject(IFeedListener, rig.listener)
 
 
-def test_the_way_to_live(rig: Any) -> None:
-    """Each state is told once; the symbols are told before the status says connected."""
+def test_the_way_to_live(rig: Rig) -> None:
+    """Each state is reported once; the symbols before the status ``connected``."""
     rig.go_live("EURUSD")
     assert rig.listener.events == [
         ("status", "ctrader-connecting", "connecting"),
@@ -34,7 +35,7 @@ def test_the_way_to_live(rig: Any) -> None:
     ]
 
 
-def test_spots_reach_the_listener(rig: Any) -> None:
+def test_spots_reach_the_listener(rig: Rig) -> None:
     """The first spot has both sides, later ones only what changed; all are of symbols that were asked for."""
     rig.go_live("EURUSD")
     rig.run(20)
@@ -46,8 +47,8 @@ def test_spots_reach_the_listener(rig: Any) -> None:
     assert rig.counters.spots == len(rig.listener.spots)
 
 
-def test_full_symbols_are_known(rig: Any) -> None:
-    """Digits, pip position, category and currencies come with the symbols."""
+def test_full_symbols_are_known(rig: Rig) -> None:
+    """Digits, pip position, category and currencies are loaded with the symbols."""
     rig.go_live()
     euro = next(s for s in rig.listener.symbols if s.name == "EURUSD")
     assert (euro.digits, euro.pip_position, euro.base, euro.quote) == (5, 4, "EUR", "USD")
@@ -56,8 +57,8 @@ def test_full_symbols_are_known(rig: Any) -> None:
     assert yen.digits == 3
 
 
-def test_after_a_drop_everything_wanted_is_subscribed_again(rig: Any) -> None:
-    """A lost connection is told at once, and all symbols are back without anybody asking."""
+def test_after_a_drop_everything_wanted_is_subscribed_again(rig: Rig) -> None:
+    """A lost connection is reported at once; then all wanted symbols are subscribed without a further call."""
     rig.go_live("EURUSD", "XAUUSD")
     rig.listener.events.clear()
     rig.connection.reset()
@@ -72,7 +73,7 @@ def test_after_a_drop_everything_wanted_is_subscribed_again(rig: Any) -> None:
     assert rig.counters.reconnects == 1
 
 
-def test_want_and_unwant_while_live(rig: Any) -> None:
+def test_want_and_unwant_while_live(rig: Rig) -> None:
     """A new want is subscribed at once; the last unwant is unsubscribed after the linger."""
     rig.go_live()
     rig.service.want("EURUSD")
@@ -86,7 +87,7 @@ def test_want_and_unwant_while_live(rig: Any) -> None:
     assert rig.upstream_set() == set()
 
 
-def test_a_page_reload_costs_nothing(rig: Any) -> None:
+def test_a_page_reload_costs_nothing(rig: Rig) -> None:
     """Unwanted and wanted again within the linger: no request at all."""
     rig.go_live("EURUSD")
     before = rig.counters.requests
@@ -97,8 +98,8 @@ def test_a_page_reload_costs_nothing(rig: Any) -> None:
     assert rig.counters.requests == before
 
 
-def test_an_unknown_name_is_refused_at_once(rig: Any) -> None:
-    """A name that is not in the list is told as unknown, once."""
+def test_an_unknown_name_is_refused_at_once(rig: Rig) -> None:
+    """A name that is not in the list is reported as unknown, once."""
     rig.go_live("NOSUCH")
     assert rig.listener.refused == {"NOSUCH": "UNKNOWN_SYMBOL"}
     assert rig.service.explain("NOSUCH").refused == "UNKNOWN_SYMBOL"
@@ -110,8 +111,8 @@ def test_an_unknown_name_is_refused_at_once(rig: Any) -> None:
     ]
 
 
-def test_refused_credentials_are_an_error_with_slow_retries(make_rig: Callable[..., Any]) -> None:
-    """A wrong secret: status error that names the application, a try a minute at most, healed without a restart."""
+def test_refused_credentials_are_an_error_with_slow_retries(make_rig: Callable[..., Rig]) -> None:
+    """A wrong secret: status error that names the application, at most one try a minute, recovery without a restart."""
     rig = make_rig(simulator={"client_secret": "another"})
     rig.service.startService()
     rig.run(3)
@@ -132,8 +133,8 @@ def said_in_the_log(logged: list[LogEvent], words: str) -> list[tuple[str, str]]
     return [(level, text) for level, text in lines if words in text]
 
 
-def test_an_error_is_logged_once(make_rig: Callable[..., Any], clock: Clock, logged: list[LogEvent]) -> None:
-    """What a person must mend stands in the log at level error, one time; each slow retry is one short line."""
+def test_an_error_is_logged_once(make_rig: Callable[..., Rig], clock: Clock, logged: list[LogEvent]) -> None:
+    """An error that an operator must correct is logged once at level error; each slow retry is one short line."""
     rig = make_rig(simulator={"client_secret": "another"})
     rig.listener.also = Server(clock).hub
     rig.service.startService()
@@ -145,8 +146,8 @@ def test_an_error_is_logged_once(make_rig: Callable[..., Any], clock: Clock, log
     assert len(retries) == len(rig.net.attempts) and {level for level, _ in retries} == {"info"}
 
 
-def test_a_loss_is_logged_once(rig: Any, clock: Clock, logged: list[LogEvent]) -> None:
-    """What passes by itself is told at level info, with when it is tried again."""
+def test_a_loss_is_logged_once(rig: Rig, clock: Clock, logged: list[LogEvent]) -> None:
+    """Temporary trouble is logged at level info, with the time of the next try."""
     rig.listener.also = Server(clock).hub
     rig.go_live("EURUSD")
     rig.connection.reset()
@@ -156,8 +157,8 @@ def test_a_loss_is_logged_once(rig: Any, clock: Clock, logged: list[LogEvent]) -
     assert said_in_the_log(logged, "status disconnected") == [("info", "status disconnected (waiting)")]
 
 
-def test_stopping_closes_in_order(rig: Any) -> None:
-    """The connection is closed, not reset, and the Deferred fires when it is gone."""
+def test_stopping_closes_in_order(rig: Rig) -> None:
+    """The connection is closed, not reset, and the Deferred fires when it has ended."""
     rig.go_live("EURUSD")
     done: list[object] = []
     rig.service.stopService().addCallback(done.append)
@@ -169,10 +170,10 @@ def test_stopping_closes_in_order(rig: Any) -> None:
     assert len(rig.net.attempts) == 1
 
 
-def test_stopping_has_a_deadline(rig: Any) -> None:
+def test_stopping_has_a_deadline(rig: Rig) -> None:
     """A connection that does not close is reset when the deadline has passed."""
     rig.go_live()
-    rig.connection.client.loseConnection = lambda: None
+    rig.connection.client.loseConnection = lambda: None  # type: ignore[method-assign]
     done: list[object] = []
     rig.service.stopService().addCallback(done.append)
     rig.run(2.5, 0.1)
@@ -181,7 +182,7 @@ def test_stopping_has_a_deadline(rig: Any) -> None:
     assert done
 
 
-def test_ids_are_good_for_one_session(rig: Any) -> None:
+def test_ids_are_good_for_one_session(rig: Rig) -> None:
     """After a reconnect names are looked up anew: the server may have given the id to another symbol."""
     rig.go_live("EURUSD")
     one, two = (rig.symbol_id(name) for name in ("EURUSD", "GBPUSD"))
@@ -195,8 +196,8 @@ def test_ids_are_good_for_one_session(rig: Any) -> None:
     assert {spot[0] for spot in rig.listener.spots} == {two}
 
 
-def test_two_symbols_of_one_name(rig: Any, logged: list[dict[str, Any]]) -> None:
-    """The first is kept, and it is told."""
+def test_two_symbols_of_one_name(rig: Rig, logged: list[LogEvent]) -> None:
+    """The first is kept, and the other is logged."""
     lights = rig.dependencies.catalogue.light_symbols
     lights.add(symbolId=8888, symbolName="EURUSD") if hasattr(lights, "add") else lights.append(
         type(lights[0])(symbolId=8888, symbolName="EURUSD")
@@ -206,8 +207,8 @@ def test_two_symbols_of_one_name(rig: Any, logged: list[dict[str, Any]]) -> None
     assert any("two symbols are called" in (e.get("log_format") or "") for e in logged)
 
 
-def test_without_the_comforts(rig: Any) -> None:
-    """A server that knows neither assets nor categories: the session comes up with what there is."""
+def test_without_the_comforts(rig: Rig) -> None:
+    """A server without assets and categories: the session becomes live with the data there is."""
     for request in ("ProtoOAAssetListReq", "ProtoOAAssetClassListReq", "ProtoOASymbolCategoryListReq"):
         rig.refuse(request, "UNSUPPORTED_MESSAGE")
     rig.go_live("EURUSD")
@@ -215,28 +216,32 @@ def test_without_the_comforts(rig: Any) -> None:
     assert (euro.digits, euro.base, euro.category) == (5, "", "")
 
 
-def test_comforts_that_never_come_delay_but_do_not_fail(rig: Any) -> None:
-    """No answer at all: ten seconds later without them."""
+def test_comforts_that_never_come_delay_but_do_not_fail(rig: Rig) -> None:
+    """Without an answer to those requests the session becomes live ten seconds later."""
     rig.hang("ProtoOAAssetListReq")
     rig.service.startService()
     took = rig.until(lambda: rig.state == "live")
     assert 9 < took < 11 and len(rig.net.attempts) == 1
 
 
-def test_an_error_of_our_own_is_logged_and_lived_through(rig: Any, expected_failures: list[Any]) -> None:
-    """A bug in a step ends the connection, not the service."""
+def test_an_error_of_our_own_is_logged_and_lived_through(rig: Rig, expected_failures: list[LogEvent]) -> None:
+    """An exception in a step ends the connection, not the service."""
     real = rig.listener.symbols_loaded
-    rig.listener.symbols_loaded = lambda symbols: 1 / 0
+
+    def fail(symbols: Sequence[Symbol]) -> None:
+        raise ZeroDivisionError
+
+    rig.listener.symbols_loaded = fail  # type: ignore[method-assign]
     rig.service.startService()
     rig.until(lambda: expected_failures)
     rig.run(0.1)
     assert "internal error: ZeroDivisionError" in rig.messages
-    rig.listener.symbols_loaded = real
+    rig.listener.symbols_loaded = real  # type: ignore[method-assign]
     rig.until(lambda: rig.state == "live")
     expected_failures.clear()
 
 
-def test_incoming_frames_can_be_recorded(make_rig: Callable[..., Any], clock: Any) -> None:
+def test_incoming_frames_can_be_recorded(make_rig: Callable[..., Rig], clock: Clock) -> None:
     """Each frame of the session, as it came."""
     from tickrelay.openapi.frames import open_envelope
     from tickrelay.upstream.service import UpstreamService
@@ -261,7 +266,7 @@ def test_incoming_frames_can_be_recorded(make_rig: Callable[..., Any], clock: An
     rig.run(4, 0.1)
 
 
-def test_a_refresh_token_needs_a_file(make_rig: Callable[..., Any]) -> None:
+def test_a_refresh_token_needs_a_file(make_rig: Callable[..., Rig]) -> None:
     """Renewed tokens must be kept: a setting error at the start, in one line."""
     from tickrelay.config.schema import Secret
     from tickrelay.model.errors import SettingError

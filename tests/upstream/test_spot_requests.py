@@ -1,4 +1,4 @@
-"""What becomes of one subscribe or unsubscribe request, by the reaction to its answer."""
+"""The outcome of one subscribe or unsubscribe request, by the reaction to its answer."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from tickrelay.upstream.symbol_table import SymbolTable
 
 
 class Bench:
-    """The requests of one connection: it is their link and their owner."""
+    """The requests of one connection; serves as their link and their owner."""
 
     def __init__(self, clock: Clock, doubtful: set[int]) -> None:
         table = SymbolTable()
@@ -128,14 +128,14 @@ def test_a_batch_of_which_some_hold_already(bench: Bench) -> None:
     "error", [RequestTimeout("late"), OpenApiError("ACCOUNT_NOT_AUTHORIZED"), OpenApiError("CH_CLIENT_AUTH_FAILURE")]
 )
 def test_an_error_of_the_whole_session(bench: Bench, error: Exception) -> None:
-    """The owner gets it; nothing is refused."""
+    """It is passed to the owner; no symbol is refused."""
     bench.spots.approach({1, 2})
     bench.answer(error)
     assert bench.failures == [error] and not bench.refused and not bench.asked
 
 
 def test_a_lost_connection_is_not_reported(bench: Bench) -> None:
-    """The connection reports itself."""
+    """The connection itself reports that."""
     bench.spots.approach({1})
     bench.answer(LinkLost("lost"))
     assert not bench.failures and not bench.refused

@@ -1,17 +1,17 @@
-"""Desired against confirmed: batches, bad symbols, races with loss. The sets end equal, whatever happened."""
+"""Desired against confirmed subscriptions: batches, bad symbols, races with losses. The sets are equal in the end."""
 
 import random
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
+from tests.support.rig import Rig
 from tickrelay.openapi.model_pb2 import ProtoOALightSymbol
 from tickrelay.upstream.symbol_table import batches
 
 
-def add_bad_symbols(rig: Any, *names: str) -> None:
-    """Symbols that the list has and the server then does not know."""
+def add_bad_symbols(rig: Rig, *names: str) -> None:
+    """Symbols that are in the list, and whose subscription the server refuses as unknown."""
     lights = rig.dependencies.catalogue.light_symbols
     rig.dependencies.catalogue.light_symbols = [
         *lights,
@@ -25,7 +25,7 @@ def test_batches_of_a_hundred() -> None:
     assert batches([]) == []
 
 
-def test_what_is_wanted_in_one_turn_leaves_in_one_request(rig: Any) -> None:
+def test_what_is_wanted_in_one_turn_leaves_in_one_request(rig: Rig) -> None:
     """60 symbols: one subscribe request."""
     rig.go_live()
     for symbol in rig.listener.symbols[:60]:
@@ -35,8 +35,8 @@ def test_what_is_wanted_in_one_turn_leaves_in_one_request(rig: Any) -> None:
     assert len(rig.sent("ProtoOASubscribeSpotsReq")) == 1
 
 
-def test_one_bad_symbol_does_not_hurt_the_others(rig: Any) -> None:
-    """A batch refused for one id is halved until the bad one is found: only it is reported."""
+def test_one_bad_symbol_does_not_hurt_the_others(rig: Rig) -> None:
+    """A batch refused for one id is halved until that id is found: only it is reported."""
     add_bad_symbols(rig, "BAD")
     rig.go_live("BAD", *[light.symbolName for light in rig.dependencies.catalogue.light_symbols[:30]])
     assert rig.listener.refused == {"BAD": "SYMBOL_NOT_FOUND"}
@@ -50,7 +50,7 @@ def test_one_bad_symbol_does_not_hurt_the_others(rig: Any) -> None:
     assert rig.counters.requests == requests, "the bad one is not asked for again in this session"
 
 
-def test_several_bad_symbols(rig: Any) -> None:
+def test_several_bad_symbols(rig: Rig) -> None:
     """Every bad one is found, every good one subscribed."""
     names = [light.symbolName for light in rig.dependencies.catalogue.light_symbols[:50]]
     add_bad_symbols(rig, "BAD1", "BAD2", "BAD3")
@@ -59,7 +59,7 @@ def test_several_bad_symbols(rig: Any) -> None:
     assert rig.upstream_set() == set(names)
 
 
-def test_a_batch_with_some_already_subscribed(rig: Any) -> None:
+def test_a_batch_with_some_already_subscribed(rig: Rig) -> None:
     """The server refuses the mixed batch whole: the others are sent one by one, and all are confirmed."""
     rig.go_live()
     from tickrelay.openapi.messages_pb2 import ProtoOASubscribeSpotsReq
@@ -76,7 +76,7 @@ def test_a_batch_with_some_already_subscribed(rig: Any) -> None:
 
 
 @pytest.mark.parametrize("fine", [True, False])
-def test_unsubscribing_what_is_not_subscribed(make_rig: Callable[..., Any], fine: bool) -> None:
+def test_unsubscribing_what_is_not_subscribed(make_rig: Callable[..., Rig], fine: bool) -> None:
     """Silent success or NOT_SUBSCRIBED_TO_SPOTS: the symbol is gone either way, and so are the others of the batch."""
     rig = make_rig(rules={"unsubscribe_unknown_ok": fine}, unsubscribe_linger_s=1.0)
     rig.go_live("EURUSD", "GBPUSD", "XAUUSD")
@@ -90,7 +90,7 @@ def test_unsubscribing_what_is_not_subscribed(make_rig: Callable[..., Any], fine
     assert rig.service.explain("EURUSD").confirmed_at_ms == 0
 
 
-def test_unwant_without_want(rig: Any) -> None:
+def test_unwant_without_want(rig: Rig) -> None:
     """Nothing happens, and nothing breaks."""
     rig.go_live()
     rig.service.unwant("EURUSD")
@@ -101,7 +101,7 @@ def test_unwant_without_want(rig: Any) -> None:
     assert rig.upstream_set() == {"EURUSD"}
 
 
-def test_wants_before_the_start_are_kept(rig: Any) -> None:
+def test_wants_before_the_start_are_kept(rig: Rig) -> None:
     """The relay may want symbols before there is any session."""
     rig.service.want("EURUSD")
     rig.service.want("GBPUSD")
@@ -112,8 +112,8 @@ def test_wants_before_the_start_are_kept(rig: Any) -> None:
     assert rig.upstream_set() == {"EURUSD"}, "what only lingers is not subscribed anew"
 
 
-def test_a_linger_that_ends_during_an_outage(rig: Any) -> None:
-    """What nobody wants any longer is not subscribed in the next session."""
+def test_a_linger_that_ends_during_an_outage(rig: Rig) -> None:
+    """Symbols that are no longer wanted are not subscribed in the next session."""
     rig.go_live("EURUSD", "GBPUSD")
     rig.service.unwant("GBPUSD")
     rig.net.refuses = True
@@ -125,8 +125,8 @@ def test_a_linger_that_ends_during_an_outage(rig: Any) -> None:
     assert rig.upstream_set() == {"EURUSD"}
 
 
-def test_wanted_again_while_the_unsubscription_is_on_its_way(make_rig: Callable[..., Any]) -> None:
-    """The answer decides when to look again: the symbol ends subscribed."""
+def test_wanted_again_while_the_unsubscription_is_on_its_way(make_rig: Callable[..., Rig]) -> None:
+    """After its answer the symbol is subscribed again."""
     rig = make_rig(rules={"latency_s": 0.5}, unsubscribe_linger_s=0.0)
     rig.go_live("EURUSD")
     rig.service.unwant("EURUSD")
@@ -136,8 +136,8 @@ def test_wanted_again_while_the_unsubscription_is_on_its_way(make_rig: Callable[
     assert rig.upstream_set() == {"EURUSD"} and rig.service.explain("EURUSD").confirmed_at_ms
 
 
-def test_at_most_one_request_for_a_symbol_in_a_quarter_second(make_rig: Callable[..., Any]) -> None:
-    """A storm for one symbol is no storm upstream."""
+def test_at_most_one_request_for_a_symbol_in_a_quarter_second(make_rig: Callable[..., Rig]) -> None:
+    """Many changes of one symbol's wants give few requests."""
     rig = make_rig(unsubscribe_linger_s=0.0)
     rig.go_live()
     for n in range(1000):
@@ -151,7 +151,7 @@ def test_at_most_one_request_for_a_symbol_in_a_quarter_second(make_rig: Callable
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_a_storm_that_races_reconnects(make_rig: Callable[..., Any], seed: int) -> None:
+def test_a_storm_that_races_reconnects(make_rig: Callable[..., Rig], seed: int) -> None:
     """Subscribes, unsubscribes, losses of both kinds, all at random: the end is exactly what is wanted."""
     rig = make_rig(rules={"latency_s": 0.02}, unsubscribe_linger_s=0.3)
     rng = random.Random(seed)
@@ -171,8 +171,7 @@ def test_a_storm_that_races_reconnects(make_rig: Callable[..., Any], seed: int) 
         if rng.random() < 0.02 and rig.net.open:
             rng.choice((rig.connection.reset, rig.connection.finish))()
         if rng.random() < 0.02:
-            for session in rig.dependencies.sessions.values():
-                session.log_out(1001)
+            rig.log_out()
     rig.service.want("EURUSD")
     wanted.add("EURUSD")
     rig.until(lambda: rig.state == "live" and rig.upstream_set() == wanted - {"BAD", "NOSUCH"}, 200)

@@ -13,7 +13,7 @@ from tickrelay.upstream.symbol_table import SymbolTable
 
 
 class Link:
-    """Any connection."""
+    """Stands for a connection; only its identity matters."""
 
 
 class Bench:
@@ -118,7 +118,7 @@ def test_a_refresh_that_finds_the_account_logged_out_is_made_again(bench: Bench)
 
 @pytest.mark.parametrize("answer", [True, LinkLost("lost")])
 def test_a_refresh_of_a_connection_that_is_gone_is_void(bench: Bench, answer: Any) -> None:
-    """Whatever it still brings."""
+    """Its answer is ignored, whatever it is."""
     bench.load(Link())
     bench.loader.outdated([1])
     bench.loader.refresh()

@@ -1,4 +1,4 @@
-"""Real TLS, in memory: who is not who it should be never sees a secret, and people are told what to mend."""
+"""Real TLS, in memory: a peer that is not verified never gets a secret, and the message names the remedy."""
 
 import time
 from pathlib import Path
@@ -31,7 +31,7 @@ SETTINGS = CTraderSettings(
 
 
 class Server(Protocol):
-    """Keeps what it reads."""
+    """Keeps the bytes that it receives."""
 
     def __init__(self) -> None:
         self.read = b""
@@ -42,7 +42,7 @@ class Server(Protocol):
 
 
 class Owner:
-    """Sends a secret as soon as it may."""
+    """Sends a secret as soon as the link is secured."""
 
     def __init__(self) -> None:
         self.secured = False
@@ -63,7 +63,7 @@ class Owner:
 
 
 def meet(certificate: ServerCertificate, options: ClientOptions) -> tuple[Owner, Server]:
-    """A handshake, and all that follows from it."""
+    """Run a handshake, and whatever follows it."""
     clock, owner, server = Clock(), Owner(), Server()
     link = OpenApiProtocol(TestClock(clock), owner, lambda *_: None, Counters(), LinkSettings(account_id=1))
 
@@ -100,7 +100,7 @@ def test_a_trusted_server_gets_the_credentials(certificate: ServerCertificate, t
 
 
 def test_an_untrusted_server_gets_nothing(certificate: ServerCertificate) -> None:
-    """Without the authority: not a byte, and a cause that says what to mend."""
+    """Without the authority no byte is sent, and the cause names the remedy."""
     owner, server = meet(certificate, ClientOptions("localhost"))
     assert not owner.secured and server.read == b"" and owner.reason is not None
     cause = cause_of_loss(owner.reason, SETTINGS)
@@ -109,7 +109,7 @@ def test_an_untrusted_server_gets_nothing(certificate: ServerCertificate) -> Non
 
 
 def test_the_wrong_name_gets_nothing(certificate: ServerCertificate, tmp_path: Path) -> None:
-    """A good certificate of another host."""
+    """A valid certificate of another host."""
     owner, server = meet(certificate, ClientOptions("demo.ctraderapi.com", ca_file(tmp_path, certificate)))
     assert not owner.secured and server.read == b"" and owner.reason is not None
     cause = cause_of_loss(owner.reason, SETTINGS)
@@ -156,14 +156,14 @@ def test_a_bad_ca_file_is_a_setting_error(tmp_path: Path, content: bytes | None)
     ],
 )
 def test_what_is_no_tls_is_not_retried_in_a_hurry(details: str, kind: Kind) -> None:
-    """A peer that speaks none, or one that is too old; a connection that broke on the way is passing trouble."""
+    """A peer without TLS or with a version that is too old; a connection that broke is temporary trouble."""
     cause = cause_of_loss(Failure(SSL.Error([("SSL routines", "", details)])), SETTINGS)
     assert cause.kind is kind and details in cause.message
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 def test_addresses_are_verified_as_such(host: str, tmp_path: Path) -> None:
-    """A certificate for an address is good for that address."""
+    """A certificate for an IP address is valid for that address."""
     certificate = make_certificate([host], time.time())
     assert meet(certificate, ClientOptions(host, ca_file(tmp_path, certificate)))[0].secured
     assert not meet(certificate, ClientOptions("127.0.0.9", ca_file(tmp_path, certificate)))[0].secured

@@ -1,4 +1,4 @@
-"""The token file: complete or not at all, never in the way of a start."""
+"""The token file: written completely or not at all, and never a reason not to start."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ def store(path: Path, access: str = "a", refresh: str = "r") -> TokenStore:
 
 
 def test_without_a_file_the_configured_tokens_are_used(tmp_path: Path) -> None:
-    """No file: the settings."""
+    """The tokens of the settings, with no known end."""
     tokens = store(tmp_path / "t").load()
     assert (tokens.access.reveal(), tokens.refresh.reveal(), tokens.expires_at_s) == ("a", "r", 0)
 
@@ -31,13 +31,13 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
 
 
 def test_new_configured_tokens_win_over_an_old_file(tmp_path: Path) -> None:
-    """An operator who sets new tokens is not overruled by what was renewed from the old ones."""
+    """New tokens in the settings win over a pair that was renewed from the old ones."""
     store(tmp_path / "t").renewed("a2", "r2", 500)
     assert store(tmp_path / "t", access="fresh").load().access.reveal() == "fresh"
 
 
 def test_a_file_of_another_program_wins(tmp_path: Path) -> None:
-    """Without a mark of where it came from, the file is what counts."""
+    """A file that does not name the configured tokens it was renewed from wins over the settings."""
     (tmp_path / "t").write_text('{"accessToken": "x"}')
     tokens = store(tmp_path / "t").load()
     assert tokens.access.reveal() == "x" and not tokens.refresh
@@ -45,13 +45,13 @@ def test_a_file_of_another_program_wins(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"accessToken": 5}', "{}", "\udcff"])
 def test_a_broken_file_is_passed_over(tmp_path: Path, content: str) -> None:
-    """Never a crash: the configured tokens are tried."""
+    """It raises nothing; the configured tokens are used."""
     (tmp_path / "t").write_bytes(content.encode("utf-8", "surrogateescape"))
     assert store(tmp_path / "t").load().access.reveal() == "a"
 
 
 def test_a_pair_that_cannot_be_written_is_kept_in_memory_and_written_later(tmp_path: Path) -> None:
-    """The disk is full at the worst moment: the pair is used, and saved as soon as it can be."""
+    """On a full disk the pair is used from memory, and saved as soon as that succeeds."""
     path = tmp_path / "d" / "t"
     kept = store(path)
     with pytest.raises(TokenFileError, match="cannot write the token file"):
@@ -63,7 +63,7 @@ def test_a_pair_that_cannot_be_written_is_kept_in_memory_and_written_later(tmp_p
 
 
 def test_a_failed_write_leaves_the_old_file_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A crash before the rename: the old file stands, no temporary file is left."""
+    """After a failure before the rename the old file is unchanged and no temporary file is left."""
     kept = store(tmp_path / "t")
     kept.renewed("a2", "r2", 500)
 
@@ -95,5 +95,5 @@ def test_ends_soon() -> None:
 
 
 def test_tokens_do_not_print() -> None:
-    """A pair in a log line shows nothing."""
+    """The repr of a pair contains neither token."""
     assert "canary" not in repr(Tokens(Secret("canary"), Secret("canary")))

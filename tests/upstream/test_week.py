@@ -2,16 +2,17 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+
+from tests.support.rig import Rig
 
 NEW_YORK = ZoneInfo("America/New_York")
 DAY_S = 86_400
 
 
-def skip_ahead(rig: Any, seconds: float, until: Callable[[], bool] = lambda: False) -> float:
+def skip_ahead(rig: Rig, seconds: float, until: Callable[[], bool] = lambda: False) -> float:
     """Let time pass from timer to timer; ends early when *until* holds. Returns how much passed."""
     clock = rig.clock
     start = clock.seconds()
@@ -21,7 +22,7 @@ def skip_ahead(rig: Any, seconds: float, until: Callable[[], bool] = lambda: Fal
     return float(clock.seconds() - start)
 
 
-def week_rig(make_rig: Callable[..., Any], begin: datetime, symbols: tuple[str, ...], rate: float) -> Any:
+def week_rig(make_rig: Callable[..., Rig], begin: datetime, symbols: tuple[str, ...], rate: float) -> Rig:
     """A rig whose market keeps real hours, from a moment on; a slow *rate* makes a week quick."""
     return make_rig(
         start_s=begin.timestamp(),
@@ -39,7 +40,7 @@ def week_rig(make_rig: Callable[..., Any], begin: datetime, symbols: tuple[str, 
     ],
     ids=["winter", "summer", "christmas"],
 )
-def test_a_week_without_a_false_alarm(make_rig: Callable[..., Any], begin: datetime) -> None:
+def test_a_week_without_a_false_alarm(make_rig: Callable[..., Rig], begin: datetime) -> None:
     """A week of a market that opens and closes: one connection, nothing asked for again, no alarm."""
     rig = week_rig(make_rig, begin, ("EURUSD", "XAUUSD", "US500"), 0.05)
     skip_ahead(rig, 7 * DAY_S)
@@ -59,7 +60,7 @@ def test_a_week_without_a_false_alarm(make_rig: Callable[..., Any], begin: datet
     ],
     ids=["friday", "sunday evening, an hour later than last week", "at night"],
 )
-def test_a_freeze_in_an_open_market_is_found(make_rig: Callable[..., Any], moment: datetime) -> None:
+def test_a_freeze_in_an_open_market_is_found(make_rig: Callable[..., Rig], moment: datetime) -> None:
     """Soon after a minute of silence, and a new connection when asking again does not help."""
     begin = moment - timedelta(hours=1)
     rig = week_rig(make_rig, begin, ("EURUSD", "XAUUSD"), 1.0)
@@ -75,7 +76,7 @@ def test_a_freeze_in_an_open_market_is_found(make_rig: Callable[..., Any], momen
     assert rig.state == "live" and rig.counters.stale_feeds == 1
 
 
-def test_a_freeze_over_the_weekend_is_found_after_the_open(make_rig: Callable[..., Any]) -> None:
+def test_a_freeze_over_the_weekend_is_found_after_the_open(make_rig: Callable[..., Rig]) -> None:
     """The feed dies while the market is shut: nothing on Saturday, found soon after it should have opened."""
     begin = datetime(2025, 10, 31, 12, tzinfo=NEW_YORK)
     rig = week_rig(make_rig, begin, ("EURUSD",), 0.2)
@@ -89,7 +90,7 @@ def test_a_freeze_over_the_weekend_is_found_after_the_open(make_rig: Callable[..
 
 
 @pytest.mark.parametrize(("start_s", "end_s"), [(0, 0), (0, 86_399), (6 * 3600, 5 * 3600)], ids=str)
-def test_a_holiday_on_which_no_tick_comes_is_no_fault(make_rig: Callable[..., Any], start_s: int, end_s: int) -> None:
+def test_a_holiday_on_which_no_tick_comes_is_no_fault(make_rig: Callable[..., Rig], start_s: int, end_s: int) -> None:
     """A whole day written as 0 to 0 (as servers send it), to 23:59:59, or past midnight: no alarm, no reconnect."""
     rig = make_rig(simulator={"symbols": ("EURUSD",)})
     (symbol,) = rig.dependencies.catalogue.full_symbols.values()

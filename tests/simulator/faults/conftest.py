@@ -1,13 +1,12 @@
 """The fixture of faults on demand."""
 
-from typing import Any
-
 import pytest
 
+from tests.support.broker import Broker
 from tickrelay.simulator.faults.faults import Faults
 
 
 @pytest.fixture
-def faults(broker: Any) -> Faults:
+def faults(broker: Broker) -> Faults:
     """Runs faults."""
     return Faults(broker.broker, broker.clock)

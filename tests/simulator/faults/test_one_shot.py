@@ -1,9 +1,8 @@
-"""One-shot faults: what a client sees, and what they leave behind on the connections."""
-
-from typing import Any
+"""One-shot faults: the frames and closes that a client gets, and the state that they leave on the connections."""
 
 import pytest
 
+from tests.support.broker import ACCOUNT, APPLICATION, SYMBOLS, Broker, Peer
 from tickrelay.model.errors import SettingError
 from tickrelay.openapi import frames
 from tickrelay.openapi.messages_pb2 import (
@@ -11,25 +10,19 @@ from tickrelay.openapi.messages_pb2 import (
     ProtoOAAccountAuthRes,
     ProtoOAAccountDisconnectEvent,
     ProtoOAAccountsTokenInvalidatedEvent,
-    ProtoOAApplicationAuthReq,
     ProtoOAApplicationAuthRes,
     ProtoOAClientDisconnectEvent,
     ProtoOARefreshTokenReq,
     ProtoOASymbolByIdReq,
     ProtoOASymbolChangedEvent,
-    ProtoOASymbolsListReq,
     ProtoOASymbolsListRes,
     ProtoOAVersionReq,
 )
 from tickrelay.simulator.faults.faults import Faults
 
-APPLICATION = ProtoOAApplicationAuthReq(clientId="sim", clientSecret="sim-secret")
-ACCOUNT = ProtoOAAccountAuthReq(ctidTraderAccountId=1001, accessToken="sim-token")
-SYMBOLS = ProtoOASymbolsListReq(ctidTraderAccountId=1001)
 
-
-def test_after_a_client_disconnect_the_time_to_log_in_runs_again(broker: Any, faults: Faults, trader: Any) -> None:
-    """A client that goes on talking without application auth is cut off after thirty seconds."""
+def test_after_a_client_disconnect_the_time_to_log_in_runs_again(broker: Broker, faults: Faults, trader: Peer) -> None:
+    """A client that sends requests but no application auth is closed after 30 seconds."""
     for _ in range(4):
         broker.run(20, 1)
         trader.heartbeat()
@@ -37,57 +30,57 @@ def test_after_a_client_disconnect_the_time_to_log_in_runs_again(broker: Any, fa
     for _ in range(29):
         trader.send(ProtoOAVersionReq())
         broker.run(1, 1)
-    assert not trader.wire.ended
+    assert not trader.wire.ended()
     broker.run(2, 1)
-    assert trader.wire.ended == "closed"
+    assert trader.wire.ended() == "closed"
 
 
-def test_a_client_that_logs_in_again_stays(broker: Any, faults: Faults, trader: Any) -> None:
-    """Also where it is logged out once more: each time has its own thirty seconds."""
+def test_a_client_that_logs_in_again_stays(broker: Broker, faults: Faults, trader: Peer) -> None:
+    """Also when it is logged out a second time: each logout starts 30 seconds of its own."""
     faults.run("client-disconnect")
     broker.run(20, 1)
     assert isinstance(trader.ask(APPLICATION), ProtoOAApplicationAuthRes)
     faults.run("client-disconnect")
     broker.run(20, 1)
-    assert not trader.wire.ended, "the first time is over, the second is not"
+    assert not trader.wire.ended(), "the first time is over, the second is not"
     assert isinstance(trader.ask(APPLICATION), ProtoOAApplicationAuthRes)
     for _ in range(4):
         broker.run(20, 1)
         trader.heartbeat()
-    assert not trader.wire.ended
+    assert not trader.wire.ended()
 
 
-def test_a_symbol_of_which_only_the_name_is_known(broker: Any, faults: Faults, trader: Any) -> None:
-    """As a recording can have it: one clear line."""
+def test_a_symbol_of_which_only_the_name_is_known(broker: Broker, faults: Faults, trader: Peer) -> None:
+    """A recording can have such a symbol: the fault is refused with one line."""
     del broker.broker.catalogue.full_symbols[1]
     with pytest.raises(SettingError, match="no more than the name"):
         faults.run("symbol-changed EURUSD 4")
 
 
-def test_drop(faults: Faults, trader: Any) -> None:
-    """An orderly close."""
+def test_drop(faults: Faults, trader: Peer) -> None:
+    """The connection is closed in order."""
     faults.run("drop")
-    assert trader.wire.ended == "closed"
+    assert trader.wire.ended() == "closed"
 
 
-def test_reset(broker: Any, faults: Faults, trader: Any) -> None:
-    """Half a frame, then the reset."""
+def test_reset(broker: Broker, faults: Faults, trader: Peer) -> None:
+    """Half a frame is sent, then the connection is reset."""
     trader.take()
     faults.run("reset")
     data = trader.wire.value()
     assert 4 < len(data) < 4 + int.from_bytes(data[:4], "big")
     broker.run(0.1)
-    assert trader.wire.ended == "reset"
+    assert trader.wire.ended() == "reset"
 
 
-def test_half_open(broker: Any, faults: Faults, trader: Any) -> None:
-    """The connection stands and says nothing; a new one works."""
+def test_half_open(broker: Broker, faults: Faults, trader: Peer) -> None:
+    """The connection stays open and carries nothing in either direction; a new connection works."""
     trader.subscribe(1)
     trader.take()
     faults.run("half-open")
     trader.send(SYMBOLS, "m")
     broker.run(600, 10)
-    assert (trader.take(), trader.wire.ended) == ([], "")
+    assert (trader.take(), trader.wire.ended()) == ([], "")
     other = broker.connect()
     other.log_in()
     assert isinstance(other.ask(SYMBOLS), ProtoOASymbolsListRes)
@@ -102,15 +95,15 @@ def test_half_open(broker: Any, faults: Faults, trader: Any) -> None:
         ("empty-frame", b"\0\0\0\0"),
     ],
 )
-def test_bytes_that_are_no_frame(faults: Faults, trader: Any, fault: str, start: bytes) -> None:
-    """Garbage, a length over every limit, nothing at all."""
+def test_bytes_that_are_no_frame(faults: Faults, trader: Peer, fault: str, start: bytes) -> None:
+    """Garbage, a length above every limit, an empty frame."""
     trader.take()
     faults.run(fault)
     assert trader.wire.value().startswith(start)
 
 
-def test_garbage_spot_and_unknown_type(faults: Faults, trader: Any) -> None:
-    """A good envelope around a broken payload; a type that no schema has."""
+def test_garbage_spot_and_unknown_type(faults: Faults, trader: Peer) -> None:
+    """A valid envelope with a payload that cannot be parsed; a payload type that no schema has."""
     trader.take()
     faults.run("garbage-spot; unknown-type")
     broken, unknown = trader.take()
@@ -119,8 +112,8 @@ def test_garbage_spot_and_unknown_type(faults: Faults, trader: Any) -> None:
     assert frames.open_payload(unknown) is None
 
 
-def test_account_disconnect(broker: Any, faults: Faults, trader: Any) -> None:
-    """The account is out and its ticks stop; it can come back on the same connection."""
+def test_account_disconnect(broker: Broker, faults: Faults, trader: Peer) -> None:
+    """The account is logged out and its ticks stop; it can be authorized again on the same connection."""
     trader.subscribe(1)
     trader.take()
     faults.run("account-disconnect")
@@ -131,17 +124,17 @@ def test_account_disconnect(broker: Any, faults: Faults, trader: Any) -> None:
     trader.subscribe(1)
 
 
-def test_client_disconnect(faults: Faults, trader: Any) -> None:
-    """The application is out, the socket stands."""
+def test_client_disconnect(faults: Faults, trader: Peer) -> None:
+    """The application is logged out; the connection stays open."""
     trader.take()
     faults.run("client-disconnect Server restarts")
     (event,) = trader.messages(ProtoOAClientDisconnectEvent)
-    assert (event.reason, trader.wire.ended) == ("Server restarts", "")
+    assert (event.reason, trader.wire.ended()) == ("Server restarts", "")
     assert trader.ask(SYMBOLS).errorCode == "CH_CLIENT_NOT_AUTHENTICATED"
 
 
-def test_token_invalidated(faults: Faults, trader: Any) -> None:
-    """Both events come; the same token is good again."""
+def test_token_invalidated(faults: Faults, trader: Peer) -> None:
+    """Both events are sent; the same token is accepted again."""
     trader.take()
     faults.run("token-invalidated")
     kinds = [type(m) for m in trader.messages()]
@@ -149,8 +142,8 @@ def test_token_invalidated(faults: Faults, trader: Any) -> None:
     assert isinstance(trader.ask(ACCOUNT), ProtoOAAccountAuthRes)
 
 
-def test_token_expired(faults: Faults, trader: Any) -> None:
-    """The token is no good any more; a refresh mends it."""
+def test_token_expired(faults: Faults, trader: Peer) -> None:
+    """The access token is refused; one renewed by the refresh token is accepted."""
     faults.run("token-expired")
     error = trader.ask(ACCOUNT)
     assert (error.errorCode, error.description) == ("CH_ACCESS_TOKEN_INVALID", "Access token expired")
@@ -159,8 +152,8 @@ def test_token_expired(faults: Faults, trader: Any) -> None:
     assert isinstance(trader.ask(again), ProtoOAAccountAuthRes)
 
 
-def test_symbol_changed(faults: Faults, trader: Any) -> None:
-    """The event names the id, and the symbol is another one then."""
+def test_symbol_changed(faults: Faults, trader: Peer) -> None:
+    """The event has the symbol's id, and the symbol's details have changed."""
     trader.take()
     faults.run("symbol-changed EURUSD 4")
     (event,) = trader.messages(ProtoOASymbolChangedEvent)

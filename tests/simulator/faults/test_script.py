@@ -1,4 +1,4 @@
-"""The language of faults."""
+"""The syntax of fault scripts."""
 
 import pytest
 from hypothesis import given
@@ -28,7 +28,7 @@ def test_durations(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize("text", ["at soon: drop", "at 5x: drop", "drop for ever", "at 5s:", "every 0s: drop"])
 def test_what_makes_no_sense_is_shown(text: str) -> None:
-    """The error shows the statement."""
+    """The error quotes the statement that it refuses."""
     with pytest.raises(SettingError, match="fault script: '"):
         parse(f"drop; {text}")
 
@@ -50,7 +50,7 @@ def test_a_fault_that_is_over_at_once_takes_no_duration(name: str) -> None:
 
 
 def test_which_faults_last() -> None:
-    """Those of the second table of the documentation."""
+    """The sustained faults are those of the documentation's second table."""
     assert {fault.name for fault in FAULTS.values() if fault.lasts} == {
         "deaf", "silent-ticks", "slow", "late", "reorder", "no-timestamps", "hang", "refuse", "rate-limit",
         "maintenance", "burst", "markets-closed", "no-connections", "slow-close",

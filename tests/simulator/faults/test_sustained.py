@@ -1,12 +1,11 @@
-"""Faults that last: when they end, what they leave, and what a client learns of a closed market."""
-
-from typing import Any
+"""Sustained faults: when they end, what they leave behind, and the trading hours that clients get meanwhile."""
 
 import pytest
 
+from tests.support.broker import APPLICATION, Broker, Peer
 from tickrelay.model.errors import SettingError
+from tickrelay.model.schedule import Schedule
 from tickrelay.openapi.messages_pb2 import (
-    ProtoOAApplicationAuthReq,
     ProtoOAApplicationAuthRes,
     ProtoOASubscribeSpotsReq,
     ProtoOASymbolByIdReq,
@@ -15,8 +14,6 @@ from tickrelay.openapi.messages_pb2 import (
 from tickrelay.simulator.active_faults import ActiveFaults
 from tickrelay.simulator.faults.faults import Faults
 from tickrelay.upstream.symbol_table import make_schedule
-
-APPLICATION = ProtoOAApplicationAuthReq(clientId="sim", clientSecret="sim-secret")
 
 
 @pytest.mark.parametrize(
@@ -32,9 +29,9 @@ APPLICATION = ProtoOAApplicationAuthReq(clientId="sim", clientSecret="sim-secret
     ],
 )
 def test_a_maintenance_ends_when_it_said(
-    broker: Any, faults: Faults, fault: str, told_s: float, lasts_s: float
+    broker: Broker, faults: Faults, fault: str, told_s: float, lasts_s: float
 ) -> None:
-    """The told end is the end, unless ``for`` says otherwise on top of a length."""
+    """It ends at the announced time, unless ``for`` gives another duration."""
     faults.run(fault)
     error = broker.connect().ask(APPLICATION)
     end = error.maintenanceEndTimestamp / (1000 if "ms" in fault or "common" in fault else 1)
@@ -45,14 +42,14 @@ def test_a_maintenance_ends_when_it_said(
     assert isinstance(broker.connect().ask(APPLICATION), ProtoOAApplicationAuthRes)
 
 
-def schedule(trader: Any, symbol_id: int = 1) -> Any:
-    """The hours that a client is told of a symbol."""
+def schedule(trader: Peer, symbol_id: int = 1) -> Schedule:
+    """A symbol's trading hours as the client gets them."""
     answer = trader.ask(ProtoOASymbolByIdReq(ctidTraderAccountId=1001, symbolId=[symbol_id]))
     return make_schedule(answer.symbol[0])
 
 
-def test_a_closed_market_is_told_and_so_is_its_opening(broker: Any, faults: Faults, trader: Any) -> None:
-    """2120 for every symbol, and hours without this moment; afterwards the old ones, and ticks at once."""
+def test_a_closed_market_is_told_and_so_is_its_opening(broker: Broker, faults: Faults, trader: Peer) -> None:
+    """Event 2120 for every symbol and hours without the present moment; afterwards the old hours, and ticks at once."""
     trader.subscribe(1)
     usual = schedule(trader)
     trader.take()
@@ -74,14 +71,14 @@ def test_a_closed_market_is_told_and_so_is_its_opening(broker: Any, faults: Faul
     assert trader.spots()
 
 
-def broker_client(broker: Any) -> Any:
+def broker_client(broker: Broker) -> Peer:
     """Another client whose account is open."""
     other = broker.connect()
     other.log_in()
     return other
 
 
-def test_a_market_that_closes_unannounced(broker: Any, faults: Faults, trader: Any) -> None:
+def test_a_market_that_closes_unannounced(broker: Broker, faults: Faults, trader: Peer) -> None:
     """No event, the same hours, and no ticks."""
     usual = schedule(trader)
     trader.subscribe(1)
@@ -96,8 +93,8 @@ def test_a_market_that_closes_unannounced(broker: Any, faults: Faults, trader: A
     assert trader.spots()
 
 
-def test_one_of_two_faults_ends(broker: Any, faults: Faults, trader: Any) -> None:
-    """What the other one does goes on, and is not told anew; in the end all is as usual."""
+def test_one_of_two_faults_ends(broker: Broker, faults: Faults, trader: Peer) -> None:
+    """The effect of the other stays and is not announced again; when both have ended all is as before."""
     faults.run(
         "silent-ticks for 5s; silent-ticks for 10s; hang symbols for 5s; hang symbols refresh for 10s; slow 1s for 10s;"
         "slow 2s for 5s; refuse all UNKNOWN_ERROR for 10s; maintenance 5s; burst 3 for 10s; burst 7 for 5s;"
@@ -106,15 +103,16 @@ def test_one_of_two_faults_ends(broker: Any, faults: Faults, trader: Any) -> Non
     broker.run(5.1)
     active, simulated = broker.broker.active_faults, broker.broker
     assert active.silent_ticks and active.delay_s == 1 and active.hung == {2114, 2173}
-    assert active.refusal(2100).code == "UNKNOWN_ERROR"
+    refusal = active.refusal(2100)
+    assert refusal is not None and refusal.code == "UNKNOWN_ERROR"
     assert (simulated.source.rate, simulated.source.shut, simulated.closure_announced) == (3, True, True)
     broker.run(5.1)
     assert active == ActiveFaults()
     assert (simulated.source.rate, simulated.source.shut, simulated.closure_announced) == (1, False, False)
 
 
-def test_a_rate_limit_of_less_than_a_second_has_a_time_to_wait(faults: Faults, trader: Any) -> None:
-    """The field has whole seconds: it is rounded up, not to none."""
+def test_a_rate_limit_of_less_than_a_second_has_a_time_to_wait(faults: Faults, trader: Peer) -> None:
+    """retryAfter has whole seconds: a fraction is rounded up, not down to 0."""
     faults.run("rate-limit subscribe 200ms")
     assert trader.ask(ProtoOASubscribeSpotsReq(ctidTraderAccountId=1001, symbolId=[1])).retryAfter == 1
 
@@ -137,9 +135,9 @@ def test_a_rate_limit_of_less_than_a_second_has_a_time_to_wait(faults: Faults, t
         ("burst nan", "up to 10000 times the usual, not 'nan'"),
     ],
 )
-def test_words_that_make_no_sense(faults: Faults, trader: Any, script: str, said: str) -> None:
-    """They are named, and nothing happens: a typing mistake must not become the fault's default."""
+def test_words_that_make_no_sense(faults: Faults, trader: Peer, script: str, said: str) -> None:
+    """The error names them and nothing is run: a typing mistake must not select the fault's default."""
     trader.take()
     with pytest.raises(SettingError, match=f"^fault script: .*{said}"):
         faults.run(script)
-    assert faults.sustained == [] and trader.take() == [] and not trader.wire.ended
+    assert faults.sustained == [] and trader.take() == [] and not trader.wire.ended()

@@ -1,39 +1,32 @@
-"""Sustained faults as a client sees them."""
-
-from typing import Any
+"""Sustained faults: what a client gets while they are active."""
 
 import pytest
+from google.protobuf.message import Message
 
+from tests.support.broker import ACCOUNT, APPLICATION, SYMBOLS, Broker, Peer
 from tickrelay.openapi.common_pb2 import ProtoHeartbeatEvent
 from tickrelay.openapi.messages_pb2 import (
-    ProtoOAAccountAuthReq,
     ProtoOAAccountAuthRes,
-    ProtoOAApplicationAuthReq,
     ProtoOASpotEvent,
     ProtoOASubscribeSpotsReq,
-    ProtoOASymbolsListReq,
     ProtoOASymbolsListRes,
 )
 from tickrelay.simulator.faults.faults import Faults
 
-APPLICATION = ProtoOAApplicationAuthReq(clientId="sim", clientSecret="sim-secret")
-ACCOUNT = ProtoOAAccountAuthReq(ctidTraderAccountId=1001, accessToken="sim-token")
-SYMBOLS = ProtoOASymbolsListReq(ctidTraderAccountId=1001)
 
-
-def test_deaf(broker: Any, faults: Faults, trader: Any) -> None:
-    """New connections get no word either, until it is over."""
+def test_deaf(broker: Broker, faults: Faults, trader: Peer) -> None:
+    """New connections get no answer either until the fault ends."""
     faults.run("deaf for 60s")
     other = broker.connect()
     other.send(APPLICATION, "m")
     broker.run(59, 1)
-    assert (other.take(), other.wire.ended) == ([], "")
+    assert (other.take(), other.wire.ended()) == ([], "")
     broker.run(2, 1)
     broker.connect().log_in()
 
 
-def test_silent_ticks(broker: Any, faults: Faults, trader: Any) -> None:
-    """No ticks, but heartbeats and answers."""
+def test_silent_ticks(broker: Broker, faults: Faults, trader: Peer) -> None:
+    """No ticks are sent, while heartbeats and answers are."""
     trader.subscribe(1, 2)
     faults.run("silent-ticks for 30s")
     trader.take()
@@ -48,8 +41,8 @@ def test_silent_ticks(broker: Any, faults: Faults, trader: Any) -> None:
     assert kinds >= {ProtoOASpotEvent}
 
 
-def test_heartbeats_go_on_without_ticks(broker: Any, faults: Faults, trader: Any) -> None:
-    """That is what makes a dead feed hard to see."""
+def test_heartbeats_go_on_without_ticks(broker: Broker, faults: Faults, trader: Peer) -> None:
+    """Only heartbeats are sent: a client cannot detect a dead feed by silence of the connection."""
     trader.subscribe(1)
     faults.run("silent-ticks")
     trader.take()
@@ -59,8 +52,8 @@ def test_heartbeats_go_on_without_ticks(broker: Any, faults: Faults, trader: Any
     assert {type(m) for m in trader.messages()} == {ProtoHeartbeatEvent}
 
 
-def test_slow(broker: Any, faults: Faults, trader: Any) -> None:
-    """Every answer comes late, none is lost, also before a close."""
+def test_slow(broker: Broker, faults: Faults, trader: Peer) -> None:
+    """Every answer is delayed and none is lost, also not before a close."""
     faults.run("slow 1s")
     trader.take()
     trader.send(SYMBOLS, "m")
@@ -68,13 +61,13 @@ def test_slow(broker: Any, faults: Faults, trader: Any) -> None:
     broker.run(1.1)
     assert [e.clientMsgId for e in trader.take()] == ["m"]
     faults.run("drop")
-    assert not trader.wire.ended
+    assert not trader.wire.ended()
     broker.run(1.1)
-    assert trader.wire.ended == "closed"
+    assert trader.wire.ended() == "closed"
 
 
-def test_late(broker: Any, faults: Faults, trader: Any) -> None:
-    """Ticks come late and are old; answers are not."""
+def test_late(broker: Broker, faults: Faults, trader: Peer) -> None:
+    """Ticks are delayed and keep their old timestamps; answers are not delayed."""
     trader.subscribe(1)
     faults.run("late 3s")
     assert isinstance(trader.ask(SYMBOLS), ProtoOASymbolsListRes)
@@ -87,8 +80,8 @@ def test_late(broker: Any, faults: Faults, trader: Any) -> None:
     assert all(broker.broker.now() * 1000 - spot.timestamp >= 2900 for spot in spots)
 
 
-def test_reorder(broker: Any, faults: Faults, trader: Any) -> None:
-    """Symbols overtake each other, a symbol's own ticks never do."""
+def test_reorder(broker: Broker, faults: Faults, trader: Peer) -> None:
+    """Ticks of different symbols change their order, those of one symbol never do."""
     trader.subscribe(1, 2, 3, 9, 41, 59)
     faults.run("reorder")
     trader.take()
@@ -101,8 +94,8 @@ def test_reorder(broker: Any, faults: Faults, trader: Any) -> None:
         assert own == sorted(own) != []
 
 
-def test_no_timestamps(broker: Any, faults: Faults, trader: Any) -> None:
-    """Asked for or not, there is no time."""
+def test_no_timestamps(broker: Broker, faults: Faults, trader: Peer) -> None:
+    """Ticks have no timestamp, although the subscription asked for it."""
     trader.subscribe(1)
     faults.run("no-timestamps")
     trader.take()
@@ -113,7 +106,7 @@ def test_no_timestamps(broker: Any, faults: Faults, trader: Any) -> None:
 @pytest.mark.parametrize(
     ("fault", "request_"), [("hang", ACCOUNT), ("hang app-auth", APPLICATION), ("hang all", ACCOUNT)]
 )
-def test_hang(broker: Any, faults: Faults, peer: Any, fault: str, request_: Any) -> None:
+def test_hang(broker: Broker, faults: Faults, peer: Peer, fault: str, request_: Message) -> None:
     """The request is never answered; others are."""
     if request_ is ACCOUNT:
         peer.ask(APPLICATION)
@@ -127,7 +120,7 @@ def test_hang(broker: Any, faults: Faults, peer: Any, fault: str, request_: Any)
     assert [e.clientMsgId for e in peer.take()] == ["again"]
 
 
-def test_refuse(faults: Faults, peer: Any) -> None:
+def test_refuse(faults: Faults, peer: Peer) -> None:
     """Any request can be refused with any code."""
     peer.ask(APPLICATION)
     faults.run("refuse account-auth CANT_ROUTE_REQUEST Trading server is away")
@@ -137,15 +130,15 @@ def test_refuse(faults: Faults, peer: Any) -> None:
     assert isinstance(peer.ask(ACCOUNT), ProtoOAAccountAuthRes)
 
 
-def test_refused_credentials_close_the_connection(faults: Faults, peer: Any) -> None:
-    """As the real server does it."""
+def test_refused_credentials_close_the_connection(faults: Faults, peer: Peer) -> None:
+    """The connection is closed after the error, as by the real server."""
     faults.run("refuse app-auth")
     assert peer.ask(APPLICATION).errorCode == "CH_CLIENT_AUTH_FAILURE"
-    assert peer.wire.ended == "closed"
+    assert peer.wire.ended() == "closed"
 
 
-def test_rate_limit(faults: Faults, trader: Any) -> None:
-    """The code, and the time to wait."""
+def test_rate_limit(faults: Faults, trader: Peer) -> None:
+    """The error has the code and the time to wait."""
     faults.run("rate-limit subscribe 7s")
     error = trader.ask(ProtoOASubscribeSpotsReq(ctidTraderAccountId=1001, symbolId=[1]))
     assert (error.errorCode, error.retryAfter) == ("BLOCKED_PAYLOAD_TYPE", 7)
@@ -153,8 +146,8 @@ def test_rate_limit(faults: Faults, trader: Any) -> None:
 
 
 @pytest.mark.parametrize(("words", "unit"), [("60s", 1), ("60s ms", 1000), ("60s common", 1000)])
-def test_maintenance(broker: Any, faults: Faults, peer: Any, words: str, unit: int) -> None:
-    """Everything is refused until the end, which is told in seconds or milliseconds."""
+def test_maintenance(broker: Broker, faults: Faults, peer: Peer, words: str, unit: int) -> None:
+    """Everything is refused until the end, which the error gives in seconds or milliseconds."""
     faults.run(f"maintenance {words} for 60s")
     error = peer.ask(APPLICATION)
     assert type(error).__name__ == ("ProtoErrorRes" if "common" in words else "ProtoOAErrorRes")
@@ -164,7 +157,7 @@ def test_maintenance(broker: Any, faults: Faults, peer: Any, words: str, unit: i
     broker.connect().log_in()
 
 
-def test_burst(broker: Any, faults: Faults, trader: Any) -> None:
+def test_burst(broker: Broker, faults: Faults, trader: Peer) -> None:
     """A hundred times the ticks for some seconds, then the usual again."""
     trader.subscribe(1)
     trader.take()
@@ -178,7 +171,7 @@ def test_burst(broker: Any, faults: Faults, trader: Any) -> None:
     assert len(trader.spots()) < many / 10
 
 
-def test_markets_closed(broker: Any, faults: Faults, trader: Any) -> None:
+def test_markets_closed(broker: Broker, faults: Faults, trader: Peer) -> None:
     """No ticks; a subscription still gets its technical event, with the old time."""
     faults.run("markets-closed for 60s")
     broker.run(10)
@@ -191,12 +184,12 @@ def test_markets_closed(broker: Any, faults: Faults, trader: Any) -> None:
     assert not trader.spots()
 
 
-def test_no_connections_and_slow_close(broker: Any, faults: Faults, trader: Any) -> None:
+def test_no_connections_and_slow_close(broker: Broker, faults: Faults, trader: Peer) -> None:
     """New connections are closed at once; a close can take its time."""
     faults.run("no-connections for 5s")
-    assert broker.connect().wire.ended == "closed"
+    assert broker.connect().wire.ended() == "closed"
     broker.run(6)
     faults.run("slow-close 3s; drop")
-    assert not trader.wire.ended
+    assert not trader.wire.ended()
     broker.run(3.1)
-    assert trader.wire.ended == "closed"
+    assert trader.wire.ended() == "closed"

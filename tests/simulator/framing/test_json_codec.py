@@ -66,7 +66,7 @@ def test_answers() -> None:
     ],
 )
 def test_malformed(text: str, words: str | None) -> None:
-    """The sentence says where or what; an empty list passes for an empty payload."""
+    """The error gives the place or the field; an empty list is accepted as an empty payload."""
     if words is None:
         frame_of(text)
         return
@@ -76,7 +76,7 @@ def test_malformed(text: str, words: str | None) -> None:
 
 @given(st.text(max_size=60) | st.from_regex(r'\{"payloadType":21[0-9]{2},"payload":\{"[a-z]{1,8}":[0-9]{1,3}\}\}'))
 def test_any_text_is_read_or_refused(text: str) -> None:
-    """Malformed, and nothing else."""
+    """No exception but Malformed is raised."""
     try:
         frames.open_envelope(frame_of(text))
     except Malformed:

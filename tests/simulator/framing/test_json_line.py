@@ -2,12 +2,12 @@
 
 import json
 from functools import partial
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.broker import Broker, Peer
 from tests.support.frames import length_prefixed
 from tickrelay.simulator.answers import ANSWERS
 from tickrelay.simulator.framing.json_codec import Malformed
@@ -19,7 +19,7 @@ OBJECTS = ['{"a":1}', '{"b":"} \\" {"}', '{"c":{"d":[1,{"e":2}]}}', "{}"]
 
 @given(st.lists(st.sampled_from(OBJECTS), max_size=6), st.data())
 def test_any_cut_of_the_stream_gives_the_same_objects(wanted: list[str], data: st.DataObject) -> None:
-    """Braces in strings count for nothing, blanks between objects neither."""
+    """Braces inside strings and blanks between objects do not end an object."""
     text = "".join(one + data.draw(st.sampled_from(["", "\n", "  "])) for one in wanted)
     objects = Objects()
     found = []
@@ -46,7 +46,7 @@ def test_an_endless_object_is_refused() -> None:
 
 
 @pytest.fixture
-def client(broker: Any) -> Any:
+def client(broker: Broker) -> Peer:
     """A JSON client."""
     peer = broker.connect()
     peer.protocol.connectionLost()
@@ -60,14 +60,14 @@ def client(broker: Any) -> Any:
 LOGIN = b'{"payloadType":2100,"clientMsgId":"m","payload":{"clientId":"sim","clientSecret":"sim-secret"}}'
 
 
-def test_one_object_a_line(client: Any) -> None:
-    """Asked without lengths, answered without."""
+def test_one_object_a_line(client: Peer) -> None:
+    """Requests without lengths are answered without lengths."""
     client.protocol.dataReceived(LOGIN)
     assert client.wire.value() == b'{"clientMsgId":"m","payloadType":2101}\n'
 
 
-def test_behind_lengths(client: Any) -> None:
-    """Asked with lengths, answered with lengths."""
+def test_behind_lengths(client: Peer) -> None:
+    """Requests with length prefixes are answered with length prefixes."""
     client.protocol.dataReceived(length_prefixed(LOGIN))
     data = client.wire.value()
     assert int.from_bytes(data[:4], "big") == len(data) - 4
@@ -75,10 +75,10 @@ def test_behind_lengths(client: Any) -> None:
 
 
 @pytest.mark.parametrize("prefix", [b"", b"\0\0\0\x06"])
-def test_malformed_json_is_refused_and_the_connection_closed(client: Any, prefix: bytes) -> None:
+def test_malformed_json_is_refused_and_the_connection_closed(client: Peer, prefix: bytes) -> None:
     """As the real server does it."""
     client.protocol.dataReceived(prefix + b"{1:2,}" + b"\n")
     error = json.loads(client.wire.value()[len(prefix) :])
     assert error["payloadType"] == 2142
     assert error["payload"] == {"errorCode": "INVALID_REQUEST", "description": "Malformed JSON message at 1:2"}
-    assert client.wire.ended == "closed"
+    assert client.wire.ended() == "closed"

@@ -1,6 +1,6 @@
 """The TCP framing, and order on the wire."""
 
-from typing import Any
+from collections.abc import Callable
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
+from tests.support.broker import ACCOUNT, APPLICATION, Broker, Peer
 from tests.support.frames import length_prefixed, take_length_prefixed
 from tickrelay.openapi import frames
 from tickrelay.openapi.common_pb2 import ProtoMessage
 from tickrelay.openapi.messages_pb2 import (
-    ProtoOAAccountAuthReq,
     ProtoOAApplicationAuthReq,
     ProtoOASpotEvent,
     ProtoOASubscribeSpotsReq,
@@ -23,14 +23,14 @@ from tickrelay.simulator.framing.factory import SimulatorFactory
 from tickrelay.simulator.settings import Rules, SimulatorSettings
 
 LOGIN = (
-    ProtoOAApplicationAuthReq(clientId="sim", clientSecret="sim-secret"),
-    ProtoOAAccountAuthReq(ctidTraderAccountId=1001, accessToken="sim-token"),
+    APPLICATION,
+    ACCOUNT,
     ProtoOASubscribeSpotsReq(ctidTraderAccountId=1001, symbolId=[1, 2]),
 )
 
 
-def test_events_can_come_before_their_answer(make_broker: Any) -> None:
-    """By the switch; clients must not depend on the order."""
+def test_events_can_come_before_their_answer(make_broker: Callable[..., Broker]) -> None:
+    """Only by a rule; clients must not depend on the order."""
     peer = make_broker(events_before_answer=True).connect()
     peer.log_in()
     peer.take()
@@ -38,18 +38,18 @@ def test_events_can_come_before_their_answer(make_broker: Any) -> None:
     assert [type(m) for m in peer.messages()] == [ProtoOASpotEvent, ProtoOASpotEvent, ProtoOASubscribeSpotsRes]
 
 
-def test_several_frames_in_one_write(broker: Any, trader: Any) -> None:
-    """An answer and its events leave apart, but what falls due in one turn of the market leaves together."""
+def test_several_frames_in_one_write(broker: Broker, trader: Peer) -> None:
+    """An answer and its events are written apart; all events of one turn of the market in one write."""
     trader.subscribe(*range(1, 65))
     writes: list[bytes] = []
-    trader.wire.write = writes.append
-    trader.wire.writeSequence = lambda pieces: writes.append(b"".join(pieces))
+    trader.wire.write = writes.append  # type: ignore[method-assign]
+    trader.wire.writeSequence = lambda pieces: writes.append(b"".join(pieces))  # type: ignore[method-assign]
     broker.run(5)
     assert any(len(data) > 2 * (4 + int.from_bytes(data[:4], "big")) for data in writes)
 
 
-def test_frames_cut_into_pieces(make_broker: Any) -> None:
-    """By the switch every frame arrives in pieces, whole and in order in the end."""
+def test_frames_cut_into_pieces(make_broker: Callable[..., Broker]) -> None:
+    """By a rule every frame is sent in pieces, complete and in order."""
     broker = make_broker(slice_bytes=3)
     peer = broker.connect()
     for message in LOGIN:
@@ -61,14 +61,14 @@ def test_frames_cut_into_pieces(make_broker: Any) -> None:
     assert len([e for e in peer.take() if e.clientMsgId]) == 3
 
 
-def test_a_close_waits_for_the_pieces(make_broker: Any) -> None:
-    """The error before a close is not cut off."""
+def test_a_close_waits_for_the_pieces(make_broker: Callable[..., Broker]) -> None:
+    """The error before a close is sent completely."""
     broker = make_broker(slice_bytes=1)
     peer = broker.connect()
     peer.send(ProtoOAApplicationAuthReq(clientId="sim", clientSecret="wrong"), "m")
-    assert not peer.wire.ended
+    assert not peer.wire.ended()
     broker.run(1, 0.01)
-    assert peer.wire.ended == "closed"
+    assert peer.wire.ended() == "closed"
     assert peer.messages()[0].errorCode == "CH_CLIENT_AUTH_FAILURE"
 
 
@@ -85,7 +85,7 @@ PAYLOADS = st.binary(max_size=40) | st.builds(
 @settings(max_examples=200, deadline=None)
 @given(st.lists(PAYLOADS, max_size=8), st.booleans(), st.data())
 def test_any_bytes_are_answered_or_refused(garbage: list[bytes], logged_in: bool, data: st.DataObject) -> None:
-    """Whatever frames a client sends, cut wherever: no exception, and whole frames in answer."""
+    """Whatever frames a client sends, cut anywhere: no exception, and only whole frames in answer."""
     clock = Clock()
     broker = SimulatedBroker(
         SimulatorSettings(rules=Rules(unknown_field_every=0), symbols=("EURUSD",)), lambda: 1.7e9 + clock.seconds()

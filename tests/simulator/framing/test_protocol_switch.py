@@ -1,9 +1,9 @@
-"""All framings on one port: plain TCP, WebSocket, and JSON over either, as real sockets see them."""
+"""All framings on one port: plain TCP, WebSocket, and JSON over either, on real sockets."""
 
 import json
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,10 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.internet.threads import deferToThread
 
+from tests.support.broker import ACCOUNT, APPLICATION, Broker
 from tests.support.frames import length_prefixed
 from tickrelay.openapi import frames
 from tickrelay.openapi.messages_pb2 import (
-    ProtoOAAccountAuthReq,
-    ProtoOAApplicationAuthReq,
     ProtoOAErrorRes,
     ProtoOASpotEvent,
     ProtoOASubscribeSpotsReq,
@@ -30,14 +29,14 @@ from tickrelay.simulator.service import SimulatorService
 from tickrelay.simulator.settings import Rules, SimulatorSettings
 
 REQUESTS = (
-    ProtoOAApplicationAuthReq(clientId="sim", clientSecret="sim-secret"),
-    ProtoOAAccountAuthReq(ctidTraderAccountId=1001, accessToken="sim-token"),
+    APPLICATION,
+    ACCOUNT,
     ProtoOASubscribeSpotsReq(ctidTraderAccountId=1001, symbolId=[1, 41]),
 )
 
 
-def test_a_client_that_says_nothing_is_closed(broker: Any, clock: Clock) -> None:
-    """After the time that an unauthenticated connection has."""
+def test_a_client_that_says_nothing_is_closed(broker: Broker, clock: Clock) -> None:
+    """After the deadline of a connection without application auth."""
     switch = ProtocolSwitchFactory(broker.broker, clock).buildProtocol(None)
     wire = StringTransport()
     switch.makeConnection(wire)
@@ -49,7 +48,7 @@ def test_a_client_that_says_nothing_is_closed(broker: Any, clock: Clock) -> None
 
 
 @pytest.mark.parametrize("first", [b"\0", b"G"])
-def test_a_late_first_byte_gets_no_second_deadline(broker: Any, clock: Clock, first: bytes) -> None:
+def test_a_late_first_byte_gets_no_second_deadline(broker: Broker, clock: Clock, first: bytes) -> None:
     """The time to log in counts from the connection, whatever was sent before and in whichever framing."""
     switch = ProtocolSwitchFactory(broker.broker, clock).buildProtocol(None)
     wire = StringTransport()
@@ -69,8 +68,8 @@ def test_a_late_first_byte_gets_no_second_deadline(broker: Any, clock: Clock, fi
     switch.connectionLost()
 
 
-def test_the_first_byte_decides(broker: Any, clock: Clock) -> None:
-    """A length begins with zero, an HTTP request with GET; a byte at a time will do."""
+def test_the_first_byte_decides(broker: Broker, clock: Clock) -> None:
+    """A length begins with zero, an HTTP request with GET; one byte at a time is enough."""
     factory = ProtocolSwitchFactory(broker.broker, clock)
     switch = factory.buildProtocol(None)
     wire = StringTransport()
@@ -82,7 +81,7 @@ def test_the_first_byte_decides(broker: Any, clock: Clock) -> None:
 
 
 @pytest_twisted.async_yield_fixture
-async def service(tmp_path: Path) -> Any:
+async def service(tmp_path: Path) -> AsyncIterator[SimulatorService]:
     """A simulator with both ports."""
     settings = SimulatorSettings(
         port=0, json_port=0, ca_file=str(tmp_path / "ca.pem"), rules=Rules(idle_s=1.0, unknown_field_every=0)
@@ -94,12 +93,12 @@ async def service(tmp_path: Path) -> Any:
 
 
 def tls(service: SimulatorService) -> ssl.SSLContext:
-    """Trusts the simulator's authority alone."""
+    """A context that trusts the simulator's authority alone."""
     return ssl.create_default_context(cafile=service.ca_file)
 
 
 def in_thread(call: Callable[..., Any], *args: Any) -> Any:
-    """Run blocking client code beside the reactor."""
+    """Run blocking client code in a thread, beside the reactor."""
     return deferToThread(call, *args).addTimeout(10, reactor)
 
 
@@ -115,7 +114,7 @@ async def test_protobuf_over_websocket(service: SimulatorService) -> None:
 
     def client() -> tuple[list[Any], int, str]:
         with websocket(service, service.port) as wire:
-            found = []
+            found: list[Any] = []
             for request in REQUESTS:
                 wire.send(frames.encode(request, "m"))
             while len(found) < 5:

@@ -1,7 +1,6 @@
 """Depth quotes: a book kept by its events is the server's book."""
 
-from typing import Any
-
+from tests.support.broker import Broker, Peer
 from tickrelay.openapi.messages_pb2 import (
     ProtoOADepthEvent,
     ProtoOASubscribeDepthQuotesReq,
@@ -23,7 +22,7 @@ def keep(book: dict[int, tuple[int, int]], event: ProtoOADepthEvent) -> None:
         book[quote.id] = (quote.bid, quote.ask)
 
 
-def test_the_whole_book_then_changes(broker: Any, trader: Any) -> None:
+def test_the_whole_book_then_changes(broker: Broker, trader: Peer) -> None:
     """Ten levels around the quote; bids under asks; every deleted id was there."""
     trader.subscribe(1)
     trader.take()
@@ -41,11 +40,11 @@ def test_the_whole_book_then_changes(broker: Any, trader: Any) -> None:
         assert len(book) == 10
         assert max(bid for bid, _ in book.values()) < min(ask for _, ask in book.values() if ask)
     last = broker.broker.source.technical(1)
-    assert max(bid for bid, _ in book.values()) == last.bid
+    assert last is not None and max(bid for bid, _ in book.values()) == last.bid
 
 
-def test_a_client_that_paused_can_keep_its_book(broker: Any, trader: Any) -> None:
-    """What it missed is in the next event: nothing is deleted twice, nothing is left over."""
+def test_a_client_that_paused_can_keep_its_book(broker: Broker, trader: Peer) -> None:
+    """The next event has all changes since the pause: no id is deleted twice, none is left over."""
     trader.subscribe(1)
     trader.take()
     trader.send(subscribe(1), "m")
@@ -61,7 +60,7 @@ def test_a_client_that_paused_can_keep_its_book(broker: Any, trader: Any) -> Non
     assert len(book) == 10
 
 
-def test_refusals(trader: Any) -> None:
+def test_refusals(trader: Peer) -> None:
     """Without spots, twice, and for an unknown symbol."""
     assert trader.ask(subscribe(1)).errorCode == "NOT_SUBSCRIBED_TO_SPOTS"
     trader.subscribe(1)
@@ -70,8 +69,8 @@ def test_refusals(trader: Any) -> None:
     assert trader.ask(subscribe(1)).errorCode == "ALREADY_SUBSCRIBED"
 
 
-def test_unsubscribing(broker: Any, trader: Any) -> None:
-    """No more events; the book is forgotten with its last watcher."""
+def test_unsubscribing(broker: Broker, trader: Peer) -> None:
+    """No more events are sent; the book is deleted with its last subscription."""
     trader.subscribe(1)
     trader.ask(subscribe(1))
     trader.ask(ProtoOAUnsubscribeDepthQuotesReq(ctidTraderAccountId=1001, symbolId=[1]))

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.broker import Broker, Peer
 from tickrelay.model.quotes import BID, BOTH, Quote
 from tickrelay.openapi.messages_pb2 import (
     ProtoOAGetTickDataReq,
@@ -18,10 +19,10 @@ from tickrelay.simulator.market import history
 from tickrelay.simulator.market.bars import MINUTES, start_of
 
 P = ProtoOATrendbarPeriod
-ID = {"ctidTraderAccountId": 1001, "symbolId": 1}
+ID: dict[str, Any] = {"ctidTraderAccountId": 1001, "symbolId": 1}
 
 
-def stay(broker: Any, trader: Any, seconds: float, step_s: float = 0.25) -> list[ProtoOASpotEvent]:
+def stay(broker: Broker, trader: Peer, seconds: float, step_s: float = 0.25) -> list[ProtoOASpotEvent]:
     """Let time pass while the client lives; the spot events."""
     found = []
     for _ in range(round(seconds / 10)):
@@ -31,18 +32,18 @@ def stay(broker: Any, trader: Any, seconds: float, step_s: float = 0.25) -> list
     return found
 
 
-def bars_of(broker: Any, trader: Any, **wanted: Any) -> Any:
+def bars_of(broker: Broker, trader: Peer, **wanted: Any) -> Any:
     """A bar request, a second after the last one."""
     broker.run(1, 0.5)
     return trader.ask(ProtoOAGetTrendbarsReq(**ID, **wanted))
 
 
-def test_a_live_bar_needs_spots(trader: Any) -> None:
+def test_a_live_bar_needs_spots(trader: Peer) -> None:
     """INVALID_REQUEST, as seen."""
     assert trader.ask(ProtoOASubscribeLiveTrendbarReq(**ID, period=P.M1)).errorCode == "INVALID_REQUEST"
 
 
-def test_live_bars_come_with_bids(broker: Any, trader: Any) -> None:
+def test_live_bars_come_with_bids(broker: Broker, trader: Peer) -> None:
     """First another technical event; then a bar of each period in each event with a bid, whose close is that bid."""
     trader.subscribe(1)
     stay(broker, trader, 70)
@@ -69,7 +70,7 @@ def test_live_bars_come_with_bids(broker: Any, trader: Any) -> None:
     assert not any(spot.trendbar for spot in stay(broker, trader, 20))
 
 
-def test_history_agrees_with_the_ticks(broker: Any, trader: Any) -> None:
+def test_history_agrees_with_the_ticks(broker: Broker, trader: Peer) -> None:
     """Bars of every period and both sides' ticks, rebuilt from the spot events of the session."""
     trader.take()
     trader.subscribe(1)
@@ -101,7 +102,7 @@ def test_history_agrees_with_the_ticks(broker: Any, trader: Any) -> None:
         assert not answer.hasMore
 
 
-def test_bars_from_before_the_start(broker: Any, trader: Any) -> None:
+def test_bars_from_before_the_start(broker: Broker, trader: Peer) -> None:
     """There are as many as are asked for, oldest first, joined to the present; another request tells the same."""
     broker.run(5)
     for period in (P.M1, P.M15, P.H1, P.H4, P.D1, P.W1, P.MN1):
@@ -119,7 +120,7 @@ def test_bars_from_before_the_start(broker: Any, trader: Any) -> None:
         trader.heartbeat()
 
 
-def test_days_open_and_close_where_hours_do(broker: Any, trader: Any) -> None:
+def test_days_open_and_close_where_hours_do(broker: Broker, trader: Peer) -> None:
     """Before the start too, periods agree on opens and closes."""
     days = bars_of(broker, trader, period=P.D1, count=10).trendbar
     hours = {b.utcTimestampInMinutes: b for b in bars_of(broker, trader, period=P.H1, count=300).trendbar}
@@ -128,7 +129,7 @@ def test_days_open_and_close_where_hours_do(broker: Any, trader: Any) -> None:
         assert first.low + first.deltaOpen == day.low + day.deltaOpen
 
 
-def test_a_span_without_a_count(broker: Any, trader: Any) -> None:
+def test_a_span_without_a_count(broker: Broker, trader: Peer) -> None:
     """Beginning and end bound it; with a count the beginning does not."""
     broker.run(5)
     to_ms = round(broker.broker.now() * 1000)
@@ -139,7 +140,7 @@ def test_a_span_without_a_count(broker: Any, trader: Any) -> None:
 
 
 @pytest.mark.parametrize("period", [P.M1, P.M5, P.H1, P.H4, P.D1, P.W1, P.MN1])
-def test_the_bar_that_contains_the_beginning_is_included(broker: Any, trader: Any, period: int) -> None:
+def test_the_bar_that_contains_the_beginning_is_included(broker: Broker, trader: Peer, period: int) -> None:
     """Whether the beginning lies at its first or at its last millisecond, or in the bar that is being made."""
     broker.run(5)
     all_ = bars_of(broker, trader, period=period, count=6).trendbar
@@ -152,7 +153,7 @@ def test_the_bar_that_contains_the_beginning_is_included(broker: Any, trader: An
         trader.heartbeat()
 
 
-def test_a_beginning_that_no_calendar_reaches(broker: Any, trader: Any) -> None:
+def test_a_beginning_that_no_calendar_reaches(broker: Broker, trader: Peer) -> None:
     """Far in the future there are no bars; before 1970 there are those that are kept."""
     far = {"fromTimestamp": 2**61, "toTimestamp": 2**62}
     for period in (P.M1, P.D1, P.W1, P.MN1):
@@ -165,12 +166,12 @@ def test_a_beginning_that_no_calendar_reaches(broker: Any, trader: Any) -> None:
 @pytest.mark.parametrize(
     "wanted", [{}, {"fromTimestamp": 2, "toTimestamp": 1}, {"fromTimestamp": 2**62, "toTimestamp": 2**61}]
 )
-def test_senseless_spans(broker: Any, trader: Any, wanted: dict[str, int]) -> None:
+def test_senseless_spans(broker: Broker, trader: Peer, wanted: dict[str, int]) -> None:
     """INCORRECT_BOUNDARIES."""
     assert bars_of(broker, trader, period=P.M1, **wanted).errorCode == "INCORRECT_BOUNDARIES"
 
 
-def test_unknown_symbols_and_long_spans_of_ticks(broker: Any, trader: Any) -> None:
+def test_unknown_symbols_and_long_spans_of_ticks(broker: Broker, trader: Peer) -> None:
     """UNKNOWN_SYMBOL for history; at most a week of ticks."""
     unknown = ProtoOAGetTrendbarsReq(ctidTraderAccountId=1001, symbolId=4711, period=P.M1, count=1)
     assert trader.ask(unknown).errorCode == "UNKNOWN_SYMBOL"
@@ -179,7 +180,7 @@ def test_unknown_symbols_and_long_spans_of_ticks(broker: Any, trader: Any) -> No
     assert trader.ask(long).errorCode == "INCORRECT_BOUNDARIES"
 
 
-def test_five_historical_requests_a_second(broker: Any, trader: Any) -> None:
+def test_five_historical_requests_a_second(broker: Broker, trader: Peer) -> None:
     """The sixth is refused with the time to wait, of that type alone; a second later it goes again."""
     request = ProtoOAGetTrendbarsReq(**ID, period=P.M1, count=1)
     for _ in range(5):

@@ -1,4 +1,4 @@
-"""The market follows from its seed, keeps its hours, and looks like one."""
+"""The market follows from its seed, keeps trading hours, and has the statistics of a real one."""
 
 import itertools
 import math
@@ -73,7 +73,7 @@ def test_crosses_agree_with_their_legs() -> None:
 
 
 def test_the_pace_is_believable_and_scales() -> None:
-    """A major makes a few events a second in busy hours; the rate scales them all."""
+    """A major has a few events a second in busy hours; the rate scales all symbols."""
     counts = Counter(q.symbol_id for q in run(make(), MONDAY_S, 300))
     assert 1.5 < counts[1] / 300 < 8
     assert 60 < sum(counts.values()) / 300 < 250
