@@ -164,19 +164,19 @@ def test_resuming_again_and_again_delays_nobody_else(server: Server, turns: Turn
     replayed = 0
     for _ in range(3):
         hostile = [connect(server, "192.0.2.1", JSON) for _ in range(20)]
+        before_s = turns.now_s
         for client in hostile:
             client.protocol.dataReceived(again)
-        for _ in range(100):
+        assert turns.now_s - before_s < 0.04
+        for _ in range(20):
             assert turns.turn() <= LONGEST_TURN_S
             innocent.protocol.dataReceived(PING)
             assert [message["type"] for message in innocent.hear()] == ["pong"]
             turns.now_s += 0.005
         for client in hostile:
-            ticks = [message["seq"] for message in client.hear() if message["type"] == "tick"]
-            assert len(ticks) < 10_000
-            replayed += len(ticks)
+            replayed += sum(message["type"] == "tick" for message in client.hear())
             client.vanish()
-    assert 0 < replayed < 600_000
+    assert 0 < replayed < 200_000, "of 599,400"
     settle(turns)
 
 

@@ -94,7 +94,7 @@ class Stage:
 
     def do(self, action: tuple[Any, ...]) -> None:
         """Let something happen."""
-        server, hub = self.server, self.server.hub
+        hub = self.server.hub
         match action:
             case ("turn",):
                 self.turns.turn()

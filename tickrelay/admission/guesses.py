@@ -1,8 +1,9 @@
 """Wrong tokens by address: beyond an allowance their refusals are delayed, one after another.
 
 Delayed is the refusal only. A valid token is accepted at once, so those who share the address of a guesser are never
-locked out. A guesser does not know that his token was wrong before he is refused, and his connection takes a place of
-his address meanwhile: so the number of connections bounds the rate of guesses.
+locked out. Meanwhile the guesser's connection takes a place of its address and is not listened to, so whoever waits for
+refusals makes few guesses. Whoever does not wait pays a handshake for each, out of the address' account in the ledger;
+no limit that spares the neighbours stops him, which is why tokens must be long.
 """
 
 from collections.abc import Callable
