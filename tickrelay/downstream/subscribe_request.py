@@ -7,7 +7,6 @@ has ``seq == previous + 1 + conflated``; the answer's ``seq`` is the position af
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice
 
 from msgspec import UNSET
@@ -58,13 +57,10 @@ class _Place:
 class _Arrears:
     """What a client is sent of one symbol between the answer and the live ticks."""
 
-    channel: Channel
     symbol: Symbol
     """As the answer described it."""
     replay: list[Tick]
     snapshot: Tick | None = None
-    newest: bool = False
-    """The newest tick, if it is not the client's last."""
 
 
 class SubscribeRequest:
@@ -93,6 +89,8 @@ class SubscribeRequest:
         self._subscribed = set(self._before)
         """The client's symbols as they will be."""
         self._arrears: list[_Arrears] = []
+        self._behind: list[Channel] = []
+        """Channels of which a snapshot was asked for, and the client was not sent the newest tick."""
 
     def subscribe(self, request: Subscribe) -> Steps[Answer]:
         """Subscribe what can be; the answer has the frames that bring the client up to date."""
@@ -118,8 +116,7 @@ class SubscribeRequest:
             else:
                 started[name] = self._start(entry, request)
                 answers.append(started[name])
-        release = partial(self._hub.release, self._subscriber)
-        return Answer(SubscribeResponse(id=request.id, results=answers), frames=self._frames(), then=release)
+        return Answer(SubscribeResponse(id=request.id, results=answers), frames=self._frames(), then=self._release)
 
     # Which symbols.
 
@@ -212,7 +209,7 @@ class SubscribeRequest:
         seq = subscriber.positions.get(channel, channel.sent_seq)
         feed = hub.feed_of(symbol.name)
         result = results.subscribed(place.spelled, channel, hub.epoch, seq, subscriber.channels[channel], feed)
-        arrears = _Arrears(channel, symbol, [])
+        arrears = _Arrears(symbol, [])
         snapshot = request.snapshot
         position = self._resume.get(symbol.name)
         if position is not None and not place.was_subscribed:
@@ -228,9 +225,9 @@ class SubscribeRequest:
                 snapshot = True
         if snapshot and seq == channel.sent_seq:
             arrears.snapshot = channel.sent
-        arrears.newest = snapshot
-        if arrears.replay or snapshot:
-            self._arrears.append(arrears)
+        elif snapshot:
+            self._behind.append(channel)
+        self._arrears.append(arrears)
         return result
 
     def _frames(self) -> Iterator[bytes]:
@@ -240,8 +237,7 @@ class SubscribeRequest:
             yield b"".join(some)
 
     def _each_frame(self) -> Iterator[bytes]:
-        subscriber = self._subscriber
-        encoding = subscriber.encoding
+        encoding = self._subscriber.encoding
         for arrears in self._arrears:
             for tick in arrears.replay:
                 if tick.symbol is arrears.symbol:
@@ -251,8 +247,15 @@ class SubscribeRequest:
                     yield encoding.newest(tick, 0)
             if arrears.snapshot is not None:
                 yield encoding.snapshot(arrears.snapshot, self._age_ms(arrears.snapshot))
-            elif arrears.newest and not (subscriber.paused or subscriber.outbox.blocked):
-                yield subscriber.newest([arrears.channel])
+
+    def _release(self) -> None:
+        """Let the live ticks go on; those whose rate would hold them back are sent now where a snapshot was asked."""
+        subscriber = self._subscriber
+        self._hub.release(subscriber)
+        if not subscriber.is_waiting:
+            frames = subscriber.newest([channel for channel in self._behind if channel in subscriber.positions])
+            if frames:
+                subscriber.outbox.write(frames)
 
     def _age_ms(self, tick: Tick) -> int:
         return max(0, self._context.clock.wall_ms() - tick.timestamp_ms)
