@@ -213,6 +213,25 @@ def test_a_clients_close_frame_waits_for_its_request(server: Server, turns: Turn
     assert server.feed.wanted == []
 
 
+def test_a_failure_while_waiting_frames_are_read_closes_one_client(
+    server: Server, turns: Turns, expected_failures: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With 1011, and it is read again, so that its answer to the close frame is seen."""
+    client = connect(server, "192.0.2.1", JSON)
+    client.protocol.dataReceived(request(type="subscribe", symbols=NAMES[:1000]) + PING)
+
+    def broken() -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(client.protocol, "consumeData", broken)
+    settle(turns)
+    answer, close = client.frames()
+    assert (answer[0], close) == (1, (8, (1011).to_bytes(2, "big") + b"internal error"))
+    assert client.transport.producerState == "producing"
+    assert len(expected_failures) == 1
+    expected_failures.clear()
+
+
 def test_a_failure_between_two_turns_closes_one_client(
     server: Server, turns: Turns, expected_failures: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

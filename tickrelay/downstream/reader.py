@@ -25,7 +25,7 @@ class Source(Protocol):
         """Read the frames that were received meanwhile."""
 
     def failed(self) -> None:
-        """An exception was caught in a request's answer: log it, and close."""
+        """An exception was caught while a frame was read or answered: log it, and close."""
 
 
 class Reader:
@@ -119,6 +119,10 @@ class Reader:
         if self._lost:
             return
         self.paused = False
-        self._source.read_on()
+        try:
+            self._source.read_on()
+        except Exception:
+            # In dataReceived Twisted would close the connection; here it would stay, and never be read again.
+            self._source.failed()
         if not (self.paused or self._lost):
             self._source.transport.resumeProducing()
