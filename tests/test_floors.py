@@ -164,7 +164,7 @@ ELSEWHERE = {
     "config/test_settings.py": "config/host_and_port",
     "downstream/test_protocol.py": "downstream/context downstream/factory downstream/read_limiter downstream/tcp",
     "downstream/test_basic.py": "downstream/session",
-    "downstream/test_subscribe_request.py": "downstream/results",
+    "downstream/test_subscribe_request.py": "downstream/results downstream/unsubscribe_request",
     "recording/test_recorder.py": "recording/segments",
     "relay/test_fanout.py": "relay/cohort relay/conflator relay/outbox relay/subscriber",
     "relay/test_hub.py": "relay/channel model/errors model/feed model/status model/ticks",

@@ -58,6 +58,8 @@ last_spot_age_seconds gauge
 clients gauge
 clients_refused_total counter
 clients_behind gauge
+client_work_seconds_total counter
+client_work_deferred_total counter
 symbols_wanted gauge
 spots_total counter
 spots_unwanted_total counter

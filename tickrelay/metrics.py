@@ -105,6 +105,11 @@ class RelayCollector(Collector):
             refused.add_metric((reason,), count)
         yield _gauge("clients", "WebSocket clients connected.", len(self._clients))
         yield refused
+        ledger = self._clients.context.ledger
+        yield _counter("client_work_seconds_total", "Reactor time spent on what clients sent.", ledger.seconds)
+        yield _counter(
+            "client_work_deferred_total", "Pieces of that work that had to wait for their turn.", ledger.deferred
+        )
         yield _gauge("clients_behind", "Clients whose transport holds unsent data.", len(fanout.behind))
         yield _counter("clients_fell_behind_total", "Times a client fell behind.", counters.fell_behind)
         yield _counter("clients_caught_up_total", "Times a client caught up.", counters.caught_up)

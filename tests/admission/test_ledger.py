@@ -6,50 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twisted.internet.base import DelayedCall
-from twisted.internet.task import Clock
-
-from tests.support.relay import TestClock
+from tests.support.turns import Turns
 from tickrelay.admission.ledger import (
     ADDRESS_BURST_S,
     ADDRESS_SHARE,
     ALL_BURST_S,
     MAX_IDLE_ACCOUNTS,
     MODEST_S,
+    PIECE_S,
     SLICE_S,
     Ledger,
     Payer,
     block_of,
 )
-from tickrelay.model.clock import Timer
-
-
-class Turns(TestClock):
-    """Time passes only in work; what is called later is called by the next `turn`, not in the same one.
-
-    Twisted's Clock would call it within the same ``advance``.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(Clock())
-        self.now_s = 0.0
-        self.calls: list[Callable[[], object]] = []
-
-    def monotonic_s(self) -> float:
-        """Seconds since the start."""
-        return self.now_s
-
-    def call_later(self, delay_s: float, call: Callable[[], object]) -> Timer:
-        """Keep the call for the next turn."""
-        assert delay_s == 0
-        self.calls.append(call)
-        return DelayedCall(0, call, (), {}, lambda _: None, lambda _: None)
-
-    def turn(self) -> None:
-        """Make the calls that were asked for before this turn."""
-        calls, self.calls = self.calls, []
-        for call in calls:
-            call()
 
 
 class Bench:
@@ -198,6 +167,63 @@ def test_an_error_of_one_job_ends_no_other(bench: Bench) -> None:
         bench.turn()
     assert bench.turn() == ["other"]
     assert bench.ledger.seconds == pytest.approx(2.501)
+
+
+def test_a_piece_of_work_ends_in_time(bench: Bench) -> None:
+    """Work looks at the clock between its steps, and goes on in the next turn; others are served in between."""
+    payer, other = bench.ledger.payer("192.0.2.1"), bench.ledger.payer("192.0.2.2")
+    left = list(range(20))
+
+    def work() -> None:
+        while left:
+            bench.work(f"step {left.pop(0)}", PIECE_S / 4)()
+            if left and not payer.may_go_on(bench.clock.monotonic_s()):
+                payer.later(work)
+                return
+
+    payer.do(work)
+    assert len(bench.done) == 4
+    other.do(bench.work("other", 0.001))
+    assert bench.done[4:] == ["other"]
+    while bench.clock.calls:
+        assert len(bench.turn()) <= 12
+    assert bench.done[5:] == [f"step {n}" for n in range(4, 20)]
+
+
+def test_who_is_over_has_no_time_without_waiting(bench: Bench) -> None:
+    """What was received is looked at when its turn comes; `do` gives no step to it."""
+    payer = bench.ledger.payer("192.0.2.1")
+    seen: list[bool] = []
+
+    def look() -> None:
+        seen.append(payer.may_go_on(bench.clock.monotonic_s()))
+
+    payer.do(look)
+    bench.spend(payer, 1.0)
+    payer.do(look)
+    payer.when_due(look)
+    bench.turn()
+    assert seen == [True, False, True]
+
+
+def test_modest_connections_are_served_in_the_order_of_their_coming(bench: Bench) -> None:
+    """None of them is passed by those that came later, however many come."""
+    bench.spend(bench.ledger.payer("192.0.2.1"), 1.0)
+    for n in range(3):
+        bench.ledger.payer("192.0.2.1").when_due(bench.work(str(n), 0.0001))
+    assert bench.turn() == ["0", "1", "2"]
+
+
+def test_leaving_twice_counts_once(bench: Bench) -> None:
+    """The account of a connection that is still there is not taken for idle."""
+    gone, stays = bench.ledger.payer("192.0.2.1"), bench.ledger.payer("192.0.2.1")
+    gone.leave()
+    gone.leave()
+    bench.ledger.forget_settled()
+    assert len(bench.ledger) == 1
+    stays.leave()
+    bench.ledger.forget_settled()
+    assert len(bench.ledger) == 0
 
 
 def test_work_within_work_is_charged_once(bench: Bench) -> None:

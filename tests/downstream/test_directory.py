@@ -2,16 +2,36 @@
 
 import fnmatch
 import time
+from typing import TypeVar
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tickrelay.downstream.directory import SymbolDirectory, is_pattern, matches
+from tickrelay.downstream.directory import Pattern, SymbolDirectory, is_pattern
+from tickrelay.downstream.results import Steps
 from tickrelay.model.ticks import Symbol
+
+T = TypeVar("T")
 
 NAMES = SymbolDirectory(
     {name: Symbol(symbol_id=1, name=name) for name in ("EURUSD", "EURUSD.x", "US 30", "#AAPL", "A*B")}
 )
+
+
+def matches(name: str, pattern: str) -> bool:
+    """Whether the name matches the pattern."""
+    return Pattern(pattern).matches(name)
+
+
+def done(steps: Steps[T]) -> tuple[T, int]:
+    """What the steps return, and how many there are."""
+    number = 0
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value, number
+        number += 1
 
 
 def found(name: str) -> list[str]:
@@ -51,7 +71,35 @@ def test_what_is_kept_of_patterns_is_bounded() -> None:
     """Patterns that never come back do not fill the memory, and are answered all the same."""
     names = SymbolDirectory({"AB": Symbol(symbol_id=1, name="AB")})
     for n in range(500):
-        assert names.match(f"{n}*") == []
-    assert [symbol.name for symbol in names.match("A*")] == ["AB"]
-    assert names.match("A*") is names.match("A*")
+        assert done(names.match(f"{n}*"))[0] == []
+    assert [symbol.name for symbol in done(names.match("A*"))[0]] == ["AB"]
+    assert done(names.match("A*"))[0] is done(names.match("A*"))[0]
     assert len(names._matched) <= 64
+
+
+@given(st.lists(st.text("ab*", max_size=6), unique=True), st.text("ab*", max_size=6).filter(is_pattern))
+def test_a_pattern_finds_what_a_comparison_with_each_name_finds(names: list[str], pattern: str) -> None:
+    """In the order of the list, whatever index is used."""
+    directory = SymbolDirectory({name: Symbol(symbol_id=1, name=name) for name in names})
+    expected = [name for name in names if fnmatch.fnmatchcase(name, pattern)]
+    assert [symbol.name for symbol in done(directory.match(pattern))[0]] == expected
+
+
+def test_a_large_list_is_searched_in_steps() -> None:
+    """The index is made in steps too, and by several at once; only a pattern with a known beginning needs few."""
+    directory = SymbolDirectory({f"S{n:05d}": Symbol(symbol_id=n, name=f"S{n:05d}") for n in range(50_000)})
+    first, second = directory.indexed(), directory.indexed()
+    for _ in range(20):
+        next(first)
+        next(second)
+    assert done(first)[1] + 40 == 100 and done(second)[1] == 0
+    everything, steps = done(directory.match("*"))
+    assert len(everything) == 50_000 and steps >= 100
+    some, steps = done(directory.match("S490*7"))
+    assert [symbol.name for symbol in some] == [f"S490{n}7" for n in range(10)] and steps < 25
+
+
+def test_a_name_is_found_before_the_index_is_made() -> None:
+    """Who does not wait for the index has it made at once."""
+    directory = SymbolDirectory({"EURUSD": Symbol(symbol_id=1, name="EURUSD")})
+    assert [symbol.name for symbol in directory.find("eur/usd")] == ["EURUSD"]

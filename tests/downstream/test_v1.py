@@ -6,8 +6,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from twisted.internet.task import Clock
-
 from tests.support.browser import LIVE, LOST, Browser, Server
 from tests.support.frames import frame
 from tests.support.v1 import JSON, PROTOBUF, results
@@ -155,21 +153,6 @@ def test_status_changes_carry_the_feed_and_its_detail(client: Browser, server: S
     server.hub.status_changed(LOST)
     server.hub.status_changed(LIVE)
     assert [m["status"] for m in client.hear()] == ["disconnected", "connected"]
-
-
-def test_costly_requests_count_for_several(clock: Clock) -> None:
-    """A client that asks for much is read more slowly, and nothing is refused."""
-    server = Server(clock, messages_burst=30, messages_per_s=10.0)
-    server.go_live()
-    client = server.browser(JSON)
-    client.say(
-        {"type": "getSymbols"}, {"type": "getSymbols"}, {"type": "subscribe", "symbols": ["*"] * 10}, {"type": "ping"}
-    )
-    assert [message["type"] for message in client.hear()] == ["symbols", "symbols", "subscribeResponse"]
-    clock.advance(0.3)
-    assert client.hear() == []
-    clock.pump([0.1] * 5)
-    assert [message["type"] for message in client.hear()] == ["pong"]
 
 
 def test_a_protobuf_client_sees_the_same(server: Server, client: Browser) -> None:

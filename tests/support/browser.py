@@ -30,11 +30,11 @@ LOST = FeedStatus(Status.DISCONNECTED, FeedState.WAITING)
 class Server:
     """The client side of the relay on a clock, with a hub whose feed is the test's."""
 
-    def __init__(self, clock: Clock, **settings: Any) -> None:
+    def __init__(self, clock: Clock, time: TestClock | None = None, **settings: Any) -> None:
         txaio.config.loop = clock  # Autobahn's timers; the factory's reactor argument does not reach them
         self.clock = clock
         encodings = make_encodings(EPOCH)
-        time = TestClock(clock)
+        time = time or TestClock(clock)
         self.hub = Hub(time, encodings, RelaySettings(), EPOCH)
         self.feed = FakeFeed()
         self.hub.feed = self.feed

@@ -4,5 +4,6 @@
 
     places    counts of connections, and their limits
     ledger    the reactor time that clients cause, who pays for it, and who waits
+    guesses   wrong tokens by address, and by how long to delay their refusals
     refusals  close code, log line and counter of each reason
 """

@@ -7,6 +7,9 @@ not refused: his work waits in a queue, of which at most `SLICE_S` is done in a 
 Whoever is within his share is served at once, in the same turn. With nobody else to serve the queue is served without a
 pause: no time is wasted.
 
+No work is interrupted. What may take long looks at `Payer.may_go_on` between its steps, and asks for another turn with
+`Payer.later` when its time is used up.
+
 An address' account outlives its connections, so that reconnecting brings no fresh start.
 """
 
@@ -18,6 +21,9 @@ from tickrelay.model.clock import Clock
 
 SLICE_S = 0.005
 """Work of the queue in one reactor turn, in all; a piece of work that has begun is finished."""
+
+PIECE_S = 0.0025
+"""Time of one piece of work, after which it must stop at its next step. With `SLICE_S` it bounds a reactor turn."""
 
 ADDRESS_SHARE, ADDRESS_BURST_S = 0.1, 0.02
 """An address is over with more than this burst on its account; so many seconds are forgotten in a second."""
@@ -56,12 +62,14 @@ class Account:
 class AddressAccount(Account):
     """The account of one address; kept for as long as it has connections, waiting work, or anything on it."""
 
-    __slots__ = ("connections", "key", "waiting")
+    __slots__ = ("connections", "key", "modest", "waiting")
 
     def __init__(self, key: str, now_s: float) -> None:
         super().__init__(ADDRESS_SHARE, now_s)
         self.key = key
         self.connections = 0
+        self.modest: deque[tuple[Payer, Callable[[], object]]] = deque()
+        """Waiting work of connections that used little: done before that of the others."""
         self.waiting: deque[tuple[Payer, Callable[[], object]]] = deque()
 
 
@@ -88,6 +96,13 @@ class Payer:
         """Whether its work has to wait. Costs a reading of the clock."""
         return self._ledger.is_over(self._account)
 
+    def may_go_on(self, now_s: float) -> bool:
+        """Whether the work that is being done has time for another step at *now_s*, monotonic seconds.
+
+        If not, it must ask for the rest with `later`. Work of `do` has no time at all while its payer is over.
+        """
+        return now_s < self._ledger.piece_ends_s
+
     def is_modest(self, now_s: float) -> bool:
         """Whether this connection used little, whatever its address used."""
         return self._own.used_s(now_s) <= MODEST_S
@@ -96,18 +111,22 @@ class Payer:
         """Do *work* now, measured and charged. Work within work is part of it."""
         self._ledger.measure(self, work)
 
-    def when_due(self, work: Callable[[], object]) -> bool:
-        """Do *work*: at once and return True, or, for whoever is over, later and return False.
+    def later(self, work: Callable[[], object]) -> None:
+        """Do *work* in a later turn of the reactor.
 
-        A connection may have one piece of work waiting: it must not ask again before that was done. Work of a
+        A connection may have one piece of work waiting: it must not ask again before that was begun. Work of a
         connection that has left is dropped.
         """
         assert not self.is_waiting
-        if not self._account.waiting and not self.is_over:
-            self.do(work)
-            return True
         self.is_waiting = True
         self._ledger.enqueue(self, work)
+
+    def when_due(self, work: Callable[[], object]) -> bool:
+        """Do *work*: at once and return True, or, for whoever is over, `later` and return False."""
+        if not (self._account.waiting or self._account.modest) and not self.is_over:
+            self.do(work)
+            return True
+        self.later(work)
         return False
 
     def charge(self, seconds: float, now_s: float) -> None:
@@ -117,9 +136,10 @@ class Payer:
         self._ledger.all.charge(seconds, now_s)
 
     def leave(self) -> None:
-        """The connection is gone. Must be called once."""
-        self.left = True
-        self._ledger.leave(self._account)
+        """The connection is gone. Calling it again does nothing."""
+        if not self.left:
+            self.left = True
+            self._ledger.leave(self._account)
 
 
 class Ledger:
@@ -132,6 +152,8 @@ class Ledger:
         """Pieces of work that had to wait."""
         self.seconds = 0.0
         """All that was ever measured."""
+        self.piece_ends_s = 0.0
+        """Until when the present piece of work may take another step, monotonic seconds."""
         self._addresses: dict[str, AddressAccount] = {}
         self._idle: dict[str, None] = {}
         """Keys of the accounts without connections, the one that was left longest ago first."""
@@ -155,19 +177,22 @@ class Ledger:
         account.connections += 1
         return Payer(self, account, now_s)
 
-    def is_over(self, account: AddressAccount) -> bool:
+    def is_over(self, account: AddressAccount, now_s: float | None = None) -> bool:
         """Whether the work of an address has to wait."""
-        now_s = self._clock.monotonic_s()
+        if now_s is None:
+            now_s = self._clock.monotonic_s()
         used_s = account.used_s(now_s)
         return used_s > ADDRESS_BURST_S or (used_s > MODEST_S and self.all.used_s(now_s) > ALL_BURST_S)
 
-    def measure(self, payer: Payer, work: Callable[[], object]) -> None:
-        """Do *work* and charge the time it took to *payer*."""
+    def measure(self, payer: Payer, work: Callable[[], object], is_due: bool = False) -> None:
+        """Do *work* and charge the time it took to *payer*; *is_due*: it has waited for its turn."""
         if self._is_measuring:
             work()
             return
         self._is_measuring = True
         started_s = self._clock.monotonic_s()
+        may_work = is_due or not self.is_over(payer.account, started_s)
+        self.piece_ends_s = started_s + PIECE_S if may_work else started_s
         try:
             work()
         finally:
@@ -180,7 +205,7 @@ class Ledger:
         """Let *work* wait for its address' turn; within an address, modest connections go first."""
         account = payer.account
         if payer.is_modest(self._clock.monotonic_s()):
-            account.waiting.appendleft((payer, work))
+            account.modest.append((payer, work))
         else:
             account.waiting.append((payer, work))
         self._queue.setdefault(account)
@@ -211,12 +236,12 @@ class Ledger:
             while self._queue and self._clock.monotonic_s() < end_s:
                 account = next(iter(self._queue))
                 del self._queue[account]
-                payer, work = account.waiting.popleft()
+                payer, work = (account.modest or account.waiting).popleft()
                 payer.is_waiting = False
-                if account.waiting:
+                if account.modest or account.waiting:
                     self._queue[account] = None  # behind the others
                 if not payer.left:
-                    self.measure(payer, work)
+                    self.measure(payer, work, is_due=True)
         finally:
             # An error of one job, which the reactor logs, must not end those of the others.
             self._is_serving = bool(self._queue)

@@ -1,7 +1,9 @@
 """``subscribe`` and ``unsubscribe`` of basic clients: exact names, no rates, no resuming."""
 
+from functools import partial
+
 from tickrelay.downstream.context import ClientContext
-from tickrelay.downstream.results import Answer, refused
+from tickrelay.downstream.results import STEP_NAMES, Answer, Steps, refused
 from tickrelay.model.errors import ErrorCode
 from tickrelay.model.ticks import Symbol
 from tickrelay.relay.hub import Hub
@@ -11,14 +13,17 @@ from tickrelay.wire.parts import Result
 from tickrelay.wire.requests import Subscribe, Unsubscribe
 
 
-def subscribe(context: ClientContext, subscriber: Subscriber, request: Subscribe) -> Answer:
+def subscribe(context: ClientContext, subscriber: Subscriber, request: Subscribe) -> Steps[Answer]:
     """Subscribe what can be, up to the limit of a client; a name that is subscribed already does not count."""
+    hub = context.hub
     results: list[Result] = []
-    symbols: list[Symbol] = []
     room = context.settings.max_symbols - len(subscriber.channels)
     subscribed = {channel.symbol.name for channel in subscriber.channels}
-    for name in request.symbols:
-        found = _find(context.hub, name)
+    hub.hold(subscriber)
+    for number, name in enumerate(request.symbols):
+        if number % STEP_NAMES == 0:
+            yield
+        found = _find(hub, name)
         if isinstance(found, Result):
             results.append(found)
             continue
@@ -28,10 +33,9 @@ def subscribe(context: ClientContext, subscriber: Subscriber, request: Subscribe
                 continue
             room -= 1
             subscribed.add(found.name)
-        symbols.append(found)
+            hub.subscribe(subscriber, (found,))
         results.append(Result(symbol=name, status="subscribed"))
-    context.hub.subscribe(subscriber, symbols)
-    return Answer(SubscribeResponse(results=results))
+    return Answer(SubscribeResponse(results=results), then=partial(hub.release, subscriber))
 
 
 def _find(hub: Hub, name: str) -> Symbol | Result:

@@ -1,16 +1,15 @@
 """What the sessions of all clients share; made by the factory."""
 
+from tickrelay.admission.guesses import Guesses
+from tickrelay.admission.ledger import Ledger
 from tickrelay.config.settings import ClientSettings
-from tickrelay.downstream.diagnostics import symbol_info
 from tickrelay.downstream.directory import SymbolDirectory
 from tickrelay.downstream.notifications import Notifications, StatusBroadcast
+from tickrelay.downstream.symbol_list import SymbolList
 from tickrelay.downstream.tokens import Tokens
 from tickrelay.model.clock import Clock
 from tickrelay.relay.hub import Hub
 from tickrelay.wire.encodings import Encodings
-from tickrelay.wire.parts import SymbolInfo
-
-_INFOS_KEPT_MS = 5_000
 
 
 class ClientContext:
@@ -25,10 +24,14 @@ class ClientContext:
         self.clock = clock
         self.tokens = tokens
         """The valid tokens; None: clients need none."""
+        self.ledger = Ledger(clock)
+        """Who used how much of the reactor's time."""
+        self.guesses = Guesses(clock.monotonic_s)
+        """Wrong tokens by address."""
         self.statuses = StatusBroadcast(hub, clock.call_later)
         self.notifications = Notifications(hub, clock.wall_ms)
         self._names = SymbolDirectory({})
-        self._infos: tuple[int, SymbolDirectory, list[SymbolInfo]] = (0, self._names, [])
+        self.symbol_list = SymbolList(clock.wall_ms)
 
     @property
     def names(self) -> SymbolDirectory:
@@ -36,12 +39,3 @@ class ClientContext:
         if self._names.symbols is not self.hub.symbols:
             self._names = SymbolDirectory(self.hub.symbols)
         return self._names
-
-    def symbol_infos(self) -> list[SymbolInfo]:
-        """What is known of every symbol; made at most once in a few seconds, however many clients ask."""
-        now_ms = self.clock.wall_ms()
-        made_ms, names, infos = self._infos
-        if names is not self.names or now_ms - made_ms > _INFOS_KEPT_MS:
-            infos = [symbol_info(symbol, now_ms) for symbol in self.hub.symbols.values()]
-            self._infos = (now_ms, self.names, infos)
-        return infos

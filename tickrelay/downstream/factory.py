@@ -127,8 +127,9 @@ class ClientFactory(WebSocketServerFactory):
     # Periodic work and the end.
 
     def each_second(self) -> None:
-        """Expel stuck clients, send what is due, and close the clients whose token was revoked."""
+        """Expel stuck clients, send what is due, forget settled accounts, and close whose token was revoked."""
         context = self.context
+        context.ledger.forget_settled()
         context.hub.fanout.sweep()
         context.notifications.each_second()
         revoked = context.tokens.refresh() if context.tokens is not None else ()

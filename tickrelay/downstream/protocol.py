@@ -1,10 +1,10 @@
 """One WebSocket connection, between Autobahn, the transport and the session.
 
-Checks the opening request, passes messages to the session within the client's read limit, and owns the outbox through
-which every byte is sent.
+Checks the opening request, passes messages to the session, and owns the outbox through which every byte is sent.
 """
 
 import random
+from functools import partial
 from typing import Protocol
 
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
@@ -13,11 +13,12 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from tickrelay.admission.ledger import Payer
 from tickrelay.admission.places import Admission, Slot
 from tickrelay.admission.refusals import BY_CODE, Refusal, Refusals
 from tickrelay.downstream.context import ClientContext
 from tickrelay.downstream.opening import Opening, choose, head_fault, origin_refusal
-from tickrelay.downstream.read_limiter import ReadLimiter
+from tickrelay.downstream.reader import Reader
 from tickrelay.downstream.session import ClientSession
 from tickrelay.downstream.tcp import direct_socket
 from tickrelay.downstream.tokens import Shown, offered
@@ -28,8 +29,6 @@ from tickrelay.relay.subscriber import Subscriber
 
 MAX_FRAGMENTS = 1_000
 """Of one message: the limit of bytes does not bound empty fragments."""
-
-MIN_WAIT_S = 0.01
 
 UPGRADE_REQUIRED = 426
 """What Autobahn answers a plain HTTP request with."""
@@ -62,6 +61,9 @@ class ClientProtocol(WebSocketConnection):
 
     factory: ConnectionOwner
 
+    payer: Payer
+    """Who pays for the reactor time that the client causes."""
+
     _log = Logger()
     outbox: Outbox | None = None
     session: ClientSession | None = None
@@ -72,8 +74,7 @@ class ClientProtocol(WebSocketConnection):
     _opening: Opening
     """From the opening request until the connection is open."""
     _full = False
-    _read_limiter: ReadLimiter | None = None
-    _paused = False
+    _reader: Reader | None = None
     _lost = False
 
     # The opening handshake.
@@ -82,6 +83,7 @@ class ClientProtocol(WebSocketConnection):
         """Count the connection; it is aborted if too many are open, opening or being refused already."""
         super().connectionMade()
         self.address = str(self.peer)
+        self.payer = self.factory.context.ledger.payer(self.address)
         slot = self.factory.admission.arrive(self.address)
         if isinstance(slot, Slot):
             self._slot = slot
@@ -135,8 +137,8 @@ class ClientProtocol(WebSocketConnection):
         outbox.blocked = handle is not None  # the transport still holds the handshake's answer
         self.outbox = outbox
         self._subscriber = context.hub.attach(outbox, encoding)
-        self.session = ClientSession(context, self._subscriber, self._enter)
-        self._read_limiter = ReadLimiter(context.settings, context.clock.monotonic_s())
+        self.session = ClientSession(context, self._subscriber, self.address, self._enter)
+        self._reader = Reader(self, self.payer, context.settings, context.clock)
         self.factory.opened(self)
         shown, self._shown = self._shown, None
         self.session.opened(shown)
@@ -151,46 +153,30 @@ class ClientProtocol(WebSocketConnection):
 
     # Reading.
 
+    def dataReceived(self, data: bytes) -> None:
+        """Bytes were received: what is done about them at once is charged to the client."""
+        self.payer.do(partial(super().dataReceived, data))
+
     def may_read_frame(self) -> bool:
-        """Whether the read limit allows a frame; else stop reading for a while: the client is slowed, not refused."""
-        if self._read_limiter is None:
-            return True
-        wait_s = self._read_limiter.wait_s(self.factory.context.clock.monotonic_s())
-        if wait_s > 0.0:
-            self._pause_reading(wait_s)
-        return wait_s <= 0.0
+        """Whether the reader allows a frame."""
+        return self._reader is None or self._reader.may_read_frame()
 
     def frame_read(self, fragments: int) -> None:
         """Count the frame, and close on a message of too many *fragments*."""
-        if self._read_limiter is not None:
-            self._read_limiter.frame()
+        if self._reader is not None:
+            self._reader.frame_read()
             if fragments > MAX_FRAGMENTS:
                 self.close(CloseCode.TOO_BIG, "too many fragments")
 
-    def _pause_reading(self, wait_s: float) -> None:
-        if not self._paused:
-            self._paused = True
-            self.transport.pauseProducing()
-            self.factory.context.clock.call_later(max(wait_s, MIN_WAIT_S), self._resume_reading)
-
-    def _resume_reading(self) -> None:
-        self._paused = False
-        if self._lost:
-            return
-        self.read_on()
-        if not (self._paused or self._lost):
-            self.transport.resumeProducing()
-
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
-        """Pass a message to the session."""
-        if self.session is None or self._read_limiter is None:
-            return
-        try:
-            self._read_limiter.message(1 + self.session.received(payload, isBinary))
-        except Exception:
-            # A bug that one client's request meets closes that client alone, and is logged with its traceback.
-            self._log.failure("request of {peer} failed", peer=self.address)
-            self.close(CloseCode.INTERNAL, "internal error")
+        """Have a message answered by the session."""
+        if self.session is not None and self._reader is not None:
+            self._reader.answer(partial(self.session.received, payload, isBinary))
+
+    def failed(self) -> None:
+        """A bug that one client's request meets closes that client alone, and is logged with its traceback."""
+        self._log.failure("request of {peer} failed", peer=self.address)
+        self.close(CloseCode.INTERNAL, "internal error")
 
     # Writing.
 
@@ -267,8 +253,8 @@ class ClientProtocol(WebSocketConnection):
 
     def pong_missing(self) -> None:
         """Close with a code, which a client behind a dead network path will not receive, but one that hangs may."""
-        if self._paused:
-            # The pong may be among the bytes that the read limit holds back.
+        if self._reader is not None and self._reader.paused:
+            # The pong may be among the bytes that are not read yet.
             self.ping_again()
         else:
             self.close(CloseCode.NO_PONG, "no pong")
@@ -276,7 +262,10 @@ class ClientProtocol(WebSocketConnection):
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
         """End the session, if it has not ended yet, and give up the place."""
         self._lost = True
-        self._end_session()
+        self.payer.do(self._end_session)
+        self.payer.leave()
+        if self._reader is not None:
+            self._reader.lost()
         if self._subscriber is not None:
             # Again, after the session did: its close frame may have blocked the outbox since.
             self.factory.context.hub.detach(self._subscriber)
@@ -288,5 +277,7 @@ class ClientProtocol(WebSocketConnection):
 
     def _end_session(self) -> None:
         session, self.session = self.session, None
+        if self._reader is not None:
+            self._reader.drop_answer()
         if session is not None:
             session.closed()

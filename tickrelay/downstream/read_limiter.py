@@ -32,6 +32,6 @@ class ReadLimiter:
         """Take a frame that was read."""
         self._frames -= 1.0
 
-    def message(self, cost: float) -> None:
-        """Take a message that was answered; it counts for *cost* messages. The bucket may go below 0."""
-        self._messages -= cost
+    def message(self) -> None:
+        """Take a message that was read."""
+        self._messages -= 1.0

@@ -3,8 +3,8 @@
 Both protocol versions share them; basic's encoding leaves the codes out.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Generator, Iterable, Sequence
+from typing import NamedTuple, TypeVar
 
 from msgspec import UNSET
 
@@ -14,13 +14,24 @@ from tickrelay.relay.channel import Channel
 from tickrelay.wire.messages import AnyMessage
 from tickrelay.wire.parts import Detail, Result
 
+T = TypeVar("T")
+
+Steps = Generator[None, None, T]
+"""Work that returns a T, in steps of far less than a millisecond. Other work may be done between two of them."""
+
+
+STEP_NAMES = 20
+"""Names of a request that are looked up, subscribed or unsubscribed in one step: about 0.1 ms."""
+
 
 class Answer(NamedTuple):
     """The answer to one request; the session writes it."""
 
     message: AnyMessage
-    frames: bytes = b""
-    """Complete frames that follow the message: replayed ticks and snapshots."""
+    items: Sequence[bytes] | None = None
+    """The message's list, encoded before; None: the message has it itself."""
+    frames: Iterable[bytes] = ()
+    """Complete frames that follow the message, some at a time: replayed ticks and snapshots. Made as they are taken."""
     then: Callable[[], None] | None = None
     """What must take effect only after the message is written, since it may write frames of its own."""
 

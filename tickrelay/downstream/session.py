@@ -1,16 +1,18 @@
 """One client's session: admission by token, and an answer to each request. Has no socket: frames go to the outbox."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from tickrelay.downstream import basic
 from tickrelay.downstream.context import ClientContext
-from tickrelay.downstream.results import Answer
+from tickrelay.downstream.results import Answer, Steps
 from tickrelay.downstream.tokens import AUTH_TIMEOUT_S, MISSING, Shown, digest_of, in_connect
-from tickrelay.downstream.v1 import V1Requests, cost_of
+from tickrelay.downstream.v1 import V1Requests
 from tickrelay.model.errors import CloseCode, ErrorCode
 from tickrelay.relay.subscriber import Subscriber
+from tickrelay.wire.lists import frame_in_steps
 from tickrelay.wire.messages import Error, Pong, Subscriptions, refusal
 from tickrelay.wire.requests import (
     BadRequest,
@@ -19,6 +21,7 @@ from tickrelay.wire.requests import (
     Explain,
     GetSubscriptions,
     GetSymbols,
+    Id,
     Ping,
     Request,
     Subscribe,
@@ -29,9 +32,21 @@ from tickrelay.wire.requests import (
 class ClientSession:
     """Made by the connection when it is open; `closed` ends it. Provides `StatusRecipient`."""
 
-    __slots__ = ("_closed", "_context", "_enter", "_fault", "_v1", "digest", "is_open", "status_number", "subscriber")
+    __slots__ = (
+        "_address",
+        "_closed",
+        "_context",
+        "_enter",
+        "_fault",
+        "_is_refused",
+        "_v1",
+        "digest",
+        "is_open",
+        "status_number",
+        "subscriber",
+    )
 
-    def __init__(self, context: ClientContext, subscriber: Subscriber, enter: Callable[[], bool]) -> None:
+    def __init__(self, context: ClientContext, subscriber: Subscriber, address: str, enter: Callable[[], bool]) -> None:
         """*enter* takes a place for the client; False means that there is none, and that it is being closed."""
         self.subscriber = subscriber
         self.is_open = False
@@ -41,6 +56,9 @@ class ClientSession:
         self.status_number = 0
         """Number of the newest status that the client was sent."""
         self._closed = False
+        self._is_refused = False
+        """Its token was refused, and the answer may be delayed: nothing else that it sends is looked at."""
+        self._address = address
         self._fault = MISSING.fault
         """The close reason where no token that can be checked comes in time."""
         self._enter = enter
@@ -66,7 +84,7 @@ class ClientSession:
         self._context.hub.detach(self.subscriber)
 
     def _expect_token(self) -> None:
-        if not (self.is_open or self._closed):
+        if not (self.is_open or self._closed or self._is_refused):
             self.subscriber.outbox.close(CloseCode.BAD_TOKEN, self._fault)
 
     def _authorise(self, shown: Shown, request: Request | None = None) -> bool:
@@ -77,22 +95,34 @@ class ClientSession:
             self.digest = digest
             self.is_open = self._enter()
             return self.is_open
-        fault = fault or "token refused"
+        self._is_refused = True
+        mark = UNSET if request is None else request.id
+        delay_s = 0.0 if fault else self._context.guesses.delay_s(self._address)
+        refuse = partial(self._refuse, fault or "token refused", mark)
+        if delay_s:
+            self._context.clock.call_later(delay_s, refuse)
+        else:
+            refuse()
+        return False
+
+    def _refuse(self, fault: str, mark: Id | UnsetType) -> None:
+        if self._closed:
+            return
         if self.subscriber.encoding.version:
-            mark = UNSET if request is None else request.id
             message = fault[0].upper() + fault[1:]
             self.subscriber.send(Error(id=mark, code=ErrorCode.UNAUTHORIZED, message=message, fatal=True))
         self.subscriber.outbox.close(CloseCode.BAD_TOKEN, fault)
-        return False
 
     # Requests.
 
-    def received(self, payload: bytes, binary: bool) -> int:
-        """Answer one message; malformed input is answered with ``error``, and the connection stays open.
+    def received(self, payload: bytes, binary: bool) -> Iterator[None]:
+        """Answer one message, in steps; malformed input is answered with ``error``, and the connection stays open.
 
-        Returns how many messages it counts for besides itself in the client's read limit.
+        The next message must not be passed before the last step. Once the session is closed, no step may be done.
         """
         context, subscriber = self._context, self.subscriber
+        if self._is_refused:
+            return
         try:
             request = subscriber.encoding.parse(payload, binary)
         except BadRequest as bad:
@@ -100,29 +130,32 @@ class ClientSession:
             if bad.field == "token":
                 self._fault = f"token malformed: {bad.message.removeprefix('token: ')}"
             subscriber.outbox.write(encoding.message(refusal(bad)))
-            return 0
+            return
         if isinstance(request, Connect) and request.protocol is not UNSET and self._v1 is None:
             context.hub.set_encoding(subscriber, context.encodings.v1_json)
             self._v1 = V1Requests(context, subscriber)
         if not self.is_open:
             token = request.token if isinstance(request, Connect) else UNSET
             if not self._authorise(MISSING if token is UNSET else in_connect(token), request):
-                return 0
+                return
         if isinstance(request, Connect):
             self.status_number = context.statuses.number
             if self._v1 is None:
                 # Not an Answer: the frame is the same for all basic clients, and encoded once.
                 subscriber.outbox.write(context.statuses.frame(subscriber.encoding))
-                return 0
+                return
         answer = self._answer(request)
-        subscriber.send(answer.message)
-        if answer.frames:
-            subscriber.outbox.write(answer.frames)
+        if not isinstance(answer, Answer):
+            answer = yield from answer
+        frame = yield from frame_in_steps(subscriber.encoding, answer.message, answer.items)
+        subscriber.outbox.write(frame)
+        for frames in answer.frames:
+            subscriber.outbox.write(frames)
+            yield
         if answer.then is not None:
             answer.then()
-        return 0 if self._v1 is None else cost_of(request)
 
-    def _answer(self, request: Request) -> Answer:
+    def _answer(self, request: Request) -> Answer | Steps[Answer]:
         v1, subscriber = self._v1, self.subscriber
         match request:
             case Ping():

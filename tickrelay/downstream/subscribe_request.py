@@ -5,31 +5,32 @@ has ``seq == previous + 1 + conflated``; the answer's ``seq`` is the position af
 ``fromSeq`` the first tick of a replay that comes before.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
 
 from msgspec import UNSET
 from msgspec.structs import replace
 
 from tickrelay.downstream import results
 from tickrelay.downstream.context import ClientContext
-from tickrelay.downstream.directory import is_pattern, matches
-from tickrelay.downstream.results import Answer
+from tickrelay.downstream.directory import MAX_PATTERNS, is_pattern
+from tickrelay.downstream.results import STEP_NAMES, Answer, Steps
 from tickrelay.model.errors import ErrorCode
 from tickrelay.model.ticks import Symbol, Tick
 from tickrelay.relay.channel import Channel
 from tickrelay.relay.subscriber import Subscriber
-from tickrelay.wire.messages import SubscribeResponse, UnsubscribeResponse
+from tickrelay.wire.messages import SubscribeResponse
 from tickrelay.wire.parts import Result
-from tickrelay.wire.requests import Position, Subscribe, Unsubscribe
+from tickrelay.wire.requests import Position, Subscribe
 
 MAX_RATE = 50.0
 """Upper bound of a rate limit, ticks per second and symbol; 0 asks for every tick."""
 
 MIN_RATE = 0.01
 
-MAX_PATTERNS = 20
-"""In one request: each is compared with the whole symbol list."""
+STEP_FRAMES = 50
+"""Replayed ticks and snapshots that are encoded in one step and sent in one write: about 0.1 ms."""
 
 
 def effective_rate(asked: float) -> float:
@@ -43,29 +44,23 @@ def effective_rate(asked: float) -> float:
     return float(f"{bounded:.1e}")
 
 
-@dataclass
+@dataclass(slots=True)
 class _Place:
-    """One symbol of a request that can be subscribed."""
+    """One symbol of a request that is to be subscribed."""
 
     spelled: str
     symbol: Symbol
-    resume: Position | None
-    pattern: str = ""
-    """The pattern that it matched; empty: it was named itself."""
-    was_subscribed: bool = False
+    was_subscribed: bool
 
 
-@dataclass
-class _Plan:
-    """The results of a request, in its order: final ones, and symbols that are to be subscribed."""
+@dataclass(slots=True)
+class _Arrears:
+    """What a client is sent of one symbol between the answer and the live ticks."""
 
-    resume: Mapping[str, Position]
-    entries: list[Result | _Place] = field(default_factory=list)
-    listed: set[str] = field(default_factory=set)
-
-    def places(self) -> Iterator[_Place]:
-        """Iterate over the symbols that are to be subscribed."""
-        return (entry for entry in self.entries if isinstance(entry, _Place))
+    symbol: Symbol
+    """As the answer described it."""
+    replay: list[Tick]
+    snapshot: Tick | None = None
 
 
 class SubscribeRequest:
@@ -73,196 +68,194 @@ class SubscribeRequest:
 
     *rate*: of symbols that are subscribed without a rate of their own (ticks/s; 0: every tick).
     *replays_left*: how many ticks may be replayed to this client.
+
+    It may be answered in many turns of the reactor, between which ticks come and the symbol list changes. Which symbols
+    are named is decided by one list, that of the beginning; whether one still exists, and its position, in the moment
+    in which it is subscribed. From the first of these the client is held (`Hub.hold`) until all is sent.
     """
 
     def __init__(self, context: ClientContext, subscriber: Subscriber, rate: float, replays_left: int) -> None:
         self.replays_left = replays_left
         self._context = context
         self._hub = context.hub
+        self._names = context.names
         self._subscriber = subscriber
         self._rate = rate
+        self._resume: dict[str, Position] = {}
+        self._entries: list[Result | _Place] = []
+        """The results, in the order of the request: final ones, and symbols that are to be subscribed."""
+        self._listed: set[str] = set()
+        self._before = {channel.symbol.name for channel in subscriber.channels}
+        self._subscribed = set(self._before)
+        """The client's symbols as they will be."""
+        self._arrears: list[_Arrears] = []
+        self._behind: list[Channel] = []
+        """Channels of which a snapshot was asked for, and the client was not sent the newest tick."""
 
-    def subscribe(self, request: Subscribe) -> Answer:
+    def subscribe(self, request: Subscribe) -> Steps[Answer]:
         """Subscribe what can be; the answer has the frames that bring the client up to date."""
-        plan = self._plan(request)
-        self._admit(plan)
-        channels = self._take(plan, request)
+        yield from self._names.indexed()
+        yield from self._find_positions(request)
+        yield from self._find_symbols(request)
+        self._hub.hold(self._subscriber)
         answers: list[Result] = []
         started: dict[str, Result] = {}
-        frames: list[bytes] = []
-        for entry in plan.entries:
+        for number, entry in enumerate(self._entries):
+            if number % STEP_NAMES == 0:
+                yield
             if isinstance(entry, Result):
                 answers.append(entry)
                 continue
             name = entry.symbol.name
             if name in started:
                 # Spelled in two ways: brought up to date once; both results say the same.
-                same = replace(started[name], symbol=entry.spelled, name=UNSET if entry.spelled == name else name)
+                same = replace(started[name], symbol=entry.spelled)
+                if same.status == "subscribed":
+                    same.name = UNSET if entry.spelled == name else name
                 answers.append(same)
             else:
-                started[name] = self._start(entry, channels[name], request.snapshot, frames)
+                started[name] = self._start(entry, request)
                 answers.append(started[name])
-        return Answer(SubscribeResponse(id=request.id, results=answers), b"".join(frames))
+        return Answer(SubscribeResponse(id=request.id, results=answers), frames=self._frames(), then=self._release)
 
     # Which symbols.
 
-    def _plan(self, request: Subscribe) -> _Plan:
-        plan = _Plan(resume=self._positions(request))
+    def _find_positions(self, request: Subscribe) -> Steps[None]:
+        """``resume`` by the symbols' own names; of several spellings the exact one counts."""
+        for number, (spelled, position) in enumerate(request.resume.items()):
+            if number % STEP_NAMES == 0:
+                yield
+            for symbol in self._names.find(spelled):
+                if spelled == symbol.name or symbol.name not in self._resume:
+                    self._resume[symbol.name] = position
+
+    def _find_symbols(self, request: Subscribe) -> Steps[None]:
         patterns = 0
-        for name in request.symbols:
-            if is_pattern(name) and not self._context.names.find(name):
+        for number, name in enumerate(request.symbols):
+            if number % STEP_NAMES == 0:
+                yield
+            if is_pattern(name) and not self._names.find(name):
                 patterns += 1
                 if patterns > MAX_PATTERNS:
-                    plan.entries.append(results.refused(name, ErrorCode.BAD_REQUEST, "Too many patterns"))
+                    self._entries.append(results.refused(name, ErrorCode.BAD_REQUEST, "Too many patterns"))
                 else:
-                    self._plan_pattern(plan, name)
+                    yield from self._find_pattern(name)
             else:
-                self._plan_name(plan, name)
-        return plan
+                self._find_name(name)
 
-    def _positions(self, request: Subscribe) -> dict[str, Position]:
-        """``resume`` by the symbols' own names; of several spellings the exact one counts."""
-        positions: dict[str, Position] = {}
-        for spelled, position in request.resume.items():
-            for symbol in self._context.names.find(spelled):
-                if spelled == symbol.name or symbol.name not in positions:
-                    positions[symbol.name] = position
-        return positions
-
-    def _plan_name(self, plan: _Plan, name: str) -> None:
-        found = self._context.names.find(name)
+    def _find_name(self, name: str) -> None:
+        found = self._names.find(name)
         if len(found) != 1:
-            plan.entries.append(self._not_one(name, found))
+            self._entries.append(self._not_one(name, found))
         elif not found[0].enabled:
-            plan.entries.append(results.refused(name, ErrorCode.SYMBOL_DISABLED))
+            self._entries.append(results.refused(name, ErrorCode.SYMBOL_DISABLED))
         else:
-            symbol = found[0]
-            plan.entries.append(_Place(name, symbol, plan.resume.get(symbol.name)))
-            plan.listed.add(symbol.name)
+            self._listed.add(found[0].name)
+            if not self._admit(name, found[0]):
+                self._entries.append(results.refused(name, ErrorCode.SUBSCRIPTION_LIMIT))
 
-    def _plan_pattern(self, plan: _Plan, pattern: str) -> None:
-        """Each symbol that matches has a result under its own name, and only one in the whole answer."""
-        found = self._context.names.match(pattern)
+    def _find_pattern(self, pattern: str) -> Steps[None]:
+        """Each symbol that matches has a result under its own name, and only one in the whole answer.
+
+        Those beyond the limit of a client have one result together, under the pattern.
+        """
+        found = yield from self._names.match(pattern)
         if not found:
-            plan.entries.append(self._not_one(pattern, found))
-        for symbol in found:
-            if symbol.name in plan.listed:
+            self._entries.append(self._not_one(pattern, found))
+        full = False
+        for number, symbol in enumerate(found):
+            if number % STEP_NAMES == 0:
+                yield
+            if symbol.name in self._listed:
                 continue
-            plan.listed.add(symbol.name)
-            if symbol.enabled:
-                plan.entries.append(_Place(symbol.name, symbol, plan.resume.get(symbol.name), pattern))
-            else:
-                plan.entries.append(results.refused(symbol.name, ErrorCode.SYMBOL_DISABLED))
+            self._listed.add(symbol.name)
+            if not symbol.enabled:
+                self._entries.append(results.refused(symbol.name, ErrorCode.SYMBOL_DISABLED))
+            elif not self._admit(symbol.name, symbol) and not full:
+                full = True
+                self._entries.append(results.refused(pattern, ErrorCode.SUBSCRIPTION_LIMIT))
 
     def _not_one(self, name: str, found: list[Symbol]) -> Result:
         if found:
             names = ", ".join(symbol.name for symbol in found[:5])
             return results.refused(name, ErrorCode.UNKNOWN_SYMBOL, f"Ambiguous: {names}")
-        return results.refused(name, ErrorCode.UNKNOWN_SYMBOL if self._hub.symbols else ErrorCode.NOT_READY)
+        return results.refused(name, ErrorCode.UNKNOWN_SYMBOL if self._names.symbols else ErrorCode.NOT_READY)
 
-    def _admit(self, plan: _Plan) -> None:
-        """Refuse what exceeds the limit of a client: name by name, and a pattern's surplus in one result."""
-        subscribed = {channel.symbol.name for channel in self._subscriber.channels}
-        before = frozenset(subscribed)
-        full: set[str] = set()
-        admitted: list[Result | _Place] = []
-        for entry in plan.entries:
-            if isinstance(entry, Result):
-                admitted.append(entry)
-                continue
-            name = entry.symbol.name
-            entry.was_subscribed = name in before
-            if name in subscribed or len(subscribed) < self._context.settings.max_symbols:
-                subscribed.add(name)
-                admitted.append(entry)
-            elif entry.pattern not in full:
-                full.update([entry.pattern] if entry.pattern else [])
-                admitted.append(results.refused(entry.pattern or entry.spelled, ErrorCode.SUBSCRIPTION_LIMIT))
-        plan.entries = admitted
+    def _admit(self, spelled: str, symbol: Symbol) -> bool:
+        """Note that the symbol is to be subscribed; False: the client has as many as it may."""
+        if symbol.name not in self._subscribed:
+            if len(self._subscribed) >= self._context.settings.max_symbols:
+                return False
+            self._subscribed.add(symbol.name)
+        self._entries.append(_Place(spelled, symbol, symbol.name in self._before))
+        return True
 
     # Subscribing.
 
-    def _take(self, plan: _Plan, request: Subscribe) -> dict[str, Channel]:
-        """Subscribe, all symbols of a rate at a time."""
-        present = {channel.symbol.name: rate for channel, rate in self._subscriber.channels.items()}
-        by_rate: dict[float, dict[str, Symbol]] = {}
-        for place in plan.places():
-            if request.max_rate is not UNSET:
-                rate = effective_rate(request.max_rate)
-            else:
-                rate = present.get(place.symbol.name, self._rate)
-            by_rate.setdefault(rate, {})[place.symbol.name] = place.symbol
-        channels: dict[str, Channel] = {}
-        for rate, symbols in by_rate.items():
-            for channel in self._hub.subscribe(self._subscriber, symbols.values(), rate):
-                self._hub.keep_history(channel)
-                channels[channel.symbol.name] = channel
-        return channels
-
-    def _start(self, place: _Place, channel: Channel, snapshot: bool, frames: list[bytes]) -> Result:
-        """The result of one symbol; adds the frames that bring the client up to date."""
-        subscriber = self._subscriber
-        name = channel.symbol.name
+    def _start(self, place: _Place, request: Subscribe) -> Result:
+        """Subscribe one symbol; returns its result, and notes what brings the client up to date."""
+        hub, subscriber = self._hub, self._subscriber
+        symbol = hub.symbols.get(place.symbol.name)
+        if symbol is None or not symbol.enabled:
+            # So since the request was begun.
+            code = ErrorCode.UNKNOWN_SYMBOL if symbol is None else ErrorCode.SYMBOL_DISABLED
+            return results.refused(place.spelled, code)
+        channel = hub.channels.get(symbol.name)
+        rate = subscriber.channels.get(channel, self._rate) if channel is not None else self._rate
+        if request.max_rate is not UNSET:
+            rate = effective_rate(request.max_rate)
+        (channel,) = hub.subscribe(subscriber, (symbol,), rate)
+        hub.keep_history(channel)
         seq = subscriber.positions.get(channel, channel.sent_seq)
-        result = results.subscribed(
-            place.spelled, channel, self._hub.epoch, seq, subscriber.channels[channel], self._hub.feed_of(name)
-        )
-        if place.resume is not None and not place.was_subscribed:
-            missed = self._missed(channel, place.resume)
+        feed = hub.feed_of(symbol.name)
+        result = results.subscribed(place.spelled, channel, hub.epoch, seq, subscriber.channels[channel], feed)
+        arrears = _Arrears(symbol, [])
+        snapshot = request.snapshot
+        position = self._resume.get(symbol.name)
+        if position is not None and not place.was_subscribed:
+            missed = hub.missed_since(channel, position.epoch, position.seq, self.replays_left)
             result.recovered = missed is not None
+            result.replayed = len(missed or ())
             if missed:
                 self.replays_left -= len(missed)
-                frames.extend(map(subscriber.encoding.tick, missed))
                 result.from_seq = missed[0].seq
+                arrears.replay.extend(missed)
                 snapshot = False
             elif missed is None:
                 snapshot = True
-            result.replayed = len(missed or ())
-        if snapshot and channel.sent is not None:
-            if seq == channel.sent_seq:
-                frames.append(subscriber.encoding.snapshot(channel.sent, self._age_ms(channel.sent)))
-            elif not subscriber.is_waiting:
-                frames.append(subscriber.newest([channel]))
+        if snapshot and seq == channel.sent_seq:
+            arrears.snapshot = channel.sent
+        elif snapshot:
+            self._behind.append(channel)
+        self._arrears.append(arrears)
         return result
 
-    def _missed(self, channel: Channel, position: Position) -> list[Tick] | None:
-        missed = self._hub.missed_since(channel, position.epoch, position.seq, self.replays_left)
-        return None if missed is None else list(missed)
+    def _frames(self) -> Iterator[bytes]:
+        """All that brings the client up to date, some frames at a time."""
+        frames = self._each_frame()
+        while some := list(islice(frames, STEP_FRAMES)):
+            yield b"".join(some)
+
+    def _each_frame(self) -> Iterator[bytes]:
+        encoding = self._subscriber.encoding
+        for arrears in self._arrears:
+            for tick in arrears.replay:
+                if tick.symbol is arrears.symbol:
+                    yield encoding.tick(tick)
+                else:
+                    # The symbol list has changed since: this frame says whose id it has, and its digits.
+                    yield encoding.newest(tick, 0)
+            if arrears.snapshot is not None:
+                yield encoding.snapshot(arrears.snapshot, self._age_ms(arrears.snapshot))
+
+    def _release(self) -> None:
+        """Let the live ticks go on; those whose rate would hold them back are sent now where a snapshot was asked."""
+        subscriber = self._subscriber
+        self._hub.release(subscriber)
+        if not subscriber.is_waiting:
+            frames = subscriber.newest([channel for channel in self._behind if channel in subscriber.positions])
+            if frames:
+                subscriber.outbox.write(frames)
 
     def _age_ms(self, tick: Tick) -> int:
         return max(0, self._context.clock.wall_ms() - tick.timestamp_ms)
-
-    # Unsubscribing.
-
-    def unsubscribe(self, request: Unsubscribe) -> Answer:
-        """End subscriptions, by any spelling; a symbol that is not subscribed has the same result as one that was."""
-        answers: list[Result] = []
-        gone: dict[str, None] = {}
-        subscribed = {channel.symbol.name for channel in self._subscriber.channels}
-        patterns = 0
-        for spelled in request.symbols:
-            if is_pattern(spelled) and spelled not in subscribed:
-                patterns += 1
-                if patterns > MAX_PATTERNS:
-                    answers.append(results.refused(spelled, ErrorCode.BAD_REQUEST, "Too many patterns"))
-                    continue
-                matched = [name for name in subscribed if matches(name, spelled)]
-                answers.extend(Result(symbol=name, status="unsubscribed") for name in matched if name not in gone)
-                if not matched:
-                    answers.append(Result(symbol=spelled, status="unsubscribed"))
-                gone.update(dict.fromkeys(matched))
-                continue
-            name = self._subscribed_as(spelled, subscribed)
-            result = Result(symbol=spelled, status="unsubscribed")
-            if name is not None:
-                gone[name] = None
-                if name != spelled:
-                    result.name = name
-            answers.append(result)
-        self._hub.unsubscribe(self._subscriber, gone)
-        return Answer(UnsubscribeResponse(id=request.id, results=answers))
-
-    def _subscribed_as(self, spelled: str, subscribed: set[str]) -> str | None:
-        if spelled in subscribed:
-            return spelled
-        return next((symbol.name for symbol in self._context.names.find(spelled) if symbol.name in subscribed), None)

@@ -6,32 +6,18 @@ from msgspec import UNSET
 
 from tickrelay.downstream.context import ClientContext
 from tickrelay.downstream.diagnostics import explanation
-from tickrelay.downstream.directory import is_pattern
 from tickrelay.downstream.notifications import FEATURES, HEARTBEAT_S
-from tickrelay.downstream.results import Answer, number
+from tickrelay.downstream.results import Answer, Steps, number
 from tickrelay.downstream.subscribe_request import MAX_RATE, SubscribeRequest, effective_rate
+from tickrelay.downstream.unsubscribe_request import unsubscribe
 from tickrelay.model.errors import CloseCode, ErrorCode
 from tickrelay.relay.subscriber import Subscriber
 from tickrelay.wire.messages import ConfigureResponse, Error, Symbols
 from tickrelay.wire.parts import Limits
-from tickrelay.wire.requests import Configure, Connect, Explain, GetSymbols, Request, Subscribe, Unsubscribe
+from tickrelay.wire.requests import Configure, Connect, Explain, GetSymbols, Subscribe, Unsubscribe
 
 MOST_REPLAYED = 10_000
 """Ticks replayed on one connection, of all symbols together."""
-
-GET_SYMBOLS_COST = 10
-"""Messages that a ``getSymbols`` counts for: encoding thousands of symbols takes some milliseconds."""
-
-
-def cost_of(request: Request) -> int:
-    """How many messages *request* counts for besides itself, by the work that it causes."""
-    match request:
-        case Subscribe() | Unsubscribe():
-            return sum(map(is_pattern, request.symbols))
-        case GetSymbols():
-            return GET_SYMBOLS_COST
-        case _:
-            return 0
 
 
 class V1Requests:
@@ -74,19 +60,16 @@ class V1Requests:
             status.heartbeat_ms = HEARTBEAT_S * 1000
         return Answer(status)
 
-    def subscribe(self, request: Subscribe) -> Answer:
+    def subscribe(self, request: Subscribe) -> Steps[Answer]:
         """Subscribe symbols."""
-        asked = self._on_symbols()
-        answer = asked.subscribe(request)
+        asked = SubscribeRequest(self._context, self._subscriber, self._rate, self._replays_left)
+        answer = yield from asked.subscribe(request)
         self._replays_left = asked.replays_left
         return answer
 
-    def unsubscribe(self, request: Unsubscribe) -> Answer:
+    def unsubscribe(self, request: Unsubscribe) -> Steps[Answer]:
         """End subscriptions."""
-        return self._on_symbols().unsubscribe(request)
-
-    def _on_symbols(self) -> SubscribeRequest:
-        return SubscribeRequest(self._context, self._subscriber, self._rate, self._replays_left)
+        return unsubscribe(self._context, self._subscriber, request)
 
     def configure(self, request: Configure) -> Answer:
         """Change rate and pause. The answer first: the ticks after it follow the new rules."""
@@ -105,12 +88,14 @@ class V1Requests:
         if request.paused is not UNSET:
             self._context.hub.set_paused(self._subscriber, request.paused)
 
-    def get_symbols(self, request: GetSymbols) -> Answer:
+    def get_symbols(self, request: GetSymbols) -> Steps[Answer]:
         """Describe every symbol."""
         context = self._context
-        return Answer(Symbols(id=request.id, symbols=context.symbol_infos(), timestamp=context.clock.wall_ms()))
+        items = yield from context.symbol_list.items(self._subscriber.encoding, context.names)
+        return Answer(Symbols(id=request.id, symbols=[], timestamp=context.clock.wall_ms()), items)
 
-    def explain(self, request: Explain) -> Answer:
+    def explain(self, request: Explain) -> Steps[Answer]:
         """Say why a symbol is quiet."""
         context = self._context
+        yield from context.names.indexed()
         return Answer(explanation(context.hub, context.names, self._subscriber, request, context.clock.wall_ms()))

@@ -159,6 +159,21 @@ class Hub:
                 self._disinterest(channel, subscriber)
         self.fanout.rejoin(subscriber)
 
+    def hold(self, subscriber: Subscriber) -> None:
+        """Send the client no ticks and gaps until `release`; its positions stay where they are now.
+
+        For a request that is answered in several turns: what it subscribes must not be sent before its answer.
+        """
+        self.fanout.leave_cohort(subscriber)
+        subscriber.held = []
+
+    def release(self, subscriber: Subscriber) -> None:
+        """Send the client the gaps since `hold`, and the newest tick of each symbol that moved."""
+        gaps, subscriber.held = subscriber.held, None
+        if gaps:
+            subscriber.outbox.write(b"".join(gaps))
+        self.fanout.rejoin(subscriber)
+
     def detach(self, subscriber: Subscriber) -> None:
         """The client is gone: end its subscriptions. Calling it again does nothing."""
         self.fanout.forget(subscriber)
@@ -276,4 +291,7 @@ class Hub:
                 encoding = subscriber.encoding
                 if encoding not in frames:
                     frames[encoding] = encoding.message(gap)
-                subscriber.outbox.write(frames[encoding])
+                if subscriber.held is not None:
+                    subscriber.held.append(frames[encoding])
+                else:
+                    subscriber.outbox.write(frames[encoding])

@@ -32,7 +32,18 @@ class Subscriber:
     it has a position in each channel, and no queued ticks.
     """
 
-    __slots__ = ("channels", "cohort", "encoding", "expelled", "features", "outbox", "owner", "paused", "positions")
+    __slots__ = (
+        "channels",
+        "cohort",
+        "encoding",
+        "expelled",
+        "features",
+        "held",
+        "outbox",
+        "owner",
+        "paused",
+        "positions",
+    )
 
     def __init__(self, outbox: Outbox, encoding: Encoding, owner: SubscriberOwner) -> None:
         self.outbox = outbox
@@ -49,13 +60,19 @@ class Subscriber:
         """Channels that its cohort does not serve -> sequence number of the last tick that the client was sent."""
         self.paused = False
         """The client paused its ticks (``configure``)."""
+        self.held: list[bytes] | None = None
+        """Frames that wait until a request on its subscriptions is answered, and all ticks with them; None: none is.
+
+        Such a request may take several turns (`Hub.hold`), and the ticks and gaps of what it subscribes must not be
+        sent before its answer.
+        """
         self.expelled = False
         """It was closed as a slow consumer."""
 
     @property
     def is_waiting(self) -> bool:
-        """Whether it is sent no ticks at the moment: it is paused, or its transport holds data."""
-        return self.paused or self.outbox.blocked
+        """Whether it is sent no ticks at the moment: it is paused or held, or its transport holds data."""
+        return self.paused or self.outbox.blocked or self.held is not None
 
     def send(self, message: AnyMessage) -> None:
         """Send a message to this client alone, in its encoding. Raises ValueError for one that the encoding lacks."""

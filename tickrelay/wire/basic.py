@@ -1,5 +1,6 @@
 """The basic protocol: JSON text frames with exactly the fields that its clients have always been sent."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -7,7 +8,7 @@ from msgspec import UNSET
 
 from tickrelay.model.ticks import Symbol, Tick
 from tickrelay.wire import frames, json_requests
-from tickrelay.wire.messages import AnyMessage, Message
+from tickrelay.wire.messages import LIST_FIELDS, AnyMessage, ListMessage, Message, without_items
 from tickrelay.wire.parts import Part
 from tickrelay.wire.prices import BY_DIGITS, Prices
 from tickrelay.wire.requests import Request
@@ -20,6 +21,19 @@ def tick_template(symbol: Symbol) -> bytes:
     name = encode(symbol.name).replace(b"%", b"%%")
     head = b'{"type":"tick","symbol":%b,"symbolId":%d' % (name, symbol.symbol_id)
     return head + b',"bid":%b,"ask":%b,"spread":%b,"timestamp":%d'
+
+
+def json_items(parts: Sequence[object]) -> bytes:
+    """The items of a JSON array, without its brackets; *parts* must not be empty."""
+    return encode(parts)[1:-1]
+
+
+def json_frame(kind: type[ListMessage], envelope: bytes, items: Sequence[bytes]) -> bytes:
+    """The frame of a message in JSON, *envelope*, with *items* put into its list, which is empty."""
+    # Nowhere else can this stand: a quote inside of a string has a backslash before it.
+    before, key, after = envelope.partition(b'"%b":[]' % LIST_FIELDS[kind].encode())
+    between = [piece for item in items for piece in (b",", item)][1:]
+    return frames.joined(False, [before, key[:-1], *between, b"]", after])
 
 
 class Basic:
@@ -57,6 +71,14 @@ class Basic:
     def message(self, message: AnyMessage) -> bytes:
         """The frame of a message, with basic's fields only. Raises ValueError for one that basic does not have."""
         return frames.text(encode(_pruned(message)))
+
+    def items(self, kind: type[ListMessage], parts: Sequence[Part]) -> bytes:
+        """Items of a list, with basic's fields only."""
+        return json_items([_pruned(part) for part in parts])
+
+    def with_items(self, message: ListMessage, items: Sequence[bytes]) -> bytes:
+        """The frame of a message with these items."""
+        return json_frame(type(message), encode(_pruned(without_items(message))), items)
 
     def parse(self, payload: bytes, binary: bool) -> Request:
         """The request in a client's frame. Raises BadRequest."""

@@ -3,13 +3,14 @@
 Frames are complete (header and payload) and the same for every client of an encoding, so they are made once and shared.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from tickrelay.model.ticks import Tick
 from tickrelay.wire.basic import Basic
-from tickrelay.wire.messages import AnyMessage
+from tickrelay.wire.messages import AnyMessage, ListMessage
+from tickrelay.wire.parts import Part
 from tickrelay.wire.requests import Request
 from tickrelay.wire.v1_json import V1Json
 from tickrelay.wire.v1_protobuf import V1Protobuf
@@ -45,6 +46,12 @@ class Encoding(Protocol):
 
     def message(self, message: AnyMessage) -> bytes:
         """The frame of a message. Raises ValueError for one that the encoding does not have."""
+
+    def items(self, kind: type[ListMessage], parts: Sequence[Part]) -> bytes:
+        """Consecutive items of the list of a message of this *kind*, encoded to be shared by several messages."""
+
+    def with_items(self, message: ListMessage, items: Sequence[bytes]) -> bytes:
+        """The frame of *message*, with all *items* in a row in place of its own list. No item may be empty."""
 
     def parse(self, payload: bytes, binary: bool) -> Request:
         """The request in the payload of a client's text or binary frame. Raises BadRequest, whatever the bytes."""

@@ -3,6 +3,8 @@
 A frame is made once, and every client is sent the same bytes: Autobahn would frame each message anew for each client.
 """
 
+from collections.abc import Sequence
+
 _TEXT = 0x81
 _BINARY = 0x82
 
@@ -24,6 +26,13 @@ def binary(payload: bytes) -> bytes:
     if n < 126:
         return _SHORT_BINARY[n] + payload
     return _long(_BINARY, n) + payload
+
+
+def joined(is_binary: bool, parts: Sequence[bytes]) -> bytes:
+    """The frame whose payload is all *parts* in a row. A long payload is copied once only."""
+    n = sum(map(len, parts))
+    first = _BINARY if is_binary else _TEXT
+    return b"".join((bytes((first, n)) if n < 126 else _long(first, n), *parts))
 
 
 def _long(first: int, n: int) -> bytes:

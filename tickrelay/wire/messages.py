@@ -7,6 +7,7 @@ is never sent to them.
 from typing import ClassVar, Literal
 
 from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 
 from tickrelay.model.errors import ErrorCode
 from tickrelay.model.status import FeedState, Status
@@ -215,3 +216,26 @@ AnyMessage = (
 def refusal(bad: BadRequest) -> Error:
     """The answer to a request that cannot be read."""
     return Error(id=bad.id, code=bad.code, message=bad.message)
+
+
+ListMessage = SubscribeResponse | UnsubscribeResponse | Symbols
+"""Messages with a list that may be long."""
+
+LIST_FIELDS: dict[type[ListMessage], str] = {
+    SubscribeResponse: "results",
+    UnsubscribeResponse: "results",
+    Symbols: "symbols",
+}
+"""Name of the list's field; it is the same in JSON and in Protobuf."""
+
+
+def list_of(message: ListMessage) -> list[Result] | list[SymbolInfo]:
+    """The items of the message's list."""
+    return message.symbols if isinstance(message, Symbols) else message.results
+
+
+def without_items(message: ListMessage) -> ListMessage:
+    """*message* with an empty list."""
+    if isinstance(message, Symbols):
+        return replace(message, symbols=[])
+    return replace(message, results=[])

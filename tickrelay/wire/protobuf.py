@@ -4,6 +4,7 @@ The schema of a request is its struct (`tickrelay.wire.requests`), in both encod
 against the same types and bounds as what arrives in JSON.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -13,7 +14,8 @@ from msgspec import UNSET, Struct, UnsetType
 
 from tickrelay.model.errors import ErrorCode
 from tickrelay.wire import json_requests, requests
-from tickrelay.wire.messages import AnyMessage
+from tickrelay.wire.messages import LIST_FIELDS, AnyMessage, ListMessage, without_items
+from tickrelay.wire.parts import Part
 from tickrelay.wire.requests import BadRequest, Id, Request
 from tickrelay.wire.tickrelay_pb2 import ClientMessage, ServerMessage
 
@@ -36,6 +38,40 @@ def encode_message(message: AnyMessage) -> bytes:
         set_mark(envelope, mark)
     fill(message, getattr(envelope, _said[str(message.__struct_config__.tag)]))
     return envelope.SerializeToString()
+
+
+# A message's bytes are those of its fields in the order of their numbers, a list's those of its items, one after
+# another: so items can be encoded apart. The list is the first field of its message, the id the last of the envelope.
+
+
+def encode_items(kind: type[ListMessage], parts: Sequence[Part]) -> bytes:
+    """Consecutive items of the list of a message of this *kind*."""
+    message = getattr(ServerMessage(), _said[str(kind.__struct_config__.tag)])
+    _fill_list(list(parts), getattr(message, LIST_FIELDS[kind]))
+    return bytes(message.SerializeToString())
+
+
+def around_items(message: ListMessage, items: Sequence[bytes]) -> list[bytes]:
+    """The payload of *message* in parts, with *items* (of `encode_items`) as its list."""
+    name = _said[str(type(message).__struct_config__.tag)]
+    inner = getattr(ServerMessage(), name)
+    fill(without_items(message), inner)
+    rest = inner.SerializeToString()
+    envelope = ServerMessage()
+    set_mark(envelope, message.id)
+    number = ServerMessage.DESCRIPTOR.fields_by_name[name].number
+    size = sum(map(len, items)) + len(rest)
+    return [_varint(number << 3 | 2), _varint(size), *items, rest, envelope.SerializeToString()]
+
+
+def _varint(value: int) -> bytes:
+    """A base-128 number, the lowest seven bits first (protobuf.dev, Encoding)."""
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
 
 
 def parse_request(payload: bytes) -> Request:

@@ -1,10 +1,13 @@
 """Protocol v1 in JSON text frames: basic's fields, and what v1 adds."""
 
+from collections.abc import Sequence
+
 from tickrelay.model.errors import ErrorCode
 from tickrelay.model.ticks import Symbol, Tick
 from tickrelay.wire import frames, json_requests
-from tickrelay.wire.basic import encode, tick_template
-from tickrelay.wire.messages import AnyMessage
+from tickrelay.wire.basic import encode, json_frame, json_items, tick_template
+from tickrelay.wire.messages import AnyMessage, ListMessage, without_items
+from tickrelay.wire.parts import Part
 from tickrelay.wire.prices import BY_DIGITS, Prices
 from tickrelay.wire.requests import BadRequest, Request
 
@@ -58,6 +61,14 @@ class V1Json:
     def message(self, message: AnyMessage) -> bytes:
         """The frame of a message."""
         return frames.text(encode(message))
+
+    def items(self, kind: type[ListMessage], parts: Sequence[Part]) -> bytes:
+        """Items of a list."""
+        return json_items(parts)
+
+    def with_items(self, message: ListMessage, items: Sequence[bytes]) -> bytes:
+        """The frame of a message with these items."""
+        return json_frame(type(message), encode(without_items(message)), items)
 
     def parse(self, payload: bytes, binary: bool) -> Request:
         """The request in a client's frame. Raises BadRequest."""

@@ -1,9 +1,12 @@
 """Protocol v1 in binary frames: Protobuf, schema in ``proto/tickrelay.proto``."""
 
+from collections.abc import Sequence
+
 from tickrelay.model.errors import ErrorCode
 from tickrelay.model.ticks import Symbol, Tick
 from tickrelay.wire import frames, protobuf
-from tickrelay.wire.messages import AnyMessage
+from tickrelay.wire.messages import AnyMessage, ListMessage
+from tickrelay.wire.parts import Part
 from tickrelay.wire.prices import BY_DIGITS
 from tickrelay.wire.requests import BadRequest, Request
 from tickrelay.wire.tickrelay_pb2 import ServerMessage
@@ -71,6 +74,14 @@ class V1Protobuf:
     def message(self, message: AnyMessage) -> bytes:
         """The frame of a message."""
         return frames.binary(protobuf.encode_message(message))
+
+    def items(self, kind: type[ListMessage], parts: Sequence[Part]) -> bytes:
+        """Items of a list."""
+        return protobuf.encode_items(kind, parts)
+
+    def with_items(self, message: ListMessage, items: Sequence[bytes]) -> bytes:
+        """The frame of a message with these items."""
+        return frames.joined(True, protobuf.around_items(message, items))
 
     def parse(self, payload: bytes, binary: bool) -> Request:
         """The request in a client's frame. Raises BadRequest."""
