@@ -30,10 +30,28 @@ class Reactor:
     def __init__(self) -> None:
         self.calls: list[Callable[[], object]] = []
         self.stops = 0
+        self.received: list[int] = []
 
     def callFromThread(self, call: Callable[[], object]) -> None:
         """Keep it."""
         self.calls.append(call)
+
+    def callWhenRunning(self, call: Callable[[], object]) -> None:
+        """It runs, with its handlers in their places."""
+        signal.signal(signal.SIGTERM, self.sigTerm)
+        signal.signal(signal.SIGINT, self.sigInt)
+        call()
+
+    def sigTerm(self, number: int, frame: object = None) -> None:
+        """As Twisted's, which ends the process by the signal later."""
+        self.received.append(number)
+        self.callFromThread(self.stop)
+
+    def sigInt(self, number: int, frame: object = None) -> None:
+        """The same."""
+        self.sigTerm(number)
+
+    sigBreak = sigInt
 
     def stop(self) -> None:
         """As Twisted's: once."""
@@ -138,6 +156,33 @@ def test_sigquit_drains(logged: list[LogEvent]) -> None:
     signal.raise_signal(signal.SIGQUIT)
     reactor.turn()
     assert reactor.stops == 1 and said(logged)[0] == "received SIGQUIT, shutting down"
+
+
+@pytest.mark.parametrize("first", ["SIGTERM", "SIGINT", "SIGQUIT"])
+def test_several_at_once_stop_once(first: str) -> None:
+    """Before the reactor has had a turn; Twisted's own handlers would stop it at each."""
+    reactor, _ = installed(Service())
+    for name in (first, "SIGTERM", "SIGINT", "SIGQUIT", "SIGTERM"):
+        signal.raise_signal(getattr(signal, name))
+    reactor.turn()
+    assert reactor.stops == 1
+    assert reactor.received[:1] == [getattr(signal, first if first != "SIGQUIT" else "SIGTERM")]
+
+
+def test_a_debuggers_handler_is_left_alone() -> None:
+    """That of twistd --debug."""
+    received: list[int] = []
+
+    class Debugged(Reactor):
+        def callWhenRunning(self, call: Callable[[], object]) -> None:
+            signal.signal(signal.SIGINT, lambda number, frame: received.append(number))
+            call()
+
+    reactor, service = Debugged(), Service()
+    Signals(reactor, service.reload, service.rotate, service.hurry).install(daemon=True)
+    for _ in range(2):
+        signal.raise_signal(signal.SIGINT)
+    assert received == [signal.SIGINT] * 2
 
 
 def test_sigquit_stays_ignored_where_it_was() -> None:

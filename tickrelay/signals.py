@@ -1,17 +1,16 @@
 """What the process does on each signal. The handlers themselves only hand over to the reactor.
 
-SIGINT and SIGTERM are Twisted's own until the service stops. Without a handler here, SIGHUP, SIGQUIT, SIGUSR1 and
-SIGUSR2 would end the process without a drain.
+SIGINT and SIGTERM are Twisted's own, once. Without a handler here SIGHUP, SIGQUIT, SIGUSR1 and SIGUSR2 would end the
+process without a drain.
 """
 
-import contextlib
 import errno
 import os
 import signal
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
 
 from tickrelay.model.errors import SettingError
@@ -50,10 +49,10 @@ class Signals:
         self._handle("SIGUSR2", self._user_2)
         if signal.getsignal(signal.SIGQUIT) != signal.SIG_IGN:  # a shell's background job ignores it, as it does SIGINT
             self._handle("SIGQUIT", self._quit)
+        self._reactor.callWhenRunning(self._limit_twisteds)
 
     def stopping(self) -> None:
         """The service has begun to stop: signals can only make it stop sooner."""
-        # Twisted (26.10) would stop the reactor at each, and log a ReactorNotRunning with its traceback.
         self._stopping = True
         for name in STOP:
             self._handle(name, self._hurry)
@@ -62,6 +61,20 @@ class Signals:
         number = getattr(signal, name, None)
         if number is not None:
             signal.signal(number, lambda *_: self._reactor.callFromThread(action))
+
+    def _limit_twisteds(self) -> None:
+        # Twisted (26.10) stops the reactor at each signal: at a second one before it has begun to stop it logs a
+        # ReactorNotRunning with its traceback. (Handlers of others, such as pdb's, are left alone.)
+        for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
+            number = getattr(signal, name, None)
+            twisteds = getattr(self._reactor, f"sig{name[3:].title()}")
+            if number is not None and signal.getsignal(number) == twisteds:
+                signal.signal(number, partial(self._once, twisteds))
+
+    def _once(self, twisteds: Callable[..., object], *received: object) -> None:
+        if not self._stopping:
+            self._stopping = True
+            twisteds(*received)
 
     def _hang_up(self) -> None:
         if self._had_terminal and not _terminal():
@@ -86,8 +99,9 @@ class Signals:
         self._stop("received SIGQUIT")
 
     def _stop(self, why: str) -> None:
-        self._log.info("{why}, shutting down", why=why)
-        with contextlib.suppress(ReactorNotRunning):  # another signal was first
+        if not self._stopping:
+            self._stopping = True
+            self._log.info("{why}, shutting down", why=why)
             self._reactor.stop()
 
 

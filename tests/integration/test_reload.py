@@ -149,6 +149,17 @@ def test_signals_during_the_start(wheel_python: Path, tmp_path: Path) -> None:
         assert "Traceback" not in service.text()
 
 
+def test_several_signals_at_once(wheel_python: Path, tmp_path: Path) -> None:
+    """They end the service in order, once."""
+    env = {"TICKRELAY_LISTEN": "tcp:0:interface=127.0.0.1"}
+    with Twistd(wheel_python, tmp_path, "tickrelay", "--simulate", env=env) as service:
+        service.wait_for("status connected")
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+            service.process.send_signal(number)
+        assert service.ends() in (-signal.SIGTERM, -signal.SIGINT, 0)
+        assert "Server Shut Down." in service.text() and "Traceback" not in service.text()
+
+
 def test_a_daemon(wheel_python: Path, tmp_path: Path) -> None:
     """Relative paths of its settings count from where it was started; SIGUSR1 begins a new log file, as twistd does."""
     (tmp_path / "run").mkdir()

@@ -18,6 +18,7 @@ LIMITS = {
     "log_legacy": LINES,  # what Twisted logs by its old API: the errors that the reactor catches, among others
     "tickrelay.downstream": LINES,
     "tickrelay.downstream.notifications": 100,  # the statuses of the feed, which no client causes
+    "tickrelay.front": LINES,
     "tickrelay.web": LINES,
     "twisted": LINES,
     "twisted.internet.tcp": 1,  # with no file descriptor left, three lines for each connection that is refused
