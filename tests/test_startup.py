@@ -4,15 +4,16 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from twisted.application.service import Service
+from twisted.application.service import Application, Service
 from twisted.internet.testing import MemoryReactorClock
-from twisted.logger import LogEvent, LogLevel
+from twisted.logger import ILogObserver, LogEvent, Logger, LogLevel
 
 from tickrelay.model.errors import SettingError
 from tickrelay.startup import OneLineOptions, Prepared, steady
@@ -51,6 +52,26 @@ class Broken(Service):
     def privilegedStartService(self) -> None:
         """Fail later."""
         raise SettingError("the port is taken")
+
+
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[None]:
+    """Each service installs its signal handlers: they go with the test."""
+    names = ("SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2")
+    before = {name: signal.getsignal(getattr(signal, name)) for name in names}
+    yield
+    for name, handler in before.items():
+        signal.signal(getattr(signal, name), handler)
+
+
+class Fine(Broken):
+    """A service that starts."""
+
+    def __init__(self) -> None:
+        super().__init__(early=False)
+
+    def privilegedStartService(self) -> None:
+        """Succeed."""
 
 
 def options(**config: Any) -> Example:
@@ -151,15 +172,28 @@ def test_with_chroot_nothing_is_prepared_outside_of_it(monkeypatch: pytest.Monke
 
 def test_more_signals_than_one_only_hurry_the_stop() -> None:
     """Twisted's own handler would stop the reactor twice, which is an error there."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     reactor, broken = MemoryReactorClock(), Broken(early=False)
     reactor.callFromThread = lambda call: reactor.callLater(0, call)  # type: ignore[attr-defined]
-    try:
-        Prepared(broken, options(nodaemon=True), reactor).stopService()
-        for number in before:
-            signal.raise_signal(number)
-        reactor.advance(0)
-        assert broken.hurried == 2
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    Prepared(broken, options(nodaemon=True), reactor).stopService()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
+        signal.raise_signal(number)
+    reactor.advance(0)
+    assert broken.hurried == 3
+
+
+def test_twistd_logs_to_the_services_own_observer(tmp_path: Path) -> None:
+    """It takes the component of its Application; with --logger there is none."""
+    application = Application("example")
+    path = tmp_path / "x.log"
+    service = Prepared(Fine(), options(nodaemon=True, logfile=str(path)), MemoryReactorClock())
+    service.setServiceParent(application)
+    observer = application.getComponent(ILogObserver)
+    Logger(observer=observer, namespace="example").info("here")
+    assert path.read_text() == "", "nothing is written before twistd has forked"
+    service.privilegedStartService()
+    service._service_log._writer.finish()
+    assert path.read_text().endswith("[example#info] here\n")
+    service._service_log._file._file.close()  # type: ignore[union-attr]
+    application = Application("example")
+    Prepared(Fine(), options(nodaemon=True, logger=object), MemoryReactorClock()).setServiceParent(application)
+    assert application.getComponent(ILogObserver, None) is None

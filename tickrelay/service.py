@@ -19,6 +19,7 @@ from tickrelay.model.errors import Problems, SettingError
 from tickrelay.model.status import FeedState, FeedStatus, Status
 from tickrelay.recording.recorder import Recorder
 from tickrelay.relay.hub import Hub
+from tickrelay.reloading import compare
 from tickrelay.simulator.service import SimulatorService
 from tickrelay.startup import ReactorClock
 from tickrelay.upstream.service import UpstreamService
@@ -184,6 +185,21 @@ class RelayService(MultiService):
     def hurry(self) -> None:
         """End the drain now."""
         self.clients.hurry()
+
+    def reload(self, config: Config) -> None:
+        """Use *config* as far as that is possible without a restart. Clients that are connected stay, except those
+        whose token is no longer valid. Raises SettingError; then nothing has changed.
+        """
+        change = compare(self._config, config)
+        clients = change.config.clients
+        valid = tokens.load(clients.tokens_file) if clients.tokens_file else None
+        warnings = set(config.warnings) - set(self._config.warnings)
+        self._config = change.config
+        self._factory.reconfigure(clients, valid)
+        self.hub.reconfigure(change.config.relay)
+        self._log.info("settings read again: {change}", change=change)
+        for warning in (*sorted(warnings), *(self._exposure() if "TICKRELAY_TOKENS_FILE" in change.changed else ())):
+            self._log.warn("{warning}", warning=warning)
 
     async def _stop(self) -> None:
         await self.clients.disownServiceParent()

@@ -7,7 +7,6 @@ in ``makeService``, where the terminal is still there.
 
 import contextlib
 import getopt
-import signal
 import sys
 import time
 from collections.abc import Callable
@@ -16,13 +15,16 @@ from typing import Any, NoReturn, Protocol
 
 from twisted.application.service import Application, IService, MultiService
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
+from twisted.logger import ILogObserver, Logger
 from twisted.python import usage
+from twisted.python.components import Componentized
 
 from tickrelay import twistd_files
 from tickrelay.config.spelling import closest
+from tickrelay.logs.service_log import ServiceLog
 from tickrelay.model.clock import Timer
 from tickrelay.model.errors import Problems, SettingError
+from tickrelay.signals import Signals
 
 _log = Logger()
 
@@ -101,15 +103,27 @@ class Preparing(Protocol):
 class Prepared(MultiService):
     """What twistd starts: *service*, prepared as far as possible before twistd forks, and where it cannot start, the
     end of the process with one line for each problem.
+
+    *log*: what twistd logs to, unless it was told of another logger. *reload*: reads the settings again, for SIGHUP;
+    raises SettingError; None: there is nothing to read.
     """
 
-    def __init__(self, service: Any, options: OneLineOptions, reactor: Any) -> None:
+    def __init__(
+        self,
+        service: Any,
+        options: OneLineOptions,
+        reactor: Any,
+        log: ServiceLog | None = None,
+        reload: Callable[[], None] | None = None,
+    ) -> None:
         super().__init__()
         self._reactor = reactor
         self._program = options.program
         self._config: dict[str, Any] = dict(options.parent or {"nodaemon": True})
         self._daemon = not self._config.get("nodaemon")
-        self._hurry = service.hurry
+        self._service_log = log or ServiceLog()
+        self._signals = Signals(reactor, reload, self._service_log.rotate, service.hurry)
+        self._signals.install(daemon=self._daemon)
         prepared: Preparing = service
         problems = Problems(twistd_files.problems(self._config))
         if not self._config.get("chroot"):  # else nothing is where it will be
@@ -121,8 +135,17 @@ class Prepared(MultiService):
             print(f"{self._program}: {prepared.where}; runs in the background{self._files()}", flush=True)
         IService(service).setServiceParent(self)
 
+    def setServiceParent(self, parent: Any) -> None:
+        """Called by twistd, which then begins to log: to the component of its Application, if there is one."""
+        if isinstance(parent, Componentized):
+            observer = self._service_log.observer(self._config)
+            if observer is not None:
+                parent.setComponent(ILogObserver, observer)
+        super().setServiceParent(parent)
+
     def privilegedStartService(self) -> None:
         """Called by twistd after the fork."""
+        self._service_log.start(self._reactor)
         try:
             super().privilegedStartService()
         except SettingError as e:
@@ -136,9 +159,7 @@ class Prepared(MultiService):
 
     def stopService(self) -> "Deferred[None]":
         """Called by twistd at the first signal; the next ones only make it stop sooner."""
-        # Twisted (26.10) would stop the reactor at each, and log a ReactorNotRunning with its traceback.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: self._reactor.callFromThread(self._hurry))
+        self._signals.stopping()
         stopped: Deferred[None] = super().stopService()
         return stopped
 

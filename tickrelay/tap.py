@@ -3,6 +3,7 @@
 With its sibling `tickrelay.simulator_tap` the only file that names the global reactor.
 """
 
+import contextlib
 import os
 import time
 from pathlib import Path
@@ -22,6 +23,7 @@ from tickrelay.config.dotenv_file import read_dotenv
 from tickrelay.config.places import Places
 from tickrelay.config.schema import Secret
 from tickrelay.config.settings import Config
+from tickrelay.logs.service_log import ServiceLog
 from tickrelay.model.errors import SettingError
 from tickrelay.recording.recorder import Recorder
 from tickrelay.service import RelayService
@@ -75,8 +77,19 @@ class Options(GroupedHelp, OneLineOptions):
             self.config = self._load()
         except SettingError as e:
             raise SystemExit("\n".join(f"tickrelay: {problem}" for problem in e.problems)) from None
+        self._folder = os.getcwd()
         if self["check"]:
             react(lambda reactor: Deferred.fromCoroutine(_check(reactor, self)))
+
+    def load_again(self) -> Config:
+        """The Config, from the same places: the command line and the environment stay, files may have changed. Raises
+        SettingError.
+        """
+        try:
+            with contextlib.chdir(self._folder):  # relative paths count from there, and twistd has a --rundir
+                return self._load()
+        except OSError as e:
+            raise SettingError(f"cannot change to {self._folder}: {e.strerror}") from None
 
     def meant(self, word: str) -> str | None:
         """An endpoint or a port is where to listen."""
@@ -141,4 +154,12 @@ def makeService(options: Options) -> IService:
     """Called by twistd."""
     from twisted.internet import reactor
 
-    return Prepared(_relay(options, steady(reactor))[0], options, reactor)
+    relay, _ = _relay(options, steady(reactor))
+    log = ServiceLog(options.config.log.levels)
+
+    def reload() -> None:
+        config = options.load_again()
+        relay.reload(config)
+        log.set_levels(config.log.levels)
+
+    return Prepared(relay, options, reactor, log, reload)

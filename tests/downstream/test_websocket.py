@@ -12,6 +12,7 @@ from autobahn import __version__ as VERSION
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 from twisted.internet.address import IPv4Address
 from twisted.internet.task import Clock
+from twisted.logger import LogEvent, LogLevel
 
 from tests.support.browser import KEY, Transport, frame
 from tickrelay.downstream.protocol import ClientProtocol
@@ -172,3 +173,10 @@ def test_the_logger_has_the_methods_that_autobahn_calls(stock: Any) -> None:
     for level in txaio.log_levels if hasattr(txaio, "log_levels") else ("critical", "error", "warn", "info", "debug"):
         if level != "none":
             assert callable(getattr(QuietLogger, level, None)), f"Autobahn {VERSION}: log.{level}"
+
+
+def test_a_failed_tls_handshake_is_no_error_of_the_relays(logged: list[LogEvent]) -> None:
+    """Autobahn logs it as one; anybody with a port scanner can cause it."""
+    QuietLogger().error("SSL error: http request (in )")
+    QuietLogger().error("onConnect raised")
+    assert [event["log_level"] for event in logged] == [LogLevel.debug, LogLevel.error]

@@ -131,7 +131,8 @@ def test_no_secret_is_ever_written(wheel_python: Path, tmp_path: Path) -> None:
     args = ["--client-secret", CANARIES["CTRADER_CLIENT_SECRET"], "--access-token", CANARIES["CTRADER_ACCESS_TOKEN"]]
     with simulator(wheel_python, tmp_path, port, *args):
         for change in ({}, {"CTRADER_CLIENT_ID": "wrong"}, {"CTRADER_ACCOUNT_ID": "424242"}):
-            with relay(wheel_python, tmp_path, port, ws_port, **(CANARIES | change)) as service:
+            env = CANARIES | change | {"TICKRELAY_LOG_LEVEL": "debug"}
+            with relay(wheel_python, tmp_path, port, ws_port, **env) as service:
                 service.wait_for("status ws-open")
                 with socket.create_connection(("127.0.0.1", ws_port)) as raw:
                     raw.sendall(b"GET / HTTP/1.1\r\nAuthorization: Bearer canary-client-55\r\n\r\n")

@@ -285,7 +285,7 @@ def test_nonsense_from_upstream_does_not_stop_the_encodings(bid: int, ask: int, 
             assert payload(getattr(encoding, way)(tick, *arguments))
 
 
-@pytest.mark.parametrize("field", ["type", "protocol", "id", "maxRate"])
+@pytest.mark.parametrize("field", ["type", "protocol", "id", "maxRate", "symbols", "snapshot", "resume"])
 def test_a_number_of_thousands_of_digits_is_refused_by_its_field(field: str) -> None:
     """JSON readers have limits for numbers: the answer says where it stands, not that there is no object."""
     fields = {"type": '"subscribe"', "symbols": '["EURUSD"]', field: "1" * 5000}

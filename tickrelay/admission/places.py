@@ -89,6 +89,14 @@ class Admission:
         self._rooms: dict[str, _Room] = {}
         self._origins = frozenset(origins)
 
+    def reconfigure(self, places: int, places_of_address: int, origins: Sequence[str]) -> None:
+        """Use other limits and origins, for connections to come; those inside keep their places."""
+        self._all.places = places
+        self._of_address = places_of_address
+        for room in self._rooms.values():
+            room.places = places_of_address
+        self._origins = frozenset(origins)
+
     def allows_origin(self, origin: str) -> bool:
         """Whether a page of this origin may connect. Programs send none, and may: only browsers enforce origins."""
         if not origin or "*" in self._origins:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from tickrelay.config.host_and_port import DEFAULT_CTRADER_PORT, clients_port, ctraders_from_dotenv, doubts
+from tickrelay.config.log_levels import LogLevels
 from tickrelay.config.origins import Origin
 from tickrelay.config.places import Places, read_section
 from tickrelay.config.schema import FilePath, HostName, Port, Secret, Setting, Text, setting, settings_of
@@ -443,12 +444,29 @@ class RelaySettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LogSettings:
+    """What is logged."""
+
+    purpose: ClassVar[str] = "operators"
+
+    levels: Annotated[
+        LogLevels,
+        setting(
+            "least level that is logged, and NAMESPACE=LEVEL for parts, such as info,tickrelay.upstream=debug",
+            env="TICKRELAY_LOG_LEVEL",
+            flag="log-level",
+        ),
+    ] = "info"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Config:
     """All settings, and where each that was set came from (its name -> ``flag``, ``environment``, ``.env``, a file)."""
 
     ctrader: CTraderSettings
     clients: ClientSettings
     relay: RelaySettings
+    log: LogSettings
     sources: Mapping[str, str]
     warnings: tuple[str, ...] = ()
     """What is probably a mistake, a line each; the relay starts nevertheless."""
@@ -456,7 +474,7 @@ class Config:
 
 def settings() -> Iterator[Setting]:
     """Every setting, in the order of the documentation."""
-    for group in (CTraderSettings, ClientSettings, RelaySettings):
+    for group in (CTraderSettings, ClientSettings, RelaySettings, LogSettings):
         yield from settings_of(group)
 
 
@@ -470,6 +488,7 @@ def load(places: Places, *, ctrader: Mapping[str, Any] | None = None) -> Config:
     ctrader_values = read_section(CTraderSettings, places, sources, preset, problems)
     client_values = read_section(ClientSettings, places, sources, {}, problems)
     relay_values = read_section(RelaySettings, places, sources, {}, problems)
+    log_values = read_section(LogSettings, places, sources, {}, problems)
     if not client_values.get("listen"):
         with problems:
             port, sources["listen"] = clients_port(places)
@@ -484,6 +503,7 @@ def load(places: Places, *, ctrader: Mapping[str, Any] | None = None) -> Config:
         ctrader=made,
         clients=ClientSettings(**client_values),
         relay=RelaySettings(**relay_values),
+        log=LogSettings(**log_values),
         sources=sources,
         warnings=(*warnings, *doubts(made.host, made.port, sources, places)),
     )

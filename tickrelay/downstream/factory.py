@@ -45,6 +45,9 @@ class ClientFactory(WebSocketServerFactory):
         self._clients: dict[ClientProtocol, None] = {}
         self._emptied: Deferred[None] | None = None
         hub.observer = self
+        self._set_options(settings)
+
+    def _set_options(self, settings: ClientSettings) -> None:
         # Autobahn's defaults are open: no limit on messages, a status page that redirects, no pings. allowNullOrigin
         # belongs in the same call, since every call resets it; origins are checked by `Admission`. So is the number
         # of connections: Autobahn's maxConnections would count refused connections too, and answer with HTTP 503,
@@ -132,9 +135,26 @@ class ClientFactory(WebSocketServerFactory):
         context.ledger.forget_settled()
         context.hub.fanout.sweep()
         context.notifications.each_second()
-        revoked = context.tokens.refresh() if context.tokens is not None else ()
-        if revoked:
-            clients = [c for c in self._clients if c.session is not None and c.session.digest in revoked]
+        if context.tokens is not None:
+            self._revoke(context.tokens.refresh())
+
+    def reconfigure(self, settings: ClientSettings, tokens: Tokens | None) -> None:
+        """Use other settings and tokens. Limits of handshakes, messages and pings are those of connections to come, the
+        others also of requests to come. Clients whose token is not valid any more are closed.
+        """
+        context = self.context
+        before, context.tokens = context.tokens, tokens
+        context.settings = settings
+        self.admission.reconfigure(
+            settings.max_connections, settings.max_connections_per_address, settings.allowed_origins
+        )
+        self._set_options(settings)
+        if before is not None:
+            self._revoke(before.revoked_by(tokens))
+
+    def _revoke(self, digests: frozenset[bytes]) -> None:
+        if digests:
+            clients = [c for c in self._clients if c.session is not None and c.session.digest in digests]
             self._close(clients, CloseCode.BAD_TOKEN, "token revoked")
 
     def drain(self) -> Deferred[None]:

@@ -62,6 +62,10 @@ class Tokens:
             found |= hmac.compare_digest(digest, known)
         return found
 
+    def revoked_by(self, successor: "Tokens | None") -> frozenset[bytes]:
+        """The digests that are not valid any more with *successor* in this one's place; None: none is needed then."""
+        return frozenset() if successor is None else self._digests - successor._digests
+
     def refresh(self) -> frozenset[bytes]:
         """Read the file again if it has changed; returns the digests that are no longer valid. Called once a second.
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from autobahn.twisted.websocket import WebSocketServerProtocol
 from autobahn.websocket.protocol import TrafficStats
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 
 
 class QuietLogger:
@@ -36,8 +36,9 @@ class QuietLogger:
     warn = info
 
     def error(self, message: str, *args: object, **kwargs: object) -> None:
-        """Log a fault inside Autobahn."""
-        self._log.error("{event}", event=message)
+        """Log a fault inside Autobahn; a failed TLS handshake, which is the client's, at debug."""
+        level = LogLevel.debug if message.startswith("SSL error") else LogLevel.error
+        self._log.emit(level, "{event}", event=message)
 
     failure = critical = error
 

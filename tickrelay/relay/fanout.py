@@ -46,7 +46,7 @@ class Fanout:
         """Clients whose transport holds data -> when they last made progress (monotonic seconds)."""
         self.last_flush_s = 0.0
         """When ticks were last sent (monotonic seconds); 0: never."""
-        self._settings = settings
+        self.settings = settings
         self._clock = clock
         self._dirty: list[Channel] = []
         self._scheduled = False
@@ -102,7 +102,7 @@ class Fanout:
         self.last_flush_s = begun
         self.counters.flushes += 1
         self.counters.flush_s += ended - begun
-        self._not_before = max(ended + min(ended - begun, MAX_REST_S), begun + self._settings.flush_window_s)
+        self._not_before = max(ended + min(ended - begun, MAX_REST_S), begun + self.settings.flush_window_s)
         self._idle_from = self._not_before + IDLE_S
 
     # SubscriberOwner.
@@ -136,7 +136,7 @@ class Fanout:
 
     def sweep(self) -> None:
         """Expel the clients that have drained nothing for too long. Called about once a second."""
-        cutoff = self._clock.monotonic_s() - self._settings.stuck_timeout_s
+        cutoff = self._clock.monotonic_s() - self.settings.stuck_timeout_s
         for subscriber in [subscriber for subscriber, since in self.behind.items() if since < cutoff]:
             self.expel(subscriber)
 

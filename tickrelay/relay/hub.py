@@ -227,6 +227,10 @@ class Hub:
             return None
         return self._clock.monotonic_s() - max(self._due_since_s, self.fanout.last_flush_s)
 
+    def reconfigure(self, settings: RelaySettings) -> None:
+        """Use other settings from now on; a history that is kept keeps its length."""
+        self.settings = self.fanout.settings = settings
+
     def keep_history(self, channel: Channel) -> None:
         """Keep the newest ticks of *channel* from now on, for clients that resume."""
         channel.keep_history(self.settings.history_ticks)

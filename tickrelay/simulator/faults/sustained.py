@@ -48,7 +48,7 @@ def payload_type(word: str) -> int:
         return ALIASES[word]
     try:
         return registry.lookup(int(word) if word.isdigit() else word).number
-    except LookupError:
+    except (LookupError, ValueError):  # ValueError: int() takes neither "²", which is a digit, nor 4301 digits
         raise SettingError(f"no request {word!r}; write {', '.join(ALIASES)}, or a payload name") from None
 
 
