@@ -17,6 +17,7 @@ from tickrelay.downstream.session import ClientSession
 from tickrelay.downstream.tokens import Tokens
 from tickrelay.model.clock import Clock
 from tickrelay.model.errors import CloseCode
+from tickrelay.model.periodic import PeriodicJobs
 from tickrelay.model.status import FeedState, FeedStatus, Status
 from tickrelay.relay.channel import Channel
 from tickrelay.relay.hub import Hub
@@ -41,6 +42,19 @@ class ClientFactory(WebSocketServerFactory):
             settings.max_connections, settings.max_connections_per_address, settings.allowed_origins
         )
         self.refusals = Refusals(clock.monotonic_s)
+        notifications = self.context.notifications
+        self.jobs = PeriodicJobs(
+            clock.monotonic_s,
+            clock.call_later,
+            1.0,
+            {
+                "stuck_clients": hub.fanout.sweep,
+                "heartbeats": notifications.send_heartbeats,
+                "market_states": notifications.check_markets,
+                "tokens": self._close_revoked,
+            },
+        )
+        """Done each second, from the service's start to its stop."""
         self.draining = False
         self._clients: dict[ClientProtocol, None] = {}
         self._emptied: Deferred[None] | None = None
@@ -127,11 +141,12 @@ class ClientFactory(WebSocketServerFactory):
     # Periodic work and the end.
 
     def each_second(self) -> None:
-        """Expel stuck clients, send what is due, and close the clients whose token was revoked."""
-        context = self.context
-        context.hub.fanout.sweep()
-        context.notifications.each_second()
-        revoked = context.tokens.refresh() if context.tokens is not None else ()
+        """Do the periodic work once; for tests that run no service."""
+        self.jobs.run()
+
+    def _close_revoked(self) -> None:
+        """Close the clients whose token was revoked."""
+        revoked = self.tokens.refresh() if self.tokens is not None else ()
         if revoked:
             clients = [c for c in self._clients if c.session is not None and c.session.digest in revoked]
             self._close(clients, CloseCode.BAD_TOKEN, "token revoked")

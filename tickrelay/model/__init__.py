@@ -8,6 +8,7 @@
     quotes     a spot event as a value
     status     the status that clients see, and the finer state of the session
     errors     close codes, error codes, the exceptions that cross floors
+    periodic   jobs that are done every so many seconds
     clock      the one clock protocol
     histogram  a distribution in plain integers
 
