@@ -5,6 +5,7 @@
     feed       IFeed and IFeedListener: how the feed and the relay know each other
     ticks      symbols, ticks, prices as integers
     schedule   when a symbol trades
+    zones      time zones by name
     quotes     a spot event as a value
     status     the status that clients see, and the finer state of the session
     errors     close codes, error codes, the exceptions that cross floors

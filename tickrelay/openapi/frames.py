@@ -5,7 +5,9 @@ itself. The envelope's ``payloadType`` routes; servers leave the inner one off. 
 tolerated everywhere (the real server sends fields that no public schema has).
 """
 
+import re
 import struct
+from collections.abc import Callable
 
 from google.protobuf.message import DecodeError, Message
 
@@ -65,6 +67,22 @@ def text(value: str | bytes) -> str:
     bytes, whatever its type says, and what is wrong in it is replaced here.
     """
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+
+
+MAX_TEXT_CHARACTERS = 300
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
+"""C0, C1, line separators, bidirectional controls, surrogates: what moves a terminal's cursor, or shows a text in
+another order than it has."""
+
+
+def clean(value: str | bytes, limit: int = MAX_TEXT_CHARACTERS, redact: Callable[[str], str] = str) -> str:
+    """A server's text for people: clients and log get it. Without secrets, at most *limit* characters, on one line;
+    each control character is a space.
+
+    *redact* takes secrets out, before anything is cut: half a token is a secret too.
+    """
+    return _CONTROL.sub(" ", redact(text(value))[:limit]).strip()
 
 
 class FrameReceiver(Int32StringReceiver):

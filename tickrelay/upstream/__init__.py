@@ -13,6 +13,7 @@ subscriptions that clients want on it.
     logon              the steps from a secured connection to a loaded symbol table, under one deadline
     symbol_loader        the symbol table, kept up to date
     symbol_table           every symbol of the account, by name and by id
+    symbol_values            what the server says of a symbol, bounded
     authorization        application and account authorisation
     tokens                 the access token, its file and its renewal
     server_events      messages that answer no request: loss events, changed symbols, errors

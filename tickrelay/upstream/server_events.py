@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from tickrelay.openapi.common_pb2 import ProtoErrorRes
-from tickrelay.openapi.frames import text
+from tickrelay.openapi.frames import clean
 from tickrelay.openapi.messages_pb2 import (
     ProtoOAAccountDisconnectEvent,
     ProtoOAAccountsTokenInvalidatedEvent,
@@ -50,7 +50,7 @@ class ServerEvents:
         link.listen(ProtoErrorRes, self._error_came)
 
     def _client_disconnected(self, event: ProtoOAClientDisconnectEvent) -> None:
-        reason = self._redact(text(event.reason)) or "no reason given"
+        reason = clean(event.reason, redact=self._redact) or "no reason given"
         self._owner.drop(Cause(Kind.NETWORK, f"cTrader ended the application's session: {reason}"))
 
     def _account_disconnected(self, event: ProtoOAAccountDisconnectEvent) -> None:
@@ -61,7 +61,7 @@ class ServerEvents:
         if self._account_id in event.ctidTraderAccountIds:
             # Never renewed straight from here: whoever replaced the token may have written the new one to the token
             # file, which is read again; a renewal would invalidate that one in turn, round and round.
-            reason = self._redact(text(event.reason)) or "no reason given"
+            reason = clean(event.reason, redact=self._redact) or "no reason given"
             self._owner.account_lost(f"the access token was invalidated: {reason}")
 
     def _symbols_changed(self, event: ProtoOASymbolChangedEvent) -> None:
