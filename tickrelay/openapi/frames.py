@@ -21,6 +21,9 @@ from tickrelay.openapi.messages_pb2 import ProtoOASpotEvent
 MAX_FRAME_BYTES = 15_000_000
 """The longest frame taken; the server's own limit is not documented, other clients use this figure."""
 
+MAX_PIECES = 1024
+"""Pieces of an incomplete frame that are kept as they came."""
+
 HEARTBEAT = registry.lookup(ProtoHeartbeatEvent).number
 SPOT = registry.lookup(ProtoOASpotEvent).number
 
@@ -96,6 +99,8 @@ class FrameReceiver(Int32StringReceiver):
     _log = Logger()
     _pieces: list[bytes] | tuple[()] = ()
     """Of a frame that is not complete (or of frames that wait for the end of a pause)."""
+    _joined = 0
+    """How many of the pieces are joined ones."""
     _have = 0
     _need = 0
 
@@ -105,6 +110,10 @@ class FrameReceiver(Int32StringReceiver):
             self._pieces.append(data)
             self._have += len(data)
             if self._have < self._need:
+                # TLS brings a piece a record, of a single byte perhaps: as an object it takes 20 times as much.
+                if len(self._pieces) - self._joined > MAX_PIECES:
+                    self._pieces[self._joined :] = [b"".join(self._pieces[self._joined :])]
+                    self._joined += 1
                 return
             data = b"".join(self._pieces)
             self._pieces = ()
@@ -124,7 +133,7 @@ class FrameReceiver(Int32StringReceiver):
             self.stringReceived(data[start:offset])
         if offset < size and not self._dropped:
             rest = data[offset:]
-            self._pieces, self._have, self._need = [rest], len(rest), need
+            self._pieces, self._joined, self._have, self._need = [rest], 0, len(rest), need
 
     _dropped = False
 

@@ -4,6 +4,8 @@
 together with the list of the accounts that the token opens.
 """
 
+from itertools import islice
+
 from OpenSSL import SSL
 from service_identity import VerificationError
 
@@ -23,6 +25,9 @@ MAX_CANT_ROUTE = 5
 _NO_TLS = ("version", "unsupported protocol", "handshake failure", "no shared", "http request", "unknown protocol")
 """Parts of OpenSSL's messages about a peer without TLS, or whose TLS is too old: a retry does not help.
 pyOpenSSL's SSL.Error has these texts only, no codes."""
+
+MAX_LISTED = 20
+"""Accounts that a message names."""
 
 BLOCKED_LEAST_S = 300.0
 """A blocked channel is not tried again sooner."""
@@ -132,10 +137,10 @@ def explain_refusal(
                 f"CTRADER_ACCOUNT_ID={account.ctidTraderAccountId}",
                 cause.code,
             )
-    known = ", ".join(map(str, accounts)) or "no account"
+    known = ", ".join([*map(str, islice(accounts, MAX_LISTED)), *(["…"] if len(accounts) > MAX_LISTED else [])])
     return Cause(
         Kind.CREDENTIALS,
-        f"the access token does not open account {ours} ({cause.code}); it opens {known}: check "
+        f"the access token does not open account {ours} ({cause.code}); it opens {known or 'no account'}: check "
         "CTRADER_ACCOUNT_ID and CTRADER_ACCESS_TOKEN",
         cause.code,
     )

@@ -1,6 +1,6 @@
 """ServerEvents: messages that answer no request, as calls of the session: loss events, changed symbols, errors."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from tickrelay.openapi.common_pb2 import ProtoErrorRes
@@ -25,7 +25,7 @@ class EventsOwner(Protocol):
     def account_lost(self, why: str) -> None:
         """The account's session is gone, the connection is not."""
 
-    def symbols_changed(self, ids: list[int]) -> None:
+    def symbols_outdated(self, ids: Iterable[int]) -> None:
         """What is known of these symbols is out of date."""
 
     def request_failed(self, error: Exception) -> None:
@@ -66,7 +66,7 @@ class ServerEvents:
 
     def _symbols_changed(self, event: ProtoOASymbolChangedEvent) -> None:
         if event.ctidTraderAccountId == self._account_id:
-            self._owner.symbols_changed(list(event.symbolId))
+            self._owner.symbols_outdated(event.symbolId)
 
     def _error_came(self, message: ProtoOAErrorRes | ProtoErrorRes) -> None:
         self._owner.request_failed(api_error(message, self._redact))
