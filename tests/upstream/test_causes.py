@@ -107,3 +107,13 @@ def test_a_failed_step_has_its_cause_already() -> None:
     cause = Cause(Kind.CREDENTIALS, "mend this")
     assert cause_of(SessionFailed(cause), settings) is cause
     assert cause_of(ZeroDivisionError("text"), settings) == Cause(Kind.NETWORK, "internal error: ZeroDivisionError")
+
+
+def test_an_endless_account_list_is_cut() -> None:
+    """The message names some of the accounts; clients get it."""
+    listed = ProtoOAGetAccountListByAccessTokenRes(accessToken="")
+    for number in range(5_000):
+        listed.ctidTraderAccount.add(ctidTraderAccountId=10_000 + number)
+    settings = CTraderSettings(client_id="c", client_secret=Secret("s"), access_token=Secret("t"), account_id=1001)
+    cause = explain_refusal(Cause(Kind.CREDENTIALS, "refused", "RET_NO_SUCH_LOGIN"), settings, listed, 1)
+    assert "10000, 10001" in cause.message and "…" in cause.message and len(cause.message) < 500
