@@ -188,7 +188,7 @@ ELSEWHERE = {
     "upstream/test_check.py": "cli/check",
     "upstream/test_refusals.py": "upstream/errors upstream/authorization",
     "upstream/test_session.py": "upstream/connection upstream/service upstream/status_reporter upstream/timers",
-    "upstream/test_liveness.py": "upstream/watchdog",
+    "upstream/test_floods.py": "upstream/flood_guard",
     "upstream/test_protocol.py": "upstream/allow_list upstream/counters upstream/requests",
     # Only processes of their own run these.
     "integration/test_end_to_end.py": "downstream/service",

@@ -83,6 +83,7 @@ upstream_connect_failures_total counter
 upstream_losses_total counter
 upstream_stale_feeds_total counter
 upstream_request_seconds histogram
+job_errors_total counter
 """
 """Name and type of every metric. Operators' alarms and dashboards use them: add, never rename."""
 
@@ -117,7 +118,7 @@ def test_counters_keep_their_precision(clock: Clock) -> None:
 def test_a_distribution_has_its_buckets_and_their_sum(clock: Clock) -> None:
     """Buckets count upwards, as Prometheus reads them; the last holds all."""
     server, service = Server(clock), UpstreamService.__new__(UpstreamService)
-    service.counters = Counters()
+    service.counters, service.jobs = Counters(), ()
     for seconds in (0.02, 0.02, 0.3, 99.0):
         service.counters.request_s.observe(seconds)
     shown = page(RelayCollector(server.hub, server.factory, lambda: service, None))().decode()
@@ -212,3 +213,15 @@ def test_the_age_of_the_last_spot_leaves_out_refused_symbols(clock: Clock) -> No
     )
     server.pass_time(600)
     assert age(server) == 0
+
+
+def test_errors_of_jobs_are_counted_by_job(clock: Clock, tmp_path: Path) -> None:
+    """Each job is a value of the label, and is shown before its first error."""
+    server = Server(clock)
+    server.factory.jobs.errors["tokens"] = 3
+    shown = text(server, Recorder(tmp_path, clock, clock.seconds, maybeDeferred))
+    found = dict(re.findall(r'^tickrelay_job_errors_total\{job="(\w+)"\} (\S+)$', shown, re.MULTILINE))
+    assert found == {
+        "stuck_clients": "0.0", "heartbeats": "0.0", "market_states": "0.0", "tokens": "3.0", "settled_accounts": "0.0",
+        "recording": "0.0"
+    }  # fmt: skip

@@ -72,6 +72,7 @@ class RelayCollector(Collector):
         yield from self._of_the_feed()
         yield from self._of_the_clients()
         yield from self._of_the_upstream()
+        yield self._of_the_jobs()
 
     def _of_the_recorder(self) -> Iterator[Family]:
         if (recorder := self._recorder) is not None:
@@ -134,6 +135,19 @@ class RelayCollector(Collector):
         yield _histogram(
             "upstream_request_seconds", "Time from a request to cTrader to its answer.", counters.request_s
         )
+
+    def _of_the_jobs(self) -> Family:
+        jobs = [self._clients.jobs]
+        if (service := self._upstream()) is not None:
+            jobs += service.jobs
+        if self._recorder is not None:
+            jobs.append(self._recorder.jobs)
+        errors = CounterMetricFamily(
+            "tickrelay_job_errors_total", "Errors of periodic jobs; a job goes on after one.", labels=("job",)
+        )
+        for name, count in ((name, count) for group in jobs for name, count in group.errors.items()):
+            errors.add_metric((name,), count)
+        return errors
 
 
 def page(collector: Collector) -> Callable[[], bytes]:

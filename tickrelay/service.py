@@ -51,7 +51,7 @@ class RelayService(MultiService):
         clock = self._clock = ReactorClock(reactor)
         self.hub = Hub(clock, encodings, config.relay, epoch)
         self._factory = ClientFactory(self.hub, encodings, config.clients, clock)
-        self.clients = ClientService(self._factory, reactor)
+        self.clients = ClientService(self._factory)
         self.upstream: UpstreamService | None = None
         self.settings = config.ctrader
         """Of the cTrader connection; with a simulator that listens, of the one to it."""

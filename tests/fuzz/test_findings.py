@@ -13,7 +13,7 @@ from tickrelay.openapi.model_pb2 import ProtoOALightSymbol, ProtoOASymbol
 from tickrelay.upstream.counters import Counters
 from tickrelay.upstream.errors import OpenApiError
 from tickrelay.upstream.protocol import LinkSettings, OpenApiProtocol
-from tickrelay.upstream.symbol_table import make_symbol
+from tickrelay.upstream.symbol_values import DetailsMaker, make_listed, make_symbol
 
 FINDINGS = [
     # The description of an error is not UTF-8: protobuf gives bytes where the schema says string.
@@ -41,7 +41,7 @@ def test_text_that_is_no_utf_8() -> None:
     light = ProtoOALightSymbol.FromString(b"\x08\x01\x12\x03A\xffB")
     assert isinstance(light.symbolName, bytes), "else `text` has become needless"
     full = ProtoOASymbol.FromString(b"\x08\x01\x10\x05\x18\x04\xd2\x01\x02\xff\xfe")
-    symbol = make_symbol(light, full)
+    symbol = make_symbol(make_listed([light])[1], DetailsMaker().make(full))
     assert symbol.name == "A\ufffdB"
     assert symbol.schedule.is_open(1_764_000_000)
     assert text("plain") == "plain"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tickrelay.model.schedule import ALWAYS_OPEN, DAY_S, FIRST_DAY, LAST_DAY, WEEK_S, Holiday, Schedule, zone
+from tickrelay.model.schedule import ALWAYS_OPEN, DAY_S, FIRST_DAY, LAST_DAY, WEEK_S, Holiday, Schedule
 
 NEW_YORK = ZoneInfo("America/New_York")
 HOUR_S = 3600
@@ -91,10 +91,19 @@ def test_disabled_is_closed_and_unknown_is_open() -> None:
     assert not Schedule(((0, WEEK_S),), disabled=True).is_open(0)
 
 
-@pytest.mark.parametrize("name", ["", "Nowhere/Land", "America", "a\0b", "../etc/passwd", "x" * 500, "UTC"])
-def test_unknown_zones_are_utc(name: str) -> None:
-    """A broker's spelling must not stop the feed."""
-    assert zone(name).key == "UTC"
+@pytest.mark.parametrize("name", ["Nowhere/Land", "America", "a\0b", "../etc/passwd", "x" * 500, "\ud800"])
+def test_hours_in_an_unknown_zone_are_unknown(name: str) -> None:
+    """A broker's spelling must not stop the feed: open, and known to be unknown; a holiday in such a zone is none."""
+    shut = Schedule(((0, 1),), name)
+    assert shut.is_open(utc(2025, 11, 24)) and not shut.is_known(utc(2025, 11, 24))
+    holiday = Holiday(day(2025, 11, 24), zone_name=name)
+    assert not holiday.covers(utc(2025, 11, 24, 12))
+
+
+def test_hours_are_known_where_there_are_some() -> None:
+    """In UTC where no zone is named."""
+    assert Schedule(((0, 1),), "").is_known(0) and Schedule(((0, 1),), "Europe/Moscow").is_known(0)
+    assert not ALWAYS_OPEN.is_known(0)
 
 
 @pytest.mark.parametrize(("start_s", "end_s"), [(0, 0), (0, DAY_S - 1), (0, DAY_S)])

@@ -169,3 +169,19 @@ def test_what_is_not_what_it_announces() -> None:
     """A FrameError that names the type."""
     with pytest.raises(frames.FrameError, match="ProtoOASpotEvent"):
         frames.open_payload(ProtoMessage(payloadType=2131, payload=b"\x10"))
+
+
+@pytest.mark.parametrize("piece", [1, 2, 3])
+def test_a_long_frame_in_tiny_pieces_takes_little_memory(piece: int) -> None:
+    """TLS brings a piece a record: they are joined now and then, and the frame comes as it was sent."""
+    received: list[bytes] = []
+    receiver = frames.FrameReceiver()
+    receiver.stringReceived = received.append  # type: ignore[method-assign]
+    frame = bytes(range(256)) * 400
+    data = struct.pack("!I", len(frame)) + frame + b"\0\0\0\1x\0\0"
+    most = 0
+    for start in range(0, len(data), piece):
+        receiver.dataReceived(data[start : start + piece])
+        most = max(most, len(receiver._pieces))
+    assert received == [frame, b"x"]
+    assert most <= frames.MAX_PIECES + 1 + len(frame) // frames.MAX_PIECES

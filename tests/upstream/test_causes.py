@@ -120,3 +120,13 @@ def test_a_code_that_is_added_as_passing_trouble_needs_no_correction(monkeypatch
     error = OpenApiError("SERVER_IS_RESTARTING", "back soon")
     settings = CTraderSettings(client_id="c", client_secret=Secret("s"), access_token=Secret("t"), account_id=1)
     assert cause_of(error, settings) == Cause(Kind.NETWORK, str(error), "SERVER_IS_RESTARTING")
+
+
+def test_an_endless_account_list_is_cut() -> None:
+    """The message names some of the accounts; clients get it."""
+    listed = ProtoOAGetAccountListByAccessTokenRes(accessToken="")
+    for number in range(5_000):
+        listed.ctidTraderAccount.add(ctidTraderAccountId=10_000 + number)
+    settings = CTraderSettings(client_id="c", client_secret=Secret("s"), access_token=Secret("t"), account_id=1001)
+    cause = explain_refusal(Cause(Kind.CREDENTIALS, "refused", "RET_NO_SUCH_LOGIN"), settings, listed, 1)
+    assert "10000, 10001" in cause.message and "…" in cause.message and len(cause.message) < 500

@@ -6,10 +6,14 @@ from typing import Any
 import pytest
 
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.logger import LogEvent
 
+from tests.support.relay import TestClock
 from tickrelay.upstream.errors import LinkLost, OpenApiError
-from tickrelay.upstream.symbol_loader import SymbolLoader
+from tickrelay.upstream.symbol_loader import REFRESH_EVERY_S, RELOAD_EVERY_S, SymbolLoader
 from tickrelay.upstream.symbol_table import SymbolTable
+from tickrelay.upstream.symbol_values import MAX_SYMBOLS
 
 
 class Link:
@@ -20,7 +24,8 @@ class Bench:
     """A loader, its owner, and the requests of its tables."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.loader = SymbolLoader(1, self)
+        self.clock = Clock()
+        self.loader = SymbolLoader(1, TestClock(self.clock), self)
         self.events: list[object] = []
         self.loads: list[Deferred[None]] = []
         self.refreshes: list[tuple[set[int], Deferred[bool]]] = []
@@ -44,6 +49,10 @@ class Bench:
     def symbols_refreshed(self) -> None:
         """Kept."""
         self.events.append("refreshed")
+
+    def symbols_outdated(self) -> None:
+        """It is time."""
+        self.loader.refresh()
 
     def request_failed(self, error: Exception) -> None:
         """Kept."""
@@ -110,10 +119,67 @@ def test_a_refresh_that_finds_the_account_logged_out_is_made_again(bench: Bench)
         error = OpenApiError(code)
         bench.refreshes.pop()[1].errback(error)
         assert bench.events[-1] is error
-        bench.loader.refresh()
+        assert not bench.refreshes, "not at once"
+        bench.clock.advance(RELOAD_EVERY_S)
         assert [ids for ids, _ in bench.refreshes] == ([{7}] if again else [])
         if again:
             bench.refreshes.pop()[1].callback(False)
+            bench.clock.advance(RELOAD_EVERY_S)
+
+
+def test_refreshes_follow_each_other_slowly(bench: Bench) -> None:
+    """One at a time; what changes meanwhile is asked for together, a second after known symbols, later after others."""
+    bench.load(Link())
+    bench.loader.table.by_id = dict.fromkeys((1, 2, 3))  # type: ignore[arg-type]
+    for ids in ([1], [2], [3, 2]):
+        bench.loader.outdated(ids)
+        bench.loader.refresh()
+    assert [ids for ids, _ in bench.refreshes] == [{1}]
+    bench.refreshes[0][1].callback(False)
+    bench.clock.advance(REFRESH_EVERY_S * 0.9)
+    assert len(bench.refreshes) == 1
+    bench.clock.advance(REFRESH_EVERY_S * 0.2)
+    assert [ids for ids, _ in bench.refreshes][1:] == [{2, 3}]
+    bench.loader.outdated([9])
+    bench.refreshes[1][1].callback(False)
+    bench.clock.advance(REFRESH_EVERY_S)
+    assert [ids for ids, _ in bench.refreshes][2:] == [{9}]
+    bench.refreshes[2][1].callback(False)
+    bench.loader.outdated([1])
+    bench.loader.refresh()
+    bench.clock.advance(RELOAD_EVERY_S - 1)
+    assert len(bench.refreshes) == 3
+    bench.clock.advance(1)
+    assert [ids for ids, _ in bench.refreshes][3:] == [{1}]
+    bench.loader.forget_link()
+    assert not bench.clock.getDelayedCalls()
+
+
+def test_a_refresh_may_fail_for_any_reason(bench: Bench, expected_failures: list[LogEvent]) -> None:
+    """It is logged, and the next one is made."""
+    bench.load(Link())
+    bench.loader.outdated([1])
+    bench.loader.refresh()
+    bench.refreshes[0][1].errback(ZeroDivisionError())
+    assert len(expected_failures) == 1
+    expected_failures.clear()
+    bench.loader.outdated([1])
+    bench.loader.refresh()
+    bench.clock.advance(RELOAD_EVERY_S)
+    assert len(bench.refreshes) == 2
+    bench.loader.forget_link()
+
+
+def test_invented_ids_are_bounded(bench: Bench) -> None:
+    """One stands for all that are unknown."""
+    bench.load(Link())
+    bench.loader.table.by_id = dict.fromkeys((1, 2, 3))  # type: ignore[arg-type]
+    bench.loader.outdated([2])
+    bench.loader.outdated(range(1000, 1001 + 2 * MAX_SYMBOLS))
+    bench.loader.refresh()
+    ((ids, _),) = bench.refreshes
+    assert 2 in ids and len(ids) == 2
+    bench.loader.forget_link()
 
 
 @pytest.mark.parametrize("answer", [True, LinkLost("lost")])

@@ -186,6 +186,19 @@ def test_no_secret_in_messages_logs_or_reprs(
         assert not [text for text in seen if canary in text], canary
 
 
+def test_endless_tokens_are_not_taken(
+    make_rig: Callable[..., Rig], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Longer than any token: neither kept nor written, and the session says why it cannot go on."""
+    monkeypatch.setattr("tickrelay.upstream.authorization.MAX_TOKEN_CHARACTERS", 3)
+    rig = token_rig(make_rig, tmp_path)
+    rig.dependencies.accounts.expire()
+    rig.service.startService()
+    rig.until(lambda: rig.status == "error")
+    assert "renewed tokens of more than 3 characters" in rig.message
+    assert not (tmp_path / "tokens.json").exists()
+
+
 def test_a_renewal_that_is_refused_while_there_is_time(make_rig: Callable[..., Rig], tmp_path: Path) -> None:
     """The token ends soon and cannot be renewed: it is used as long as it is valid."""
     rig = token_rig(make_rig, tmp_path)

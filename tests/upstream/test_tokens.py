@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 
 from tests.support.relay import TestClock
 from tickrelay.config.schema import Secret
-from tickrelay.upstream.tokens import TokenFileError, Tokens, TokenStore
+from tickrelay.upstream.tokens import MAX_SEEN, TokenFileError, Tokens, TokenStore
 
 
 def store(path: Path, access: str = "a", refresh: str = "r") -> TokenStore:
@@ -97,3 +97,14 @@ def test_ends_soon() -> None:
 def test_tokens_do_not_print() -> None:
     """The repr of a pair contains neither token."""
     assert "canary" not in repr(Tokens(Secret("canary"), Secret("canary")))
+
+
+def test_a_bounded_number_of_tokens_is_kept_out_of_texts() -> None:
+    """The newest, those in use among them; a server that renews them for ever does not fill the memory."""
+    kept = TokenStore(Secret("a"), Secret("r"), "", TestClock(Clock(), lambda: 1000.0))
+    kept.load()
+    for number in range(500):
+        kept.renewed(f"access-{number}", f"refresh-{number}", 500)
+        kept.load()
+    assert len(kept.seen) <= MAX_SEEN
+    assert {"access-499", "refresh-499", "access-490", "refresh-490"} <= kept.seen.keys()

@@ -17,6 +17,7 @@ from tickrelay.downstream.session import ClientSession
 from tickrelay.downstream.tokens import Tokens
 from tickrelay.model.clock import Clock
 from tickrelay.model.errors import CloseCode
+from tickrelay.model.periodic import PeriodicJobs
 from tickrelay.model.status import FeedState, FeedStatus, Status
 from tickrelay.relay.channel import Channel
 from tickrelay.relay.hub import Hub
@@ -41,6 +42,20 @@ class ClientFactory(WebSocketServerFactory):
             settings.max_connections, settings.max_connections_per_address, settings.allowed_origins
         )
         self.refusals = Refusals(clock.monotonic_s)
+        notifications = self.context.notifications
+        self.jobs = PeriodicJobs(
+            clock.monotonic_s,
+            clock.call_later,
+            1.0,
+            {
+                "stuck_clients": hub.fanout.sweep,
+                "heartbeats": notifications.send_heartbeats,
+                "market_states": notifications.check_markets,
+                "tokens": self._close_revoked,
+                "settled_accounts": self.context.ledger.forget_settled,
+            },
+        )
+        """Done each second, from the service's start to its stop."""
         self.draining = False
         self._clients: dict[ClientProtocol, None] = {}
         self._emptied: Deferred[None] | None = None
@@ -130,13 +145,8 @@ class ClientFactory(WebSocketServerFactory):
     # Periodic work and the end.
 
     def each_second(self) -> None:
-        """Expel stuck clients, send what is due, forget settled accounts, and close whose token was revoked."""
-        context = self.context
-        context.ledger.forget_settled()
-        context.hub.fanout.sweep()
-        context.notifications.each_second()
-        if context.tokens is not None:
-            self._revoke(context.tokens.refresh())
+        """Do the periodic work once; for tests that run no service."""
+        self.jobs.run()
 
     def reconfigure(self, settings: ClientSettings, tokens: Tokens | None) -> None:
         """Use other settings and tokens. Limits of handshakes, messages and pings are those of connections to come, the
@@ -151,6 +161,11 @@ class ClientFactory(WebSocketServerFactory):
         self._set_options(settings)
         if before is not None:
             self._revoke(before.revoked_by(tokens))
+
+    def _close_revoked(self) -> None:
+        """Close the clients whose token is no longer in the file."""
+        if self.tokens is not None:
+            self._revoke(self.tokens.refresh())
 
     def _revoke(self, digests: frozenset[bytes]) -> None:
         if digests:

@@ -131,7 +131,7 @@ class StatusBroadcast:
 
 
 class Notifications:
-    """Heartbeats, market states and notices; `each_second` is called by the factory."""
+    """Heartbeats, market states and notices; the factory calls `send_heartbeats` and `check_markets` each second."""
 
     def __init__(self, hub: Hub, wall_ms: Callable[[], int]) -> None:
         self._hub = hub
@@ -157,13 +157,16 @@ class Notifications:
         if slot is not None:
             del self._slots[slot][subscriber]
 
-    def each_second(self) -> None:
-        """Send the heartbeats that are due, and changes of market states."""
+    def send_heartbeats(self) -> None:
+        """Send those that are due in this second."""
         self._second += 1
         slot = self._slots[self._second % HEARTBEAT_S]
         if slot:
             # A copy: a client whose queue overflows on this frame is removed while it is sent.
             send(Heartbeat(timestamp=self._wall_ms(), feed=self._hub.status.state), list(slot))
+
+    def check_markets(self) -> None:
+        """Send the changes of market states, where it is time to look for them."""
         if self._second % MARKET_S == 0 or not self._hub.expects_ticks:
             self._check_markets()
 

@@ -1,16 +1,11 @@
 """The client side as a Twisted service."""
 
-from typing import Any
-
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IListeningPort
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from tickrelay.downstream.factory import ClientFactory
-
-SWEEP_S = 1.0
 
 
 class ClientService(Service):
@@ -18,12 +13,10 @@ class ClientService(Service):
 
     _log = Logger()
 
-    def __init__(self, factory: ClientFactory, reactor: Any) -> None:
+    def __init__(self, factory: ClientFactory) -> None:
         self.port: IListeningPort | None = None
         """Set by `tickrelay.service` once it is bound."""
         self._factory = factory
-        self._sweep = LoopingCall(factory.each_second)
-        self._sweep.clock = reactor
 
     def url(self, scheme: str) -> str:
         """The URL for clients on this machine; *scheme*: ``ws`` or ``wss``. The port must be bound."""
@@ -35,13 +28,12 @@ class ClientService(Service):
     def startService(self) -> None:
         """Start the periodic work."""
         super().startService()
-        self._sweep.start(SWEEP_S, now=False).addErrback(lambda f: self._log.failure("the sweep ended", f))
+        self._factory.jobs.start()
 
     def stopService(self) -> Deferred[None]:
         """Stop listening, and close every client with a close frame; fires when the last is gone."""
         super().stopService()
-        if self._sweep.running:
-            self._sweep.stop()
+        self._factory.jobs.stop()
         if self.port is not None:
             maybeDeferred(self.port.stopListening).addErrback(lambda f: self._log.failure("still listening", f))
         return self._factory.drain()

@@ -5,9 +5,11 @@
     feed       IFeed and IFeedListener: how the feed and the relay know each other
     ticks      symbols, ticks, prices as integers
     schedule   when a symbol trades
+    zones      time zones by name
     quotes     a spot event as a value
     status     the status that clients see, and the finer state of the session
     errors     close codes, error codes, the exceptions that cross floors
+    periodic   jobs that are done every so many seconds
     clock      the one clock protocol
     histogram  a distribution in plain integers
 

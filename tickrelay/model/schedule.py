@@ -7,8 +7,9 @@ from daylight-saving time moves the session with the exchange.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import lru_cache
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
+
+from tickrelay.model.zones import Zones
 
 DAY_S = 86_400
 WEEK_S = 7 * DAY_S
@@ -17,13 +18,7 @@ FIRST_DAY, LAST_DAY = (date.min - _EPOCH).days, (date.max - _EPOCH).days
 """The days (since 1970-01-01) that `Holiday.day` can be: years 1 to 9999."""
 
 
-@lru_cache(maxsize=64)
-def zone(name: str) -> ZoneInfo:
-    """The zone called *name*; UTC where it is empty or unknown (a broker's spelling must not stop the feed)."""
-    try:
-        return ZoneInfo(name or "UTC")
-    except (ZoneInfoNotFoundError, ValueError, OSError):  # a directory, or too long for a file name
-        return ZoneInfo("UTC")
+_zones = Zones(ZoneInfo)
 
 
 def _end(start_s: int, end_s: int, period_s: int) -> int:
@@ -53,8 +48,11 @@ class Holiday:
     zone_name: str = "UTC"
 
     def covers(self, now_s: float) -> bool:
-        """Is the moment (Unix seconds) inside the holiday?"""
-        local = datetime.fromtimestamp(now_s, zone(self.zone_name))
+        """Is the moment (Unix seconds) inside the holiday? Not where its zone is unknown."""
+        zone = _zones.find(self.zone_name, now_s)
+        if zone is None:
+            return False
+        local = datetime.fromtimestamp(now_s, zone)
         second = local.hour * 3600 + local.minute * 60 + local.second
         end_s = _end(self.start_s, self.end_s, DAY_S)
         return (self.start_s <= second < end_s and self._is_on(local.date())) or (
@@ -71,8 +69,8 @@ class Schedule:
     """The weekly trading hours of a symbol.
 
     ``intervals``: ``(start, end)`` in seconds from Sunday 00:00 on the wall clock of ``zone_name``, end exclusive; an
-    end before the start lies in the next week, equal ones are no trading time. None at all means that nothing is known
-    and the symbol counts as open.
+    end before the start lies in the next week, equal ones are no trading time. None at all, or a zone that is unknown,
+    means that the hours are not known and the symbol counts as open.
     """
 
     intervals: tuple[tuple[int, int], ...] = ()
@@ -81,12 +79,17 @@ class Schedule:
     disabled: bool = False
     """The trading mode excludes all trading."""
 
+    def is_known(self, now_s: float) -> bool:
+        """Are the hours known at this moment (Unix seconds)?"""
+        return bool(self.intervals) and _zones.find(self.zone_name, now_s) is not None
+
     def is_open(self, now_s: float) -> bool:
         """Does the symbol trade at this moment (Unix seconds)?"""
         if self.disabled:
             return False
-        if self.intervals:
-            local = datetime.fromtimestamp(now_s, zone(self.zone_name))
+        zone = _zones.find(self.zone_name, now_s) if self.intervals else None
+        if zone is not None:
+            local = datetime.fromtimestamp(now_s, zone)
             second = local.isoweekday() % 7 * DAY_S + local.hour * 3600 + local.minute * 60 + local.second
             if not any(_is_within(second, start, end) for start, end in self.intervals):
                 return False

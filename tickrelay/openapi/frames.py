@@ -5,7 +5,9 @@ itself. The envelope's ``payloadType`` routes; servers leave the inner one off. 
 tolerated everywhere (the real server sends fields that no public schema has).
 """
 
+import re
 import struct
+from collections.abc import Callable
 
 from google.protobuf.message import DecodeError, Message
 
@@ -18,6 +20,9 @@ from tickrelay.openapi.messages_pb2 import ProtoOASpotEvent
 
 MAX_FRAME_BYTES = 15_000_000
 """The longest frame taken; the server's own limit is not documented, other clients use this figure."""
+
+MAX_PIECES = 1024
+"""Pieces of an incomplete frame that are kept as they came."""
 
 HEARTBEAT = registry.lookup(ProtoHeartbeatEvent).number
 SPOT = registry.lookup(ProtoOASpotEvent).number
@@ -67,6 +72,22 @@ def text(value: str | bytes) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
 
 
+MAX_TEXT_CHARACTERS = 300
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
+"""C0, C1, line separators, bidirectional controls, surrogates: what moves a terminal's cursor, or shows a text in
+another order than it has."""
+
+
+def clean(value: str | bytes, limit: int = MAX_TEXT_CHARACTERS, redact: Callable[[str], str] = str) -> str:
+    """A server's text for people: clients and log get it. Without secrets, at most *limit* characters, on one line;
+    each control character is a space.
+
+    *redact* takes secrets out, before anything is cut: half a token is a secret too.
+    """
+    return _CONTROL.sub(" ", redact(text(value))[:limit]).strip()
+
+
 class FrameReceiver(Int32StringReceiver):
     """The 4-byte framing, for either end of the connection. Subclasses define ``stringReceived(frame)``.
 
@@ -78,6 +99,8 @@ class FrameReceiver(Int32StringReceiver):
     _log = Logger()
     _pieces: list[bytes] | tuple[()] = ()
     """Of a frame that is not complete (or of frames that wait for the end of a pause)."""
+    _joined = 0
+    """How many of the pieces are joined ones."""
     _have = 0
     _need = 0
 
@@ -87,6 +110,10 @@ class FrameReceiver(Int32StringReceiver):
             self._pieces.append(data)
             self._have += len(data)
             if self._have < self._need:
+                # TLS brings a piece a record, of a single byte perhaps: as an object it takes 20 times as much.
+                if len(self._pieces) - self._joined > MAX_PIECES:
+                    self._pieces[self._joined :] = [b"".join(self._pieces[self._joined :])]
+                    self._joined += 1
                 return
             data = b"".join(self._pieces)
             self._pieces = ()
@@ -106,7 +133,7 @@ class FrameReceiver(Int32StringReceiver):
             self.stringReceived(data[start:offset])
         if offset < size and not self._dropped:
             rest = data[offset:]
-            self._pieces, self._have, self._need = [rest], len(rest), need
+            self._pieces, self._joined, self._have, self._need = [rest], 0, len(rest), need
 
     _dropped = False
 

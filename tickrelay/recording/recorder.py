@@ -12,11 +12,11 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from tickrelay.model.errors import SettingError
+from tickrelay.model.periodic import PeriodicJobs
 from tickrelay.openapi import registry
 from tickrelay.openapi.messages_pb2 import ProtoOASymbolsListRes
 from tickrelay.recording.format import CATALOGUE, gap_line, record_line
@@ -67,8 +67,7 @@ class Recorder:
         self._head = b""
         self._writing: Deferred[Any] | None = None
         self._retry_at_s = 0.0
-        self._timer = LoopingCall(self._write)
-        self._timer.clock = clock
+        self.jobs = PeriodicJobs(clock.seconds, clock.callLater, WRITE_EVERY_S, {"recording": self._write_on})
         self.alarm = ""
         """Why nothing is recorded at the moment; empty while recording works."""
         self.recorded = 0
@@ -88,12 +87,11 @@ class Recorder:
 
     def start(self) -> None:
         """Begin to record."""
-        self._timer.start(WRITE_EVERY_S, now=False)
+        self.jobs.start()
 
     def stop(self) -> "Deferred[Any]":
         """Write what is left and close the segment."""
-        if self._timer.running:
-            self._timer.stop()
+        self.jobs.stop()
         before = self._writing if self._writing is not None else maybeDeferred(lambda: None)
         return before.addCallback(lambda _: self._write(last=True)).addCallback(lambda _: self._close())
 
@@ -124,6 +122,9 @@ class Recorder:
             self._fresh.clear()
             self._head = b"".join(self._catalogue)
 
+    def _write_on(self) -> None:
+        self._write().addErrback(lambda failure: self._log.failure("writing the recording failed", failure))
+
     def _write(self, last: bool = False) -> "Deferred[Any]":
         if self.alarm:
             if last or self._clock.seconds() < self._retry_at_s:
@@ -135,7 +136,8 @@ class Recorder:
         count, self._pending_bytes = len(lines), 0
         head = self._head  # without what is among these lines
         self._learn()
-        self._writing = self._in_thread(self._writer.write, b"".join(lines), head, self._now())
+        # Without a thread to be had `in_thread` raises.
+        self._writing = maybeDeferred(self._in_thread, self._writer.write, b"".join(lines), head, self._now())
         return self._writing.addCallbacks(self._wrote, self._failed, callbackArgs=(count,), errbackArgs=(count,))
 
     def _wrote(self, _: object, count: int) -> None:

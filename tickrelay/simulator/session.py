@@ -11,9 +11,9 @@ from typing import Any
 from google.protobuf.message import Message
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from tickrelay.model.periodic import PeriodicJobs
 from tickrelay.openapi import frames
 from tickrelay.openapi.common_pb2 import ProtoHeartbeatEvent, ProtoMessage
 from tickrelay.simulator.accounts import Grant
@@ -68,8 +68,12 @@ class Session:
         self._calls: set[IDelayedCall] = set()
         self._delay_line = DelayLine(clock, self._put)
         self._tick_delay_line = DelayLine(clock, self.send_frames)
-        self._heartbeats = LoopingCall(self.send, ProtoHeartbeatEvent())
-        self._heartbeats.clock = clock
+        self._heartbeats = PeriodicJobs(
+            clock.seconds,
+            clock.callLater,
+            broker.rules.heartbeat_s,
+            {"heartbeats": lambda: self.send(ProtoHeartbeatEvent())},
+        )
 
     # what the protocol calls
 
@@ -82,7 +86,7 @@ class Session:
         if len(self.broker.sessions) > rules.max_connections and rules.connection_limit_closes:
             self._refuse(RequestRefused("CONNECTIONS_LIMIT_EXCEEDED", "Connections limit exceeded", close=True))
             return
-        self._heartbeats.start(rules.heartbeat_s, now=False)
+        self._heartbeats.start()
         self._await_application(self._no_application_s)
         self.later(rules.idle_s, self._check_silence)
 
@@ -292,8 +296,7 @@ class Session:
 
     def _end(self) -> None:
         self.ended = True
-        if self._heartbeats.running:
-            self._heartbeats.stop()
+        self._heartbeats.stop()
         self._tick_delay_line.drop()
         for call in self._calls:
             call.cancel()

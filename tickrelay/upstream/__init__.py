@@ -13,15 +13,18 @@ subscriptions that clients want on it.
     logon              the steps from a secured connection to a loaded symbol table, under one deadline
     symbol_loader        the symbol table, kept up to date
     symbol_table           every symbol of the account, by name and by id
+    symbol_values            what the server says of a symbol, bounded
     authorization        application and account authorisation
     tokens                 the access token, its file and its renewal
     server_events      messages that answer no request: loss events, changed symbols, errors
+    limited_log        log lines that the server can cause, a bounded number a minute
     backoff            how long to wait before the next connection, by cause
     timers             timers by name
     connection         the one connection, made and made again; the ReconnectingClientFactory
     tls                  which certificates are trusted
     protocol             one connection: frames in and out; the way of a tick
     allow_list             the messages that the relay may send
+    flood_guard            how much a server may send that is neither a tick nor an answer
     event_listeners        who is called with which event
     requests               requests, their answers and deadlines
     request_limiter        how many leave in a second, and which first

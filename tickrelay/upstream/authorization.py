@@ -27,6 +27,8 @@ from tickrelay.upstream.protocol import OpenApiProtocol
 from tickrelay.upstream.reactions import Reaction, reaction
 from tickrelay.upstream.tokens import TokenFileError, Tokens, TokenStore
 
+MAX_TOKEN_CHARACTERS = 8192
+
 
 @dataclass(frozen=True)
 class Redactor:
@@ -111,8 +113,11 @@ class AccountAuthorizer:
             ProtoOARefreshTokenReq(refreshToken=tokens.refresh.reveal()), ProtoOARefreshTokenRes
         )
         self.counters.token_renewals += 1
+        access, refresh = text(answer.accessToken), text(answer.refreshToken)
+        if max(len(access), len(refresh)) > MAX_TOKEN_CHARACTERS:
+            raise OpenApiError("UNEXPECTED_ANSWER", f"renewed tokens of more than {MAX_TOKEN_CHARACTERS} characters")
         try:
-            renewed = self.tokens.renewed(text(answer.accessToken), text(answer.refreshToken), answer.expiresIn)
+            renewed = self.tokens.renewed(access, refresh, answer.expiresIn)
         except TokenFileError as e:
             self._log.error("{error}: the renewed tokens are lost when the relay stops", error=str(e))
             renewed = self.tokens.load()

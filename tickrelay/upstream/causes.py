@@ -4,6 +4,8 @@
 together with the list of the accounts that the token opens.
 """
 
+from itertools import islice
+
 from OpenSSL import SSL
 from service_identity import VerificationError
 
@@ -32,6 +34,9 @@ _PASSING = (
     ErrorClass.UNAVAILABLE,
 )
 """Classes that pass by themselves: nothing has to be corrected."""
+
+MAX_LISTED = 20
+"""Accounts that a message names."""
 
 BLOCKED_LEAST_S = 300.0
 """A blocked channel is not tried again sooner."""
@@ -141,10 +146,10 @@ def explain_refusal(
                 f"CTRADER_ACCOUNT_ID={account.ctidTraderAccountId}",
                 cause.code,
             )
-    known = ", ".join(map(str, accounts)) or "no account"
+    known = ", ".join([*map(str, islice(accounts, MAX_LISTED)), *(["…"] if len(accounts) > MAX_LISTED else [])])
     return Cause(
         Kind.CREDENTIALS,
-        f"the access token does not open account {ours} ({cause.code}); it opens {known}: check "
+        f"the access token does not open account {ours} ({cause.code}); it opens {known or 'no account'}: check "
         "CTRADER_ACCOUNT_ID and CTRADER_ACCESS_TOKEN",
         cause.code,
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum, auto
 
 from tickrelay.openapi.common_pb2 import ProtoErrorRes
-from tickrelay.openapi.frames import text
+from tickrelay.openapi.frames import clean
 from tickrelay.openapi.messages_pb2 import ProtoOAErrorRes
 
 
@@ -126,10 +126,10 @@ class OpenApiError(UpstreamError):
 
 
 def api_error(message: ProtoOAErrorRes | ProtoErrorRes, redact: Callable[[str], str]) -> OpenApiError:
-    """The exception that an error message stands for, its text passed through *redact*."""
+    """The exception that an error message stands for, its text passed through *redact* and `clean`."""
     return OpenApiError(
-        redact(text(message.errorCode)),
-        redact(text(message.description)),
+        clean(message.errorCode, redact=redact),
+        clean(message.description, redact=redact),
         retry_after_s=float(message.retryAfter) if isinstance(message, ProtoOAErrorRes) else 0,
         maintenance_end=int(message.maintenanceEndTimestamp),
     )

@@ -142,11 +142,11 @@ class DataClock:
         return min(max(self.silence_s, RHYTHM_FACTOR * rhythm.usual_gap_s), MOST_PATIENCE_S)
 
     def _is_judged(self, schedule: Schedule, wall_s: float, known: dict[int, bool]) -> bool:
-        if not schedule.intervals:
-            return False
         key = id(schedule)
         if key not in known:
-            known[key] = schedule.is_open(wall_s) and schedule.is_open(wall_s - OPENING_GRACE_S)
+            known[key] = (
+                schedule.is_known(wall_s) and schedule.is_open(wall_s) and schedule.is_open(wall_s - OPENING_GRACE_S)
+            )
         return known[key]
 
 

@@ -29,10 +29,17 @@ from tickrelay.upstream.allow_list import VIEW_ONLY
 from tickrelay.upstream.counters import Counters
 from tickrelay.upstream.errors import NotAllowed, api_error
 from tickrelay.upstream.event_listeners import EventListeners
+from tickrelay.upstream.flood_guard import FloodGuard
 from tickrelay.upstream.request_limiter import RequestLimiter
 from tickrelay.upstream.requests import ANSWERS, Requests
 
 M = TypeVar("M", bound=Message)
+
+MAX_EVENT_BYTES = 262_144
+"""A longer frame is opened only where it answers a request: no event has so much to say."""
+
+MAX_SPOT_TIMES = 100_000
+"""More ids than any account has symbols."""
 
 
 class LinkOwner(Protocol):
@@ -98,7 +105,9 @@ class OpenApiProtocol(FrameReceiver):
         self.last_frame_s = clock.monotonic_s()
         """When bytes last came (monotonic seconds)."""
         self.spot_times: dict[int, float] = {}
-        """When each symbol's last spot came (monotonic seconds), by symbol id."""
+        """When each symbol's last spot came (monotonic seconds), by symbol id.
+        Forgotten when there are too many."""
+        self._flood_guard = FloodGuard(self.last_frame_s)
 
     # The way of a tick. A try costs nothing where nothing is raised; the clock is read once a read, not once a frame.
 
@@ -106,6 +115,8 @@ class OpenApiProtocol(FrameReceiver):
         """Bytes came: any number of frames, and a part of one."""
         self.last_frame_s = self._counters.last_frame_s = self._monotonic_s()
         super().dataReceived(data)
+        if len(self.spot_times) > MAX_SPOT_TIMES:
+            self.spot_times.clear()  # the watchdog keeps what it knows until the next spot
 
     def stringReceived(self, frame: bytes) -> None:
         """One frame came."""
@@ -200,7 +211,11 @@ class OpenApiProtocol(FrameReceiver):
         self._owner.link_garbled(self, reason)
 
     def _other_frame(self, envelope: ProtoMessage, frame: bytes) -> None:
-        payload_type = envelope.payloadType
+        payload_type, msg_id = envelope.payloadType, envelope.clientMsgId
+        expected = self._requests.waits_for(msg_id)
+        if not expected and self._flood_guard.exceeded(len(frame), self.last_frame_s):
+            self._garbled("too much that is neither a tick nor an answer")
+            return
         if payload_type == HEARTBEAT:
             self._counters.heartbeats += 1
             return  # never answered: two peers that echo heartbeats would not stop
@@ -210,6 +225,13 @@ class OpenApiProtocol(FrameReceiver):
             else:
                 self._counters.protocol_errors += 1  # an empty frame carries nothing that could be lost
             return
+        if msg_id and not expected and payload_type in ANSWERS:
+            # Our own ids only come back on answers; an order event may carry another connection's.
+            self._counters.late_answers += 1
+            return
+        if len(frame) > MAX_EVENT_BYTES and not expected:
+            self._counters.protocol_errors += 1
+            return
         try:
             message = open_payload(envelope)
         except FrameError as e:
@@ -217,15 +239,11 @@ class OpenApiProtocol(FrameReceiver):
             return
         if message is None:
             self._counters.unknown_types += 1
-        error = None
-        if isinstance(message, (ProtoOAErrorRes, ProtoErrorRes)):
-            error = api_error(message, self._settings.redact)
-        msg_id = envelope.clientMsgId
-        if msg_id and self._requests.answered(msg_id, payload_type, message, error):
-            return
-        if msg_id and payload_type in ANSWERS:
-            # Our own ids only come back on answers; an order event may carry another connection's.
-            self._counters.late_answers += 1
+        if expected:
+            error = None
+            if isinstance(message, (ProtoOAErrorRes, ProtoErrorRes)):
+                error = api_error(message, self._settings.redact)
+            self._requests.answered(msg_id, payload_type, message, error)
         elif message is not None:
             self._events.call(payload_type, message)
 

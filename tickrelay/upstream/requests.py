@@ -77,6 +77,10 @@ class Requests:
         pending.ticket = self._limiter.submit(pending.row.number, lambda: self._send(pending))
         return deferred
 
+    def waits_for(self, msg_id: str) -> bool:
+        """Whether a request with this id has no answer yet."""
+        return msg_id in self._pending
+
     def answered(self, msg_id: str, payload_type: int, message: Message | None, error: OpenApiError | None) -> bool:
         """A frame came that carries *msg_id*; False where no request waits for it."""
         pending = self._pending.pop(msg_id, None)

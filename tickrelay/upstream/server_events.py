@@ -1,10 +1,10 @@
 """ServerEvents: messages that answer no request, as calls of the session: loss events, changed symbols, errors."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from tickrelay.openapi.common_pb2 import ProtoErrorRes
-from tickrelay.openapi.frames import text
+from tickrelay.openapi.frames import clean
 from tickrelay.openapi.messages_pb2 import (
     ProtoOAAccountDisconnectEvent,
     ProtoOAAccountsTokenInvalidatedEvent,
@@ -25,7 +25,7 @@ class EventsOwner(Protocol):
     def account_lost(self, why: str) -> None:
         """The account's session is gone, the connection is not."""
 
-    def symbols_changed(self, ids: list[int]) -> None:
+    def symbols_outdated(self, ids: Iterable[int]) -> None:
         """What is known of these symbols is out of date."""
 
     def request_failed(self, error: Exception) -> None:
@@ -50,7 +50,7 @@ class ServerEvents:
         link.listen(ProtoErrorRes, self._error_came)
 
     def _client_disconnected(self, event: ProtoOAClientDisconnectEvent) -> None:
-        reason = self._redact(text(event.reason)) or "no reason given"
+        reason = clean(event.reason, redact=self._redact) or "no reason given"
         self._owner.drop(Cause(Kind.NETWORK, f"cTrader ended the application's session: {reason}"))
 
     def _account_disconnected(self, event: ProtoOAAccountDisconnectEvent) -> None:
@@ -61,12 +61,12 @@ class ServerEvents:
         if self._account_id in event.ctidTraderAccountIds:
             # Never renewed straight from here: whoever replaced the token may have written the new one to the token
             # file, which is read again; a renewal would invalidate that one in turn, round and round.
-            reason = self._redact(text(event.reason)) or "no reason given"
+            reason = clean(event.reason, redact=self._redact) or "no reason given"
             self._owner.account_lost(f"the access token was invalidated: {reason}")
 
     def _symbols_changed(self, event: ProtoOASymbolChangedEvent) -> None:
         if event.ctidTraderAccountId == self._account_id:
-            self._owner.symbols_changed(list(event.symbolId))
+            self._owner.symbols_outdated(event.symbolId)
 
     def _error_came(self, message: ProtoOAErrorRes | ProtoErrorRes) -> None:
         self._owner.request_failed(api_error(message, self._redact))

@@ -82,6 +82,8 @@ class UpstreamService(Service):
             ),
             self.counters,
         )
+        self.jobs = self.session.watchdog.jobs
+        """The periodic jobs, for the metrics."""
 
     @property
     def state(self) -> FeedState:

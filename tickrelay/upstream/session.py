@@ -4,7 +4,7 @@ Every event comes in here (this class is the owner of the connection, the logon,
 and the watchdog), becomes an input of the machine, and the machine calls `enter`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import ClassVar
 
 from twisted.internet.defer import Deferred, succeed
@@ -18,6 +18,7 @@ from tickrelay.upstream.causes import cause_of
 from tickrelay.upstream.connection import Connection, SessionDependencies
 from tickrelay.upstream.counters import Counters
 from tickrelay.upstream.errors import Cause, Kind
+from tickrelay.upstream.limited_log import LimitedLog
 from tickrelay.upstream.logon import Logon
 from tickrelay.upstream.machine import FEED_STATES, FLOWING, State, make_machine
 from tickrelay.upstream.protocol import OpenApiProtocol
@@ -51,6 +52,7 @@ class CTraderSession:
         self.state = State.IDLE
         self.subscriptions = Subscriptions(clock, self, settings.unsubscribe_linger_s)
         self.watchdog = FeedWatchdog(clock, settings, counters, self.subscriptions, self)
+        self._limited = LimitedLog(self._log, clock.monotonic_s)
         self._status_reporter = StatusReporter(listener)
         self._backoff = Backoff(
             clock,
@@ -60,7 +62,7 @@ class CTraderSession:
         )
         tokens = TokenStore(settings.access_token, settings.refresh_token, settings.token_file, clock)
         redact = Redactor(settings, tokens)
-        self._symbols = SymbolLoader(settings.account_id, self)
+        self._symbols = SymbolLoader(settings.account_id, clock, self)
         self._logon = Logon(settings, clock, AccountAuthorizer(settings, tokens, counters, clock), self._symbols, self)
         self._events = ServerEvents(settings.account_id, self, redact)
         self._timers = Timers(clock)
@@ -141,10 +143,10 @@ class CTraderSession:
         elif chosen is Reaction.DROP:
             self.drop(cause_of(error, self._settings))
         elif chosen is not Reaction.IGNORE:
-            self._log.warn("cTrader answered {error}", error=str(error))
+            self._limited.warn("errors", "cTrader answered {error}", error=str(error))
 
-    def symbols_changed(self, ids: list[int]) -> None:
-        """cTrader announced that these symbols changed."""
+    def symbols_outdated(self, ids: Iterable[int] = ()) -> None:
+        """cTrader announced that these symbols changed, or it is time to ask for those that it announced before."""
         self._symbols.outdated(ids)
         if self.state in FLOWING:
             self._symbols.refresh()
@@ -164,7 +166,7 @@ class CTraderSession:
 
     def symbol_refused(self, name: str, code: str, message: str) -> None:
         """cTrader refused the symbol."""
-        self._log.warn("symbol {name} refused: {code} {message}", name=name, code=code, message=message)
+        self._limited.warn("refusals", "{name} refused: {code} {message}", name=name, code=code, message=message)
         self._listener.symbol_refused(name, code, message)
 
     def subscriptions_settled(self) -> None:
@@ -265,10 +267,9 @@ class CTraderSession:
             self._connection.begin()
             return
         delay = self._backoff.delay(cause)
-        if cause.kind.needs_operator:  # the relay logs the cause with the status `error`: once, not at every try
-            self._log.info("next try in {delay} s", delay=round(delay, 1))
-        else:
-            self._log.info("{why}; next try in {delay} s", why=cause.message, delay=round(delay, 1))
+        # An operator's cause is logged by the relay with the status `error`: once, not at every try.
+        why = "" if cause.kind.needs_operator else f"{cause.message}; "
+        self._log.info("{why}next try in {delay} s", why=why, delay=round(delay, 1))
         self._connection.retry_in(delay)
 
     def _enter_stopping(self, _: Cause | None) -> None:

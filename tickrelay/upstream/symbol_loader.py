@@ -6,10 +6,17 @@ from typing import Protocol
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from tickrelay.model.clock import Clock
 from tickrelay.upstream.errors import UpstreamError
 from tickrelay.upstream.protocol import OpenApiProtocol
 from tickrelay.upstream.reactions import SESSION_WIDE, reaction
 from tickrelay.upstream.symbol_table import SymbolTable
+from tickrelay.upstream.symbol_values import MAX_SYMBOLS
+from tickrelay.upstream.timers import Timers
+
+REFRESH_EVERY_S = 1.0
+RELOAD_EVERY_S = 30.0
+"""After a refresh that asked for the whole list, which takes the reactor long."""
 
 
 class SymbolLoaderOwner(Protocol):
@@ -21,6 +28,9 @@ class SymbolLoaderOwner(Protocol):
     def symbols_refreshed(self) -> None:
         """Symbols of the table came, went or changed."""
 
+    def symbols_outdated(self) -> None:
+        """It is time for the next `SymbolLoader.refresh`."""
+
     def request_failed(self, error: Exception) -> None:
         """A refresh failed; what was known stays."""
 
@@ -30,8 +40,14 @@ class SymbolLoader:
 
     _log = Logger()
 
-    def __init__(self, account_id: int, owner: SymbolLoaderOwner) -> None:
+    def __init__(self, account_id: int, clock: Clock, owner: SymbolLoaderOwner) -> None:
         self._account_id = account_id
+        self._clock = clock
+        self._timers = Timers(clock)
+        self._refreshing: OpenApiProtocol | None = None
+        """The connection on which a refresh has no answer yet."""
+        self._next_s = 0.0
+        """When the next refresh may be made (monotonic seconds)."""
         self._owner = owner
         self.table = SymbolTable()
         self._link: OpenApiProtocol | None = None
@@ -52,7 +68,8 @@ class SymbolLoader:
 
     def forget_link(self) -> None:
         """The connection is gone: the next one loads anew, and refreshes in progress are void."""
-        self._link = None
+        self._link = self._refreshing = None
+        self._timers.cancel_all()
 
     def outdated(self, ids: Iterable[int]) -> None:
         """cTrader announced that these symbols changed; the next `refresh` asks for them.
@@ -60,13 +77,35 @@ class SymbolLoader:
         The event may come while the table loads, and overtake an answer with the old data.
         """
         self._outdated.update(ids)
+        if len(self._outdated) > 2 * MAX_SYMBOLS:
+            # A server may invent ids for ever. One that is unknown stands for all: it has the whole list asked for.
+            unknown = next(iter(self._outdated - self.table.by_id.keys()))
+            self._outdated &= self.table.by_id.keys()
+            self._outdated.add(unknown)
 
     def refresh(self) -> None:
-        """Ask for what is outdated, on an authorised connection whose table is loaded."""
-        if self._outdated and self._link is not None:
-            ids, self._outdated = self._outdated, set()
-            refresh = Deferred.fromCoroutine(self._refresh(self._link, ids))
-            refresh.addErrback(lambda f: self._log.failure("refreshing symbols failed", f))
+        """Ask for what is outdated, on an authorised connection whose table is loaded; one refresh at a time, and some
+        seconds after the last one. `SymbolLoaderOwner.symbols_outdated` is called when it is time for what waits.
+        """
+        if not self._outdated or self._link is None or self._refreshing is not None:
+            return
+        wait_s = self._next_s - self._clock.monotonic_s()
+        if wait_s > 0:
+            if not self._timers.running("refresh"):
+                self._timers.after("refresh", wait_s, self._owner.symbols_outdated)
+            return
+        ids, self._outdated = self._outdated, set()
+        link = self._refreshing = self._link
+        reload = not ids <= self.table.by_id.keys()
+
+        def done(_: object) -> None:
+            if link is self._refreshing:
+                self._refreshing = None
+                self._next_s = self._clock.monotonic_s() + (RELOAD_EVERY_S if reload else REFRESH_EVERY_S)
+                self._owner.symbols_outdated()
+
+        refresh = Deferred.fromCoroutine(self._refresh(link, ids))
+        refresh.addErrback(lambda f: self._log.failure("refreshing symbols failed", f)).addCallback(done)
 
     async def _refresh(self, link: OpenApiProtocol, ids: set[int]) -> None:
         try:

@@ -5,6 +5,7 @@ Ids belong to a broker's server and are good for one session; clients use names.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any, TypeVar
 
 from google.protobuf.message import Message
@@ -13,9 +14,8 @@ from twisted.internet.defer import Deferred, FirstError, gatherResults
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from tickrelay.model.schedule import DAY_S, FIRST_DAY, LAST_DAY, Holiday, Schedule
 from tickrelay.model.ticks import Symbol
-from tickrelay.openapi.frames import text
+from tickrelay.openapi.frames import clean
 from tickrelay.openapi.messages_pb2 import (
     ProtoOAAssetClassListReq,
     ProtoOAAssetClassListRes,
@@ -28,10 +28,19 @@ from tickrelay.openapi.messages_pb2 import (
     ProtoOASymbolsListReq,
     ProtoOASymbolsListRes,
 )
-from tickrelay.openapi.model_pb2 import ProtoOAHoliday, ProtoOALightSymbol, ProtoOASymbol, ProtoOATradingMode
 from tickrelay.upstream.errors import OpenApiError, RequestTimeout
 from tickrelay.upstream.protocol import OpenApiProtocol
 from tickrelay.upstream.reactions import SESSION_WIDE, reaction
+from tickrelay.upstream.symbol_values import (
+    MAX_NAME_CHARACTERS,
+    MAX_SYMBOLS,
+    UNKNOWN,
+    Details,
+    DetailsMaker,
+    Listed,
+    make_listed,
+    make_symbol,
+)
 
 M = TypeVar("M", bound=Message)
 
@@ -53,8 +62,9 @@ class SymbolTable:
     def __init__(self) -> None:
         self.by_name: dict[str, Symbol] = {}
         self.by_id: dict[int, Symbol] = {}
-        self._light: dict[int, ProtoOALightSymbol] = {}
-        self._full: dict[int, ProtoOASymbol] = {}
+        self._listed: dict[int, Listed] = {}
+        self._details: dict[int, Details] = {}
+        self._make_details = DetailsMaker().make
         self._categories: Mapping[int, tuple[str, str]] = {}
         self._assets: Mapping[int, str] = {}
 
@@ -78,16 +88,16 @@ class SymbolTable:
                 ),
             ]
         )
-        self._assets = {a.assetId: text(a.displayName or a.name) for a in assets.asset} if assets else {}
-        class_names = {c.id: text(c.name) for c in classes.assetClass} if classes else {}
+        self._listed = make_listed(listed.symbol)
+        self._assets = {a.assetId: _name(a.displayName or a.name) for a in _first(assets.asset)} if assets else {}
+        class_names = {c.id: _name(c.name) for c in _first(classes.assetClass)} if classes else {}
         self._categories = (
-            {c.id: (text(c.name), class_names.get(c.assetClassId, "")) for c in categories.symbolCategory}
+            {c.id: (_name(c.name), class_names.get(c.assetClassId, "")) for c in _first(categories.symbolCategory)}
             if categories
             else {}
         )
-        self._light = {light.symbolId: light for light in listed.symbol}
-        self._full = {}
-        await self._fetch(link, account_id, self._light)
+        self._details = {}
+        await self._fetch(link, account_id, self._listed)
         self._index()
 
     async def refresh(self, link: OpenApiProtocol, account_id: int, ids: Iterable[int]) -> bool:
@@ -96,11 +106,12 @@ class SymbolTable:
         Raises UpstreamError; the table then is as it was, but for a list that was read already.
         """
         wanted = set(ids)
-        if not wanted <= self._light.keys():
+        if not wanted <= self._listed.keys():
             listed = await link.request(ProtoOASymbolsListReq(ctidTraderAccountId=account_id), ProtoOASymbolsListRes)
-            fresh = {light.symbolId: light for light in listed.symbol}
-            wanted = (wanted | (fresh.keys() - self._light.keys())) & fresh.keys()
-            self._light = fresh
+            fresh = make_listed(listed.symbol)
+            wanted = (wanted | (fresh.keys() - self._listed.keys())) & fresh.keys()
+            self._listed = fresh
+            self._details = {i: details for i, details in self._details.items() if i in fresh}
         before = dict(self.by_name)
         await self._fetch(link, account_id, wanted)
         self._index()
@@ -113,31 +124,44 @@ class SymbolTable:
                 for batch in batches(ids)
             ]
         )
-        # By id, never by position: archived and unknown ids are missing from the answer.
+        # By id, never by position: archived and unknown ids are missing from the answer. Others than those that were
+        # asked for are left out: their number has no bound.
         for answer in answers:
-            self._full.update((symbol.symbolId, symbol) for symbol in answer.symbol)
+            for full in answer.symbol:
+                if full.symbolId in self._listed:
+                    self._details[full.symbolId] = self._make_details(full)
 
     def _index(self) -> None:
         self.by_name, self.by_id = {}, {}
-        schedules: dict[Schedule, Schedule] = {}
-        for symbol_id, light in self._light.items():
-            name = text(light.symbolName)
-            if not name:
+        doubles: list[str] = []
+        for symbol_id, listed in self._listed.items():
+            if listed.name in self.by_name:
+                doubles.append(listed.name)
                 continue
-            if name in self.by_name:
-                _log.warn("two symbols are called {name}: the first one is kept", name=name)
-                continue
-            category, asset_class = self._categories.get(light.symbolCategoryId, ("", ""))
-            symbol = make_symbol(
-                light,
-                self._full.get(symbol_id),
+            category, asset_class = self._categories.get(listed.category_id, ("", ""))
+            self.by_name[listed.name] = self.by_id[symbol_id] = make_symbol(
+                listed,
+                self._details.get(symbol_id, UNKNOWN),
                 category=category,
                 asset_class=asset_class,
-                base=self._assets.get(light.baseAssetId, ""),
-                quote=self._assets.get(light.quoteAssetId, ""),
-                schedules=schedules,
+                base=self._assets.get(listed.base_id, ""),
+                quote=self._assets.get(listed.quote_id, ""),
             )
-            self.by_name[name] = self.by_id[symbol_id] = symbol
+        if doubles:
+            _log.warn(
+                "two symbols are called {name}, the first one is kept ({count} such names)",
+                name=doubles[0],
+                count=len(doubles),
+            )
+
+
+def _first(items: Iterable[M]) -> Iterable[M]:
+    """As many as there may be symbols."""
+    return islice(items, MAX_SYMBOLS)
+
+
+def _name(value: str | bytes) -> str:
+    return clean(value, MAX_NAME_CHARACTERS)
 
 
 def _all(answers: "list[Deferred[Any]]") -> "Deferred[list[Any]]":
@@ -160,59 +184,3 @@ def _optional(answer: "Deferred[M]") -> "Deferred[M | None]":
         _log.info("going on without: {error}", error=str(error))
 
     return answer.addErrback(forgive)
-
-
-def make_symbol(
-    light: ProtoOALightSymbol,
-    full: ProtoOASymbol | None,
-    *,
-    category: str = "",
-    asset_class: str = "",
-    base: str = "",
-    quote: str = "",
-    schedules: dict[Schedule, Schedule] | None = None,
-) -> Symbol:
-    """A Symbol from the server's two messages about it; fields that are absent get the Symbol's defaults.
-
-    *schedules*: those made so far; equal ones become the same object, which is looked at once for all its symbols.
-    """
-    schedule = make_schedule(full) if full is not None else Schedule()
-    if schedules is not None:
-        schedule = schedules.setdefault(schedule, schedule)
-    known = {}
-    if full is not None:
-        known = {"digits": min(max(full.digits, 0), 5), "pip_position": full.pipPosition}
-    return Symbol(
-        symbol_id=light.symbolId,
-        name=text(light.symbolName),
-        description=text(light.description),
-        category=category,
-        asset_class=asset_class,
-        base=base,
-        quote=quote,
-        enabled=light.enabled if light.HasField("enabled") else True,
-        schedule=schedule,
-        **known,
-    )
-
-
-def make_schedule(full: ProtoOASymbol) -> Schedule:
-    """The trading hours of a symbol; holidays whose date is none are left out."""
-    return Schedule(
-        intervals=tuple((i.startSecond, i.endSecond) for i in full.schedule),
-        zone_name=text(full.scheduleTimeZone),
-        # A date beyond year 9999 (such as milliseconds in place of days) would raise OverflowError in every check.
-        holidays=tuple(_holiday(holiday) for holiday in full.holiday if FIRST_DAY <= holiday.holidayDate <= LAST_DAY),
-        # In close-only mode positions can only be closed, but quotes flow.
-        disabled=full.tradingMode not in (ProtoOATradingMode.ENABLED, ProtoOATradingMode.CLOSE_ONLY_MODE),
-    )
-
-
-def _holiday(holiday: ProtoOAHoliday) -> Holiday:
-    return Holiday(
-        day=holiday.holidayDate,
-        recurring=holiday.isRecurring,
-        start_s=holiday.startSecond,
-        end_s=holiday.endSecond if holiday.HasField("endSecond") else DAY_S,
-        zone_name=text(holiday.scheduleTimeZone),
-    )

@@ -26,6 +26,10 @@ RENEW_BEFORE_S = 3 * 86_400
 """A token with less time left than this is renewed before it is used."""
 
 
+MAX_SEEN = 64
+"""Tokens that are kept out of texts: a server that renews them for ever must not fill the memory."""
+
+
 class TokenFileError(Exception):
     """The token file cannot be read or written; the message names it and holds no secret."""
 
@@ -54,8 +58,8 @@ class TokenStore:
         self._clock = clock
         self._unsaved: Tokens | None = None
         self._warned = ""
-        self.seen: set[str] = set()
-        """Every token that was given out, to be kept out of logs and messages."""
+        self.seen: dict[str, None] = {}
+        """The newest tokens that were given out, to be kept out of logs and messages."""
 
     def load(self) -> Tokens:
         """The tokens to use now. A file that cannot be read any longer is logged and passed over: the relay goes on."""
@@ -65,7 +69,7 @@ class TokenStore:
                 self.save(tokens)
         else:
             tokens = self._current()
-        self.seen |= {tokens.access.reveal(), tokens.refresh.reveal()}
+        self._note(tokens)
         return tokens
 
     def _current(self) -> Tokens:
@@ -105,9 +109,16 @@ class TokenStore:
         """Keep a new pair: on the disk when this returns. Raises TokenFileError, and keeps it in memory then."""
         tokens = Tokens(Secret(access), Secret(refresh), self._clock.wall_ms() / 1000 + expires_in_s)
         self._unsaved = tokens
-        self.seen |= {access, refresh}
+        self._note(tokens)
         self.save(tokens)
         return tokens
+
+    def _note(self, tokens: Tokens) -> None:
+        for token in (tokens.access.reveal(), tokens.refresh.reveal()):
+            self.seen.pop(token, None)
+            self.seen[token] = None
+        while len(self.seen) > MAX_SEEN:
+            del self.seen[next(iter(self.seen))]
 
     def save(self, tokens: Tokens) -> None:
         """Write the file: mode 0600, complete or not at all. Raises TokenFileError."""

@@ -1,5 +1,6 @@
 """FeedWatchdog: sends heartbeats, checks the clocks of `liveness` every few seconds, and reports what is dead."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from twisted.internet.defer import CancelledError
@@ -8,6 +9,7 @@ from twisted.python.failure import Failure
 
 from tickrelay.config.settings import CTraderSettings
 from tickrelay.model.clock import Clock
+from tickrelay.model.periodic import PeriodicJobs
 from tickrelay.openapi.messages_pb2 import ProtoOAVersionReq, ProtoOAVersionRes
 from tickrelay.upstream.counters import Counters
 from tickrelay.upstream.errors import Cause, Kind, LinkLost, OpenApiError, RequestTimeout
@@ -15,7 +17,6 @@ from tickrelay.upstream.liveness import CHECK_S, DataClock, LinkClock, LinkState
 from tickrelay.upstream.protocol import OpenApiProtocol
 from tickrelay.upstream.subscriptions import Subscriptions
 from tickrelay.upstream.symbol_table import SymbolTable
-from tickrelay.upstream.timers import Timers
 
 
 class WatchdogOwner(Protocol):
@@ -47,12 +48,16 @@ class FeedWatchdog:
         subscriptions: Subscriptions,
         owner: WatchdogOwner,
     ) -> None:
-        self._timers = Timers(clock)
         self._clock = clock
         self._settings = settings
         self._counters = counters
         self._subscriptions = subscriptions
         self._owner = owner
+        self.jobs: Sequence[PeriodicJobs] = (
+            PeriodicJobs(clock.monotonic_s, clock.call_later, settings.heartbeat_s, {"upstream_heartbeat": self._beat}),
+            PeriodicJobs(clock.monotonic_s, clock.call_later, CHECK_S, {"upstream_watchdog": self._check}),
+        )
+        """They run from `watch` to `idle`."""
         self._data = DataClock(settings.data_silence_s, settings.symbol_silence_s)
         self._link_clock = LinkClock(settings.link_silence_s)
         self._link: OpenApiProtocol | None = None
@@ -67,8 +72,9 @@ class FeedWatchdog:
         """TLS is complete: heartbeats begin, and the link is checked."""
         self._link = link
         self._link_clock = LinkClock(self._settings.link_silence_s)
-        self._beat_later()
-        self._timers.after("check", CHECK_S, self._check)
+        for jobs in self.jobs:
+            jobs.stop()
+            jobs.start()
 
     def judge(self, table: SymbolTable) -> None:
         """The account is authorised and the symbols are being subscribed: data is checked as well."""
@@ -87,21 +93,17 @@ class FeedWatchdog:
         """The connection is given up: no timer runs until the next `watch`."""
         self.suspend()
         self._link = None
-        self._timers.cancel_all()
-
-    def _beat_later(self) -> None:
-        self._timers.after("heartbeat", self._settings.heartbeat_s, self._beat)
+        for jobs in self.jobs:
+            jobs.stop()
 
     def _beat(self) -> None:
         if self._link is not None:
             self._link.heartbeat()
-            self._beat_later()
 
     def _check(self) -> None:
         link = self._link
         if link is None:
             return
-        self._timers.after("check", CHECK_S, self._check)
         state = self._link_clock.check(self._clock.monotonic_s(), link.last_frame_s)
         if state == LinkState.DEAD:
             self._half_open()

@@ -13,7 +13,7 @@ from tickrelay.openapi.messages_pb2 import (
 )
 from tickrelay.simulator.active_faults import ActiveFaults
 from tickrelay.simulator.faults.faults import Faults
-from tickrelay.upstream.symbol_table import make_schedule
+from tickrelay.upstream.symbol_values import DetailsMaker
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_a_maintenance_ends_when_it_said(
 def schedule(trader: Peer, symbol_id: int = 1) -> Schedule:
     """A symbol's trading hours as the client gets them."""
     answer = trader.ask(ProtoOASymbolByIdReq(ctidTraderAccountId=1001, symbolId=[symbol_id]))
-    return make_schedule(answer.symbol[0])
+    return DetailsMaker().make(answer.symbol[0]).schedule
 
 
 def test_a_closed_market_is_told_and_so_is_its_opening(broker: Broker, faults: Faults, trader: Peer) -> None:

@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import cast
+from zoneinfo import ZoneInfo
 
 from tickrelay.model.quotes import BOTH, Quote
-from tickrelay.model.schedule import zone
+from tickrelay.model.zones import Zones
 from tickrelay.openapi.model_pb2 import ProtoOATrendbar, ProtoOATrendbarPeriod
 
 MINUTES: dict[int, int] = {
@@ -32,7 +33,7 @@ MINUTES: dict[int, int] = {
 """Length of each period; of a month, roughly."""
 HOUR = 60
 
-_NEW_YORK = zone("America/New_York")
+_NEW_YORK = Zones(ZoneInfo).find("America/New_York", 0.0) or UTC
 _CLOSE_HOUR = 17
 
 
