@@ -14,7 +14,7 @@ FLOORS = {
     "model": 0, "config": 0,
     "openapi": 1, "wire": 1, "http_site": 1,
     "relay": 2, "admission": 2,
-    "upstream": 3, "downstream": 3, "web": 3, "simulator": 3, "recording": 3,
+    "upstream": 3, "downstream": 3, "front": 3, "web": 3, "simulator": 3, "recording": 3,
     "tap": 4, "service": 4, "simulator_tap": 4, "metrics": 4, "endpoints": 4,
     "startup": 4, "twistd_files": 4, "cli": 4, "__main__": 4,
 }  # fmt: skip

@@ -289,7 +289,7 @@ def test_a_refused_handshake_that_is_not_read_is_cut_off(server: Server) -> None
     aborted: list[bool] = []
     browser.transport.loseConnection = lambda: None  # type: ignore[method-assign]
     browser.transport.abortConnection = lambda: aborted.append(True)  # type: ignore[method-assign]
-    browser.protocol.dataReceived(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    browser.protocol.dataReceived(b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n\r\n")
     assert aborted == []
     server.clock.advance(LINGER_S + 0.1)
     assert aborted == [True]

@@ -14,6 +14,8 @@ from autobahn.twisted.websocket import WebSocketServerProtocol
 from autobahn.websocket.protocol import TrafficStats
 from twisted.logger import Logger
 
+from tickrelay.http_site import last_answer
+
 
 class QuietLogger:
     """The ``log`` of a connection, with the methods that Autobahn calls.
@@ -120,14 +122,6 @@ class WebSocketConnection(WebSocketServerProtocol):
 
     # Hooks: a subclass overrides them.
 
-    def head_fault(self, head: bytes) -> tuple[str, int] | None:
-        """What is wrong with the opening request's *head*, as far as it was received: reason and HTTP status."""
-        return None
-
-    def handshake_failure(self, reason: str, status: int, origin: str) -> tuple[str, int]:
-        """The reason and the HTTP status with which to answer a request that is no WebSocket handshake."""
-        return reason, status
-
     def may_read_frame(self) -> bool:
         """Whether to read the next frame now; False: `read_on` will be called. Only of an open connection."""
         return True
@@ -182,8 +176,7 @@ class WebSocketConnection(WebSocketServerProtocol):
     # Autobahn's methods, replaced: these leave something out.
 
     def connectionMade(self) -> None:
-        """A TCP connection was accepted. Autobahn's makes an object of details and a dozen debug lines."""
-        self.peer = getattr(self.transport.getPeer(), "host", "local")
+        """The opening request was received. Autobahn's makes an object of details and a dozen debug lines."""
         self._connectionMade()
 
     def dataReceived(self, data: bytes) -> None:
@@ -201,6 +194,10 @@ class WebSocketConnection(WebSocketServerProtocol):
         if not self.failedByMe:
             self.onMessage(payload, self.message_is_binary)
 
+    def sendHttpErrorResponse(self, code: int, reason: str, responseHeaders: Any = None) -> None:
+        """Answer a request that is no handshake. The reasons of Autobahn's repeat what the client sent."""
+        self.sendData(last_answer(code))
+
     def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
         """Send bytes. Autobahn's writes to the transport; the relay asks for neither *sync* nor *chopsize*."""
         self.write(data)
@@ -211,20 +208,6 @@ class WebSocketConnection(WebSocketServerProtocol):
         self.pong_missing()
 
     # Autobahn's methods, extended by a hook.
-
-    def processHandshake(self) -> None:
-        """Called with each part of the opening request, which stands in ``data``."""
-        fault = self.head_fault(self.data)
-        if fault is not None:
-            self.failHandshake(*fault)
-        else:
-            super().processHandshake()
-
-    def failHandshake(self, reason: str, code: int = 400, responseHeaders: Any = None) -> None:
-        """Answer a request that is no handshake. ``http_headers`` is missing until the head is complete."""
-        headers = getattr(self, "http_headers", {})
-        reason, code = self.handshake_failure(reason, code, headers.get("origin", ""))
-        super().failHandshake(reason, code, responseHeaders)
 
     def processData(self) -> bool:
         """Read the next frame, if its bytes are all there; returns whether to call again for another."""
