@@ -16,6 +16,12 @@ from twisted.logger import Logger
 
 from tickrelay.http_site import last_answer
 
+MAX_CLOSING_BYTES = 131_072
+"""After our close frame: what a client had sent before it read the frame, and a few frames more."""
+
+MAX_CLOSING_STEPS = 256
+"""The same in calls of `processData`: one or two a frame, and one a read."""
+
 
 class QuietLogger:
     """The ``log`` of a connection, with the methods that Autobahn calls.
@@ -85,6 +91,10 @@ class WebSocketConnection(WebSocketServerProtocol):
     websocket_version = 13
     websocket_protocol_in_use = None
     websocket_extensions_in_use: Any = ()
+
+    # What came after our close frame.
+    _closing_bytes = _closing_steps = 0
+    reads_no_more = False
 
     _HANDSHAKE_STATE = (
         "http_headers",
@@ -181,7 +191,19 @@ class WebSocketConnection(WebSocketServerProtocol):
 
     def dataReceived(self, data: bytes) -> None:
         """Bytes were received. Autobahn's formats a debug line first."""
+        if self.state in (self.STATE_CLOSING, self.STATE_CLOSED):
+            self._closing_bytes += len(data)
+            if self._closing_bytes > MAX_CLOSING_BYTES:
+                self._stop_reading()
+            if self.state == self.STATE_CLOSED:
+                return  # Autobahn would collect what comes until TCP or TLS has closed, too
         self._dataReceived(data)
+
+    def _stop_reading(self) -> None:
+        """For good: too much came after our close frame. Both kinds of close have a deadline by which they abort."""
+        self.data = b""
+        self.reads_no_more = True
+        self.transport.pauseProducing()
 
     def _onOpen(self) -> None:
         # Autobahn's asks a TLS connection for its channel id and certificate.
@@ -212,6 +234,11 @@ class WebSocketConnection(WebSocketServerProtocol):
     def processData(self) -> bool:
         """Read the next frame, if its bytes are all there; returns whether to call again for another."""
         if self.state != self.STATE_OPEN:
+            # No hook paces these: only the answer to the close frame is waited for, behind what was on its way.
+            self._closing_steps += 1
+            if self._closing_steps > MAX_CLOSING_STEPS:
+                self._stop_reading()
+                return False
             return bool(super().processData())
         if not self.may_read_frame():
             return False
