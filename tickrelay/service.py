@@ -15,9 +15,9 @@ from tickrelay.downstream import tokens
 from tickrelay.downstream.factory import ClientFactory
 from tickrelay.downstream.service import ClientService
 from tickrelay.endpoints import PortInUse, UnixRehearsal, bind
-from tickrelay.front.connection import Shared
 from tickrelay.front.factory import FrontFactory
 from tickrelay.front.proxies import LOCAL, TrustedProxies
+from tickrelay.front.shared import Shared
 from tickrelay.model.clock import Clock
 from tickrelay.model.errors import Problems, SettingError
 from tickrelay.model.status import FeedState, FeedStatus, Status

@@ -257,3 +257,23 @@ def test_a_unix_socket(wheel_python: Path, tmp_path: Path) -> None:
             assert answers == [True, trusted]
             if not trusted:
                 service.wait_for("sends X-Forwarded-For and is no trusted proxy")
+
+
+def test_the_proxy_protocol(wheel_python: Path, tmp_path: Path) -> None:
+    """The address that it tells has the limits; without its header nothing is answered."""
+    words = ["--simulate", "--listen", "haproxy:tcp:0:interface=127.0.0.1", "--max-connections-per-address", "1"]
+    with Twistd(wheel_python, tmp_path, "tickrelay", *words) as service, contextlib.ExitStack() as stack:
+        port = int(service.wait_for(r"clients connect to ws://127.0.0.1:(\d+)/")[1])
+        service.wait_for("status connected")
+        answers = []
+        for client in (b"203.0.113.1", b"203.0.113.2", b"203.0.113.1"):
+            raw = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S))
+            raw.sendall(b"PROXY TCP4 " + client + b" 192.0.2.1 1111 80\r\n" + UPGRADE + b"\r\n")
+            raw.sendall(frame(b'{"type":"ping"}'))
+            got = b""
+            while b"pong" not in got and b"retry in" not in got:
+                got += raw.recv(1_000)
+            answers.append(b"pong" in got)
+        assert answers == [True, True, False]
+        assert answer(port, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n") == b""
+        assert "Traceback" not in service.text()

@@ -9,7 +9,9 @@
         reader    collects the bytes of a head
           head    parses it, and says what is wrong with it
           upgrade the same of what WebSocket asks of a head
-        proxies   the client's address, where a trusted proxy is in front
+        peer      whom it is counted to, and who pays for it
+          proxies the client's address, where a trusted proxy is in front
+    shared        what all connections have in common
 
 After a WebSocket handshake nothing of this room is left on the way of a read or a write. What makes the protocol of a
 WebSocket client, and what makes a channel of twisted.web, is handed in (`factory.FrontFactory`).

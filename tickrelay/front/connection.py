@@ -6,27 +6,23 @@ sent, which a client must not send, are kept, at most one read, and passed on af
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from twisted.internet.interfaces import IHandshakeListener, ISSLTransport
 from twisted.internet.protocol import Protocol, connectionDone
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from tickrelay.admission.ledger import Ledger, Payer
-from tickrelay.admission.places import Admission, Slot
-from tickrelay.admission.refusals import Refusal, Refusals
 from tickrelay.front.head import Fault, Head
 from tickrelay.front.http import ChannelTransport
-from tickrelay.front.proxies import LOCAL, TrustedProxies, may_be_a_proxy
+from tickrelay.front.peer import Peer
 from tickrelay.front.reader import HeadReader
+from tickrelay.front.shared import Shared
 from tickrelay.front.tls import end_meter, meter_handshake
 from tickrelay.front.upgrade import asks_for_websocket, upgrade_fault
 from tickrelay.http_site import last_answer
-from tickrelay.model.clock import Clock, Timer
+from tickrelay.model.clock import Timer
 
 LINGER_S = 3.0
 """How long a refused client may take to read why. A reset while it still sends would make its kernel drop the answer,
@@ -39,35 +35,12 @@ CLOSE_S = 30.0
 """How long a client may take to read the last answer of HTTP."""
 
 
-@dataclass(kw_only=True)
-class Shared:
-    """What the connections of a port have in common."""
-
-    admission: Admission
-    ledger: Ledger
-    refusals: Refusals
-    clock: Clock
-    proxies: TrustedProxies
-    head_timeout_s: float
-    make_websocket: Callable[[str, Slot, Payer], Any]
-    """Makes the protocol of a WebSocket client: its address, its slot and payer, which the protocol must leave."""
-    make_channel: Callable[[], Any]
-    """Makes an HTTPChannel of twisted.web."""
-    warned: bool = field(default=False)
-    """Of a proxy that is not trusted."""
-
-
 @implementer(IHandshakeListener)
 class FrontConnection(Protocol):
     """Made at the accept; *accepted_s*: when, in monotonic seconds."""
 
-    _log = Logger()
     transport: Any
-    _slot: Slot | None = None
-    _payer: Payer | None = None
-    """None: a trusted proxy connected, whose client is not known yet."""
-    _address = ""
-    _located = False
+    _peer: Peer
     _deadline: Timer | None = None
     """Of the first head, counted from the accept; then of the close."""
     _channel: Any = None
@@ -87,22 +60,14 @@ class FrontConnection(Protocol):
 
     def connectionMade(self) -> None:
         """Count the connection; it is aborted if too many are open already. Start the one deadline of its head."""
-        shared = self._shared
-        self._address = self._peer()
-        is_proxy = shared.proxies.trusts(self._address)
-        slot = shared.admission.arrive(None if is_proxy else self._address)
-        if isinstance(slot, Refusal):
+        self._peer = Peer(self._shared, self.transport, self._accepted_s)
+        if self._peer.arrive():
+            self._deadline = self._shared.clock.call_later(self._shared.head_timeout_s, self._late)
+            if self._peer.payer is not None:
+                meter_handshake(self.transport, self._in_turn)
+        else:
             self._done = True
-            shared.refusals.note(slot, self._address, "too many connections are open or opening")
             self.transport.abortConnection()
-            return
-        self._slot = slot
-        self._deadline = shared.clock.call_later(shared.head_timeout_s, self._late)
-        if not is_proxy:
-            self._payer = shared.ledger.payer(self._address)
-            meter_handshake(self.transport, self._in_turn)
-            now_s = shared.clock.monotonic_s()
-            self._payer.charge(now_s - self._accepted_s, now_s)
 
     def handshakeCompleted(self) -> None:
         """Called by Twisted at the end of a TLS handshake."""
@@ -125,18 +90,15 @@ class FrontConnection(Protocol):
         end_meter(self.transport)
         if self._channel is not None:
             self._channel.connectionLost(reason)
-        if self._slot is not None:
-            self._slot.leave()
-        if self._payer is not None:
-            self._payer.leave()
+        self._peer.leave()
 
     # Reading, in turn.
 
     def _go_on(self) -> None:
-        if self._payer is None:
+        if self._peer.payer is None:
             self._read()
         else:
-            self._payer.do(self._read)
+            self._peer.payer.do(self._read)
 
     def _read(self) -> None:
         """Handle the heads that were received, until one has to wait."""
@@ -150,16 +112,19 @@ class FrontConnection(Protocol):
                     break
                 if isinstance(head, Fault):
                     self._refuse(head)
-                elif self._locate(head):
+                elif self._peer.locate(head.fields.get("x-forwarded-for", "")):
                     self._in_turn(partial(self._handle, head))
+                else:
+                    # Not aborted, as at the accept: a proxy may take that for a fault of the relay, and stop using it.
+                    self._refuse(Fault(429, "too many connections of this address are open"))
         finally:
             self._reads = False
         self._set_reading()
 
     def _in_turn(self, work: Callable[[], object]) -> None:
         """Do *work*, now or when it is due; nothing is read meanwhile."""
-        assert self._payer is not None
-        if not self._payer.when_due(partial(self._take_turn, work)):
+        assert self._peer.payer is not None
+        if not self._peer.payer.when_due(partial(self._take_turn, work)):
             self._waits = True
             self._set_reading()
 
@@ -179,39 +144,6 @@ class FrontConnection(Protocol):
 
     # What a head asks for.
 
-    def _locate(self, head: Head) -> bool:
-        """At the first head: let the client whom a proxy speaks for be the one who is counted and who pays.
-
-        Returns False if too many connections of the client are open.
-        """
-        if self._located:
-            return True
-        self._located = True
-        shared = self._shared
-        peer = self._peer()  # behind the endpoint "haproxy:" it is only known now
-        forwarded = head.fields.get("x-forwarded-for", "")
-        if forwarded and may_be_a_proxy(peer) and not (shared.warned or shared.proxies.trusts(peer)):
-            shared.warned = True
-            self._log.warn(
-                "{peer} sends X-Forwarded-For and is no trusted proxy: if it is one, all its clients count as one "
-                "address, against TICKRELAY_MAX_CONNECTIONS_PER_ADDRESS, until TICKRELAY_TRUSTED_PROXIES names it",
-                peer="a peer at a UNIX socket" if peer == LOCAL else peer,
-            )
-        address = shared.proxies.client(peer, forwarded)
-        if self._payer is not None and address == self._address:
-            return True
-        assert self._slot is not None
-        self._address = address
-        refusal = self._slot.move(None if shared.proxies.trusts(address) else address)
-        if self._payer is not None:
-            self._payer.leave()
-        self._payer = shared.ledger.payer(address)
-        if refusal is not None:
-            shared.refusals.note(refusal, address, "too many connections are open or opening")
-            # Not aborted, as at the accept: a proxy may take that for a fault of the relay, and stop using it.
-            self._refuse(Fault(429, "too many connections of this address are open"))
-        return refusal is None
-
     def _handle(self, head: Head) -> None:
         self._end_deadline()
         if asks_for_websocket(head):
@@ -225,14 +157,13 @@ class FrontConnection(Protocol):
             return
         if self._channel is None:
             self._channel = self._shared.make_channel()
-            self._channel.makeConnection(ChannelTransport(self, self.transport, self._address))
+            self._channel.makeConnection(ChannelTransport(self, self.transport, self._peer.address))
         self._channel.dataReceived(head.raw)
 
     def _hand_on(self, head: Head) -> None:
         """Put the WebSocket protocol in our place."""
-        assert self._slot is not None and self._payer is not None
         self._done = True
-        protocol = self._shared.make_websocket(self._address, self._slot, self._payer)
+        protocol = self._shared.make_websocket(*self._peer.hand_on())
         # TCP and UNIX transports call their `protocol`; TLS, and whatever else wraps them, the `wrappedProtocol`.
         is_wrapped = vars(self.transport).get("wrappedProtocol") is self
         setattr(self.transport, "wrappedProtocol" if is_wrapped else "protocol", protocol)
@@ -293,6 +224,3 @@ class FrontConnection(Protocol):
         deadline, self._deadline = self._deadline, None
         if deadline is not None and deadline.active():
             deadline.cancel()
-
-    def _peer(self) -> str:
-        return str(getattr(self.transport.getPeer(), "host", LOCAL))

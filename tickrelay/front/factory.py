@@ -6,7 +6,8 @@ from twisted.internet.interfaces import IAddress, IProtocolNegotiationFactory
 from twisted.internet.protocol import Factory
 from zope.interface import implementer
 
-from tickrelay.front.connection import FrontConnection, Shared
+from tickrelay.front.connection import FrontConnection
+from tickrelay.front.shared import Shared
 
 
 @implementer(IProtocolNegotiationFactory)

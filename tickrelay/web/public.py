@@ -1,7 +1,8 @@
 """The pages of the clients' port. Whoever reaches the port sees them: here belongs what needs no protection.
 
-A head reaches them only after it was checked (`tickrelay.front`); no request has a body. What a page costs is charged
-to the client's address. ``request.channel.transport.address`` is the client's address, behind a trusted proxy too.
+A head reaches them only after it was checked (`tickrelay.front`); no request has a body. What a page costs until its
+``render`` returns is charged to the client's address, which is ``request.channel.transport.address``, behind a trusted
+proxy too.
 """
 
 from typing import Any
