@@ -38,7 +38,7 @@ def front_of(factory: ClientFactory, clock: Clock, reactor: Any) -> FrontFactory
     site = public.site(factory.admission, factory.refusals, reactor)
     shared = Shared(
         admission=factory.admission,
-        ledger=factory.ledger,
+        ledger=factory.context.ledger,
         refusals=factory.refusals,
         clock=clock,
         proxies=TrustedProxies(settings.trusted_proxies),

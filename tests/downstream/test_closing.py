@@ -74,6 +74,7 @@ def test_a_flood_that_was_paced_is_not_read_either(clock: Clock, read: list[int]
     assert browser.transport.producerState == "paused"
     browser.protocol.close(CloseCode.RESTART, "service restart")
     clock.pump([0.1] * 28)
+    flood(browser)
     assert len(read) - paced <= MAX_CLOSING_STEPS
     assert browser.transport.producerState == "paused"
     clock.advance(0.5)

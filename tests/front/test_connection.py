@@ -39,7 +39,7 @@ def answer(server: Server, *lines: bytes, first: bytes = b"GET / HTTP/1.1") -> b
 
 def use_up(server: Server, address: str = "10.0.0.1") -> None:
     """Let *address* be over in the ledger."""
-    payer = server.factory.ledger.payer(address)
+    payer = server.factory.context.ledger.payer(address)
     payer.charge(ADDRESS_BURST_S + 0.001, server.clock.seconds())
     payer.leave()
 
@@ -261,7 +261,7 @@ def test_who_is_over_waits_and_is_not_read_meanwhile(server: Server, clock: Cloc
     clock.pump([0] * 3)
     assert page.transport.value().count(b" 200 OK") == 2
     assert {browser.transport.producerState for browser in (socket, page)} == {"producing"}
-    assert server.factory.ledger.deferred >= 2
+    assert server.factory.context.ledger.deferred >= 2
 
 
 def test_who_leaves_while_waiting_is_forgotten(server: Server, clock: Clock) -> None:
@@ -274,8 +274,8 @@ def test_who_leaves_while_waiting_is_forgotten(server: Server, clock: Clock) -> 
     assert browser.transport.value() == b""
     assert len(server.factory.admission._rooms) == 0
     clock.advance(100)
-    server.factory.ledger.forget_settled()
-    assert len(server.factory.ledger) == 0
+    server.factory.context.ledger.forget_settled()
+    assert len(server.factory.context.ledger) == 0
 
 
 def test_slot_and_payer_are_given_up_once(server: Server, clock: Clock) -> None:
@@ -290,8 +290,8 @@ def test_slot_and_payer_are_given_up_once(server: Server, clock: Clock) -> None:
             browser.vanish()
     assert server.factory.admission._rooms == {}
     assert server.factory.admission._all.total == 0
-    server.factory.ledger.forget_settled()
-    assert len(server.factory.ledger) == 0
+    server.factory.context.ledger.forget_settled()
+    assert len(server.factory.context.ledger) == 0
 
 
 # Proxies.

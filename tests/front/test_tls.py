@@ -104,7 +104,7 @@ def client(clock: Clock, options: Any, authority: trustme.CA) -> TLSClient:
 
 def test_a_handshake_is_measured(client: TLSClient, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     """All that the server does in it is charged to the address; then nothing is left on the way of a read."""
-    ledger = client.relay.factory.ledger  # type: ignore[attr-defined]
+    ledger = client.relay.factory.context.ledger  # type: ignore[attr-defined]
     client.shake()
     real = client.server._tlsConnection.do_handshake
 
@@ -137,7 +137,7 @@ def test_handshakes_of_an_address_that_is_over_wait_in_turn(client: TLSClient, c
     assert not client.shake()
     assert client.transport.producerState == "paused"
     assert not client.shake()
-    assert server.factory.ledger.deferred == 1
+    assert server.factory.context.ledger.deferred == 1
     clock.advance(0)
     assert client.transport.producerState == "producing"
     client.take()

@@ -1,5 +1,6 @@
 """What the sessions of all clients share; made by the factory."""
 
+from tickrelay.admission.ledger import Ledger
 from tickrelay.config.settings import ClientSettings
 from tickrelay.downstream.diagnostics import symbol_info
 from tickrelay.downstream.directory import SymbolDirectory
@@ -25,6 +26,8 @@ class ClientContext:
         self.clock = clock
         self.tokens = tokens
         """The valid tokens; None: clients need none."""
+        self.ledger = Ledger(clock)
+        """Who used how much of the reactor's time."""
         self.statuses = StatusBroadcast(hub, clock.call_later)
         self.notifications = Notifications(hub, clock.wall_ms)
         self._names = SymbolDirectory({})

@@ -7,7 +7,7 @@ from typing import Any
 from autobahn.twisted.websocket import WebSocketServerFactory
 from twisted.internet.defer import Deferred
 
-from tickrelay.admission.ledger import Ledger, Payer
+from tickrelay.admission.ledger import Payer
 from tickrelay.admission.places import Admission, Slot
 from tickrelay.admission.refusals import Refusals
 from tickrelay.config.settings import ClientSettings
@@ -40,7 +40,6 @@ class ClientFactory(WebSocketServerFactory):
             settings.max_connections, settings.max_connections_per_address, settings.allowed_origins
         )
         self.refusals = Refusals(clock.monotonic_s)
-        self.ledger = Ledger(clock)
         self.draining = False
         self._clients: dict[ClientProtocol, None] = {}
         self._emptied: Deferred[None] | None = None

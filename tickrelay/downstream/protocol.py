@@ -155,7 +155,7 @@ class ClientProtocol(WebSocketConnection):
         if self._lost:
             return
         self.read_on()
-        if not (self._paused or self._lost or self.reads_no_more):
+        if not (self._paused or self._lost):
             self.transport.resumeProducing()
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:

@@ -94,7 +94,6 @@ class WebSocketConnection(WebSocketServerProtocol):
 
     # What came after our close frame.
     _closing_bytes = _closing_steps = 0
-    reads_no_more = False
 
     _HANDSHAKE_STATE = (
         "http_headers",
@@ -200,9 +199,11 @@ class WebSocketConnection(WebSocketServerProtocol):
         self._dataReceived(data)
 
     def _stop_reading(self) -> None:
-        """For good: too much came after our close frame. Both kinds of close have a deadline by which they abort."""
+        """Too much came after our close frame. Both kinds of close have a deadline by which they abort.
+
+        Should something resume the reading, the next read ends it again.
+        """
         self.data = b""
-        self.reads_no_more = True
         self.transport.pauseProducing()
 
     def _onOpen(self) -> None:
