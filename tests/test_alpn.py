@@ -92,7 +92,7 @@ def test_a_port_of_the_relay_answers(
         "tls": f"tls:{certificates / 'sni'}:443",
     }[kind]
     reactor = TLSReactor()
-    factory = site([], lambda: (True, {})) if pages else Server(clock).factory
+    factory = site([], lambda: (True, {})) if pages else Server(clock).front
     bind(reactor, description, factory, "--listen")
     trust = ssl.create_default_context()
     authority.configure_trust(trust)

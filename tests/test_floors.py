@@ -14,7 +14,7 @@ FLOORS = {
     "model": 0, "config": 0,
     "openapi": 1, "wire": 1, "http_site": 1,
     "relay": 2, "admission": 2,
-    "upstream": 3, "downstream": 3, "web": 3, "simulator": 3, "recording": 3,
+    "upstream": 3, "downstream": 3, "front": 3, "web": 3, "simulator": 3, "recording": 3,
     "tap": 4, "service": 4, "simulator_tap": 4, "metrics": 4, "endpoints": 4,
     "startup": 4, "twistd_files": 4, "signals": 4, "reloading": 4, "logs": 4, "cli": 4, "__main__": 4,
 }  # fmt: skip
@@ -168,6 +168,7 @@ ELSEWHERE = {
     "recording/test_recorder.py": "recording/segments",
     "relay/test_fanout.py": "relay/cohort relay/conflator relay/outbox relay/subscriber",
     "relay/test_hub.py": "relay/channel model/errors model/feed model/status model/ticks",
+    "front/test_connection.py": "front/peer front/shared",
     "web/test_pages.py": "http_site",
     "wire/test_encodings.py": "wire/messages wire/parts wire/protobuf wire/requests wire/v1_json wire/v1_protobuf",
     # One request at a time, whichever module answers it.

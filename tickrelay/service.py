@@ -15,6 +15,10 @@ from tickrelay.downstream import tokens
 from tickrelay.downstream.factory import ClientFactory
 from tickrelay.downstream.service import ClientService
 from tickrelay.endpoints import PortInUse, UnixRehearsal, bind
+from tickrelay.front.factory import FrontFactory
+from tickrelay.front.proxies import LOCAL, TrustedProxies
+from tickrelay.front.shared import Shared
+from tickrelay.model.clock import Clock
 from tickrelay.model.errors import Problems, SettingError
 from tickrelay.model.status import FeedState, FeedStatus, Status
 from tickrelay.recording.recorder import Recorder
@@ -23,10 +27,27 @@ from tickrelay.reloading import compare
 from tickrelay.simulator.service import SimulatorService
 from tickrelay.startup import ReactorClock
 from tickrelay.upstream.service import UpstreamService
-from tickrelay.web.pages import site
+from tickrelay.web import pages, public
 from tickrelay.wire.encodings import make_encodings
 
 STOP_TIMEOUT_S = 25.0
+
+
+def front_of(factory: ClientFactory, clock: Clock, reactor: Any) -> FrontFactory:
+    """What listens on the clients' port: WebSocket by *factory*, and the public pages."""
+    settings = factory.context.settings
+    site = public.site(factory.admission, factory.refusals, reactor)
+    shared = Shared(
+        admission=factory.admission,
+        ledger=factory.context.ledger,
+        refusals=factory.refusals,
+        clock=clock,
+        proxies=TrustedProxies(settings.trusted_proxies),
+        head_timeout_s=settings.handshake_timeout_s,
+        make_websocket=factory.connection,
+        make_channel=lambda: site.buildProtocol(None),
+    )
+    return FrontFactory(shared, factory, site)
 
 
 class RelayService(MultiService):
@@ -51,6 +72,7 @@ class RelayService(MultiService):
         clock = self._clock = ReactorClock(reactor)
         self.hub = Hub(clock, encodings, config.relay, epoch)
         self._factory = ClientFactory(self.hub, encodings, config.clients, clock)
+        self._front = front_of(self._factory, clock, reactor)
         self.clients = ClientService(self._factory)
         self.upstream: UpstreamService | None = None
         self.settings = config.ctrader
@@ -119,7 +141,7 @@ class RelayService(MultiService):
         if self.clients.port is None:
             description = self._config.clients.listen
             reactor = self._binder(description, forking)
-            self.clients.port = bind(reactor, description, self._factory, self._listen_source)
+            self.clients.port = bind(reactor, description, self._front, self._listen_source)
 
     def _listen_admin(self, forking: bool) -> None:
         description = self._config.clients.admin
@@ -128,9 +150,9 @@ class RelayService(MultiService):
             from tickrelay.metrics import RelayCollector, page
 
             collector = RelayCollector(self.hub, self._factory, lambda: self.upstream, self._recorder)
-            pages = site(page(collector), self._readiness)
+            site = pages.site(page(collector), self._readiness)
             reactor = self._binder(description, forking)
-            self._web = bind(reactor, description, pages, self._config.sources["admin"], "--admin")
+            self._web = bind(reactor, description, site, self._config.sources["admin"], "--admin")
 
     def _binder(self, description: str, forking: bool) -> Any:
         return UnixRehearsal() if forking and description.startswith("unix:") else self._reactor
@@ -147,7 +169,7 @@ class RelayService(MultiService):
         """Do what is left to prepare, while the process may still have the rights to. Raises SettingError."""
         self.prepare()
         self.hub.status_changed(FeedStatus(Status.WS_OPEN, FeedState.IDLE))
-        for warning in (*self._config.warnings, *self._exposure()):
+        for warning in (*self._config.warnings, *self._exposure(), *self._one_address()):
             self._log.warn("{warning}", warning=warning)
         self._log.info("{where} (set by {source})", where=self.where, source=self._listen_source)
         for name in ("host", "port"):
@@ -163,6 +185,17 @@ class RelayService(MultiService):
             yield (
                 f"whoever reaches {self._config.clients.listen} gets ticks: ask for tokens with TICKRELAY_TOKENS_FILE, "
                 "limit browser pages with TICKRELAY_ALLOWED_ORIGINS, or listen on interface=127.0.0.1"
+            )
+
+    def _one_address(self) -> Iterator[str]:
+        """A warning where the limit of one address is one of all clients. Behind TCP only the first of them tells."""
+        clients = self._config.clients
+        is_tighter = clients.max_connections_per_address < clients.max_connections
+        is_trusted = TrustedProxies(clients.trusted_proxies).trusts(LOCAL)
+        if clients.listen.startswith("unix:") and is_tighter and not is_trusted:
+            yield (
+                "all clients of a UNIX socket count as one address, against TICKRELAY_MAX_CONNECTIONS_PER_ADDRESS: let "
+                "the proxy send X-Forwarded-For and set TICKRELAY_TRUSTED_PROXIES=unix, or raise that limit"
             )
 
     def startService(self) -> None:

@@ -138,7 +138,7 @@ def test_a_refused_handshake_that_is_not_read_is_cut_off(server: Server) -> None
     """Its answer waits for `LINGER_S` at most: over TLS the transport would wait for close_notify without end."""
     browser = Browser(server)
     aborted = aborts(browser)
-    browser.protocol.dataReceived(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    browser.protocol.dataReceived(b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n\r\n")
     assert aborted == []
     server.clock.advance(LINGER_S + 0.1)
     assert aborted == [True]

@@ -5,8 +5,8 @@ import base64
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tickrelay.admission.refusals import Refusal
-from tickrelay.downstream.opening import MAX_ECHO_CHARACTERS, MAX_HEAD_BYTES, choose, head_fault, origin_refusal
+from tickrelay.admission.refusals import Refusal, origin_refusal
+from tickrelay.downstream.opening import MAX_ECHO_CHARACTERS, choose
 from tickrelay.downstream.tokens import SUBPROTOCOL_PREFIX, Shown, offered
 from tickrelay.wire.encodings import make_encodings
 
@@ -54,18 +54,3 @@ def test_what_is_no_token_has_a_fault_that_fits_a_close_frame(item: str, authori
     assert bool(shown.token) is not bool(shown.fault)
     assert len(shown.fault.encode()) <= 123
     offered([], authorization)
-
-
-@given(st.binary(max_size=200))
-def test_any_head_is_looked_at(data: bytes) -> None:
-    """A head is sound, refused, or not complete yet."""
-    fault = head_fault(data)
-    assert fault is None or fault[1] == 400
-
-
-def test_a_head_has_a_limit() -> None:
-    """Whether its end has come or not; what follows it does not count."""
-    assert head_fault(b"x" * MAX_HEAD_BYTES) is None
-    assert head_fault(b"x" * MAX_HEAD_BYTES + b"\r\n\r\n" + b"y" * 100_000) is None
-    for data in (b"x" * (MAX_HEAD_BYTES + 1), b"x" * (MAX_HEAD_BYTES + 1) + b"\r\n\r\n"):
-        assert head_fault(data) == ("Request header fields too large", 431)

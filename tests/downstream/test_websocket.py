@@ -49,8 +49,7 @@ STATES = {"CLOSED": 0, "CONNECTING": 1, "CLOSING": 2, "OPEN": 3, "PROXY_CONNECTI
 PARAMETERS: dict[str, tuple[str, ...]] = {
     "_connectionMade": (),
     "_dataReceived": ("data",),
-    "processHandshake": (),
-    "failHandshake": ("reason", "code", "responseHeaders"),
+    "sendHttpErrorResponse": ("code", "reason", "responseHeaders"),
     "processData": (),
     "consumeData": (),
     "sendCloseFrame": ("code", "reasonUtf8", "isReply"),

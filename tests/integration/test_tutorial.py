@@ -14,7 +14,7 @@ def test_the_program_that_comes_back_loses_nothing(wheel_python: Path, tmp_path:
     """It hangs up, resumes, and every tick is accounted for."""
     listen = "tcp:0:interface=127.0.0.1"
     with Twistd(wheel_python, tmp_path, "tickrelay", "--simulate", "--listen", listen) as relay:
-        port = relay.wait_for(r"ClientFactory starting on (\d+)")[1]
+        port = relay.wait_for(r"FrontFactory starting on (\d+)")[1]
         relay.wait_for("status connected")
         done = subprocess.run(
             [sys.executable, PROGRAM],

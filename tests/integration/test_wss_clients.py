@@ -101,10 +101,11 @@ def test_curl(secure: tuple[str, Path], tmp_path: Path, offer: str) -> None:
     """It offers http/1.1 alone or h2 as well; the upgrade is accepted and ticks follow."""
     url, authority = secure
     request = json.dumps({"type": "subscribe", "symbols": ["EURUSD", "BTCUSD"]}).encode()
-    # A text frame as a client sends it, masked with zeros. Sent as the body: curl of Debian 12 has no WebSocket.
+    # A text frame as a client sends it, masked with zeros. Sent as the body, whose length is not announced, since no
+    # handshake has one: curl of Debian 12 has no WebSocket.
     (tmp_path / "frame").write_bytes(bytes([0x81, 0x80 | len(request), 0, 0, 0, 0]) + request)
     lines = ("Connection: Upgrade", "Upgrade: websocket", f"Sec-WebSocket-Key: {KEY}", "Sec-WebSocket-Version: 13",
-             "Sec-WebSocket-Protocol: tickrelay.v1.json", "Content-Type:")  # fmt: skip
+             "Sec-WebSocket-Protocol: tickrelay.v1.json", "Content-Type:", "Content-Length:")  # fmt: skip
     command = [
         program("curl"), "--silent", "--show-error", "--no-buffer", "--include", "--max-time", "30", offer,
         "--cacert", str(authority), "--request", "GET", "--data-binary", f"@{tmp_path / 'frame'}",

@@ -15,10 +15,10 @@ from tests.support.frames import frame, take_frames
 from tests.support.relay import EPOCH, FakeFeed, TestClock
 from tickrelay.config.settings import ClientSettings, RelaySettings
 from tickrelay.downstream.factory import ClientFactory
-from tickrelay.downstream.protocol import ClientProtocol
 from tickrelay.model.status import FeedState, FeedStatus, Status
 from tickrelay.model.ticks import Symbol
 from tickrelay.relay.hub import Hub
+from tickrelay.service import front_of
 from tickrelay.wire.encodings import make_encodings
 
 KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
@@ -39,7 +39,8 @@ class Server:
         self.feed = FakeFeed()
         self.hub.feed = self.feed
         self.factory = ClientFactory(self.hub, encodings, ClientSettings(**settings), time)
-        self.factory.doStart()
+        self.front = front_of(self.factory, time, clock)
+        self.front.doStart()
         self.symbols = [
             Symbol(symbol_id=1, name="EURUSD"),
             Symbol(symbol_id=41, name="XAUUSD", digits=2, pip_position=0),
@@ -84,17 +85,18 @@ class Browser:
 
     head: bytes
     """The head of the answer to the opening request."""
-    protocol: ClientProtocol
 
     def __init__(self, server: Server, address: str = "10.0.0.1", transport: Transport | None = None) -> None:
         self.server = server
         self.transport = transport or Transport(peerAddress=IPv4Address("TCP", address, 1234))
-        protocol = server.factory.buildProtocol(None)
-        assert isinstance(protocol, ClientProtocol)
-        self.protocol = protocol
-        self.transport.protocol = protocol
+        self.transport.protocol = server.front.buildProtocol(None)
         self.head = b""
-        protocol.makeConnection(self.transport)
+        self.protocol.makeConnection(self.transport)
+
+    @property
+    def protocol(self) -> Any:
+        """The server's end: at first the front, after the handshake a `ClientProtocol`."""
+        return self.transport.protocol
 
     def request(self, *lines: bytes, tail: bytes = b"") -> None:
         """Send the opening request with more header *lines*, and *tail* in the same TCP segment."""

@@ -20,15 +20,22 @@ REFUSAL_ALLOWANCE = 200
 class _Room:
     """The counts of one address, or of all addresses."""
 
-    __slots__ = ("inside", "places", "refusal_allowance", "refused", "total")
+    __slots__ = ("inside", "places", "refusal", "refusal_allowance", "refused", "total")
 
-    def __init__(self, places: int, refusal_allowance: int) -> None:
+    def __init__(self, places: int, refusal_allowance: int, refusal: Refusal) -> None:
         self.places = places
         self.refusal_allowance = refusal_allowance
+        self.refusal = refusal
+        """Of whom there is no place for."""
         self.inside = 0
         self.refused = 0
         self.total = 0
         """Opening, inside and refused."""
+
+    @property
+    def is_full(self) -> bool:
+        """Each opening connection may become one inside or one refused, so it counts against the sum of both."""
+        return self.total >= self.places + self.refusal_allowance
 
 
 class Slot:
@@ -36,21 +43,36 @@ class Slot:
 
     __slots__ = ("_address", "_admission", "_inside", "_refused")
 
-    def __init__(self, admission: "Admission", address: str) -> None:
+    def __init__(self, admission: "Admission", address: str | None) -> None:
         self._admission = admission
         self._address = address
         self._inside = self._refused = False
 
+    def move(self, address: str | None) -> Refusal | None:
+        """Count an opening connection to another *address* than at its arrival; a Refusal: it was not moved."""
+        if address == self._address:
+            return None
+        if address is not None:
+            here = self._admission.room(address)
+            if here.is_full:
+                self._admission.forget(address)
+                return here.refusal
+            here.total += 1
+        if self._address is not None:
+            self._admission.room(self._address).total -= 1
+            self._admission.forget(self._address)
+        self._address = address
+        return None
+
     def enter(self) -> Refusal | None:
         """Take a place; returns which limit is reached if there is none."""
-        here, everywhere = self._admission.rooms(self._address)
-        if here.inside >= here.places:
-            return Refusal.ADDRESS_LIMIT
-        if everywhere.inside >= everywhere.places:
-            return Refusal.CONNECTION_LIMIT
+        rooms = self._admission.rooms(self._address)
+        for room in rooms:
+            if room.inside >= room.places:
+                return room.refusal
         self._inside = True
-        here.inside += 1
-        everywhere.inside += 1
+        for room in rooms:
+            room.inside += 1
         return None
 
     def refuse(self) -> bool:
@@ -73,7 +95,8 @@ class Slot:
             room.inside -= self._inside
             room.refused -= self._refused
             room.total -= 1
-        self._admission.forget(self._address)
+        if self._address is not None:
+            self._admission.forget(self._address)
 
 
 class Admission:
@@ -84,7 +107,7 @@ class Admission:
     """
 
     def __init__(self, places: int, places_of_address: int, origins: Sequence[str]) -> None:
-        self._all = _Room(places, REFUSAL_ALLOWANCE)
+        self._all = _Room(places, REFUSAL_ALLOWANCE, Refusal.CONNECTION_LIMIT)
         self._of_address = places_of_address
         self._rooms: dict[str, _Room] = {}
         self._origins = frozenset(origins)
@@ -106,24 +129,31 @@ class Admission:
         except ValueError:
             return False
 
-    def arrive(self, address: str) -> Slot | Refusal:
-        """Count a new connection from *address*; a Refusal: it was not counted, and must be aborted."""
-        here = self._rooms.get(address)
-        if here is None:
-            here = self._rooms[address] = _Room(self._of_address, REFUSAL_ALLOWANCE_OF_ADDRESS)
-        limits = ((here, Refusal.ADDRESS_LIMIT), (self._all, Refusal.CONNECTION_LIMIT))
-        for room, refusal in limits:
-            # Each opening connection may become one inside or one refused, so it counts against the sum of both.
-            if room.total >= room.places + room.refusal_allowance:
-                self.forget(address)
-                return refusal
-        for room, _ in limits:
+    def arrive(self, address: str | None) -> Slot | Refusal:
+        """Count a new connection from *address*; a Refusal: it was not counted, and must be aborted.
+
+        None: a trusted proxy's own, which only the limit of all concerns, at least until its client is known.
+        """
+        rooms = self.rooms(address)
+        for room in rooms:
+            if room.is_full:
+                if address is not None:
+                    self.forget(address)
+                return room.refusal
+        for room in rooms:
             room.total += 1
         return Slot(self, address)
 
-    def rooms(self, address: str) -> tuple[_Room, _Room]:
-        """The counts of the address and of all."""
-        return self._rooms[address], self._all
+    def rooms(self, address: str | None) -> tuple[_Room, ...]:
+        """The counts that concern connections of *address*."""
+        return (self._all,) if address is None else (self.room(address), self._all)
+
+    def room(self, address: str) -> _Room:
+        """The counts of the address."""
+        room = self._rooms.get(address)
+        if room is None:
+            room = self._rooms[address] = _Room(self._of_address, REFUSAL_ALLOWANCE_OF_ADDRESS, Refusal.ADDRESS_LIMIT)
+        return room
 
     def forget(self, address: str) -> None:
         """Drop the counts of an address without connections."""

@@ -46,10 +46,18 @@ _WARNINGS = {
     Refusal.CONNECTION_LIMIT: " (TICKRELAY_MAX_CONNECTIONS)",
 }
 
+MAX_LOGGED_CHARACTERS = 100
+"""Of an origin, in the log."""
+
 LINES = 10
 """Log lines of one reason in a window."""
 
 WINDOW_S = 60.0
+
+
+def origin_refusal(origin: str) -> tuple[Refusal, str, str]:
+    """The refusal of a page whose origin is not in the list: with close reason, and detail for the log."""
+    return Refusal.ORIGIN, "origin not allowed", f"origin {origin[:MAX_LOGGED_CHARACTERS]}"
 
 
 class Refusals:

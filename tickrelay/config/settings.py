@@ -15,6 +15,7 @@ from tickrelay.config.origins import Origin
 from tickrelay.config.places import Places, read_section
 from tickrelay.config.schema import FilePath, HostName, Port, Secret, Setting, Text, setting, settings_of
 from tickrelay.config.spelling import unknown_names
+from tickrelay.config.trusted_proxies import TrustedProxy
 from tickrelay.model.errors import Problems, SettingError
 
 DEFAULT_HOST = "demo.ctraderapi.com"
@@ -310,6 +311,15 @@ class ClientSettings:
             le=1_000_000,
         ),
     ] = 100
+    trusted_proxies: Annotated[
+        tuple[TrustedProxy, ...],
+        setting(
+            "addresses or networks of proxies whose X-Forwarded-For tells a client's address, such as 10.0.0.0/8; "
+            "unix stands for the peers of a UNIX socket",
+            env="TICKRELAY_TRUSTED_PROXIES",
+            flag="trusted-proxies",
+        ),
+    ] = ()
     max_symbols: Annotated[
         int,
         setting(

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from typing import Any
 
 from autobahn.twisted.websocket import WebSocketServerFactory
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IProtocolNegotiationFactory
-from zope.interface import implementer
 
-from tickrelay.admission.places import Admission
+from tickrelay.admission.ledger import Payer
+from tickrelay.admission.places import Admission, Slot
 from tickrelay.admission.refusals import Refusals
 from tickrelay.config.settings import ClientSettings
 from tickrelay.downstream.context import ClientContext
@@ -27,7 +27,6 @@ _CLOSES_PER_S = 100.0
 """Rate at which many clients are closed: so few reconnect at once that a lower rate would gain nothing."""
 
 
-@implementer(IProtocolNegotiationFactory)
 class ClientFactory(WebSocketServerFactory):
     """The Autobahn factory of `ClientProtocol`; provides its `ConnectionOwner` and the hub's `Observer`."""
 
@@ -76,7 +75,7 @@ class ClientFactory(WebSocketServerFactory):
             failByDrop=False,
             autoPingInterval=settings.ping_interval_s,
             autoPingTimeout=settings.ping_timeout_s,
-            openHandshakeTimeout=settings.handshake_timeout_s,
+            openHandshakeTimeout=0,  # the whole request is there before a connection is made
             # Autobahn then aborts, and a reset makes the client's kernel drop a close frame that it has not read yet:
             # the client would see 1006 in place of the code. A second is too short for a busy client or a slow link.
             closeHandshakeTimeout=LINGER_S,
@@ -93,13 +92,14 @@ class ClientFactory(WebSocketServerFactory):
     def tokens(self, tokens: Tokens | None) -> None:
         self.context.tokens = tokens
 
-    def acceptableProtocols(self) -> list[bytes]:
-        """What TLS may agree on by ALPN (RFC 7301): WebSocket opens with HTTP/1.1.
-
-        Asked by TLS listeners of every kind. Twisted (26.10) answers an offer that it has no protocol for with an empty
-        name, on which OpenSSL ends the handshake: without this method no browser could connect.
-        """
-        return [b"http/1.1"]
+    def connection(self, address: str, slot: Slot, payer: Payer) -> ClientProtocol:
+        """The protocol of a client whose opening request was received; it leaves *slot* and *payer* at its end."""
+        client: Any = self.buildProtocol(None)
+        client.address = client.peer = address
+        client.slot = slot
+        client.payer = payer
+        assert isinstance(client, ClientProtocol)
+        return client
 
     # ConnectionOwner.
 

@@ -15,9 +15,9 @@ from zope.interface import implementer
 
 from tickrelay.admission.ledger import Payer
 from tickrelay.admission.places import Admission, Slot
-from tickrelay.admission.refusals import BY_CODE, Refusal, Refusals
+from tickrelay.admission.refusals import BY_CODE, Refusal, Refusals, origin_refusal
 from tickrelay.downstream.context import ClientContext
-from tickrelay.downstream.opening import Opening, choose, head_fault, origin_refusal
+from tickrelay.downstream.opening import Opening, choose
 from tickrelay.downstream.reader import Reader
 from tickrelay.downstream.session import ClientSession
 from tickrelay.downstream.tcp import direct_socket
@@ -30,8 +30,6 @@ from tickrelay.relay.subscriber import Subscriber
 MAX_FRAGMENTS = 1_000
 """Of one message: the limit of bytes does not bound empty fragments."""
 
-UPGRADE_REQUIRED = 426
-"""What Autobahn answers a plain HTTP request with."""
 
 RETRY_S = (15, 45)
 """Clients beyond a limit are asked to reconnect after a random time between these."""
@@ -57,19 +55,18 @@ class ConnectionOwner(Protocol):
 
 @implementer(IPullProducer, IPushProducer)
 class ClientProtocol(WebSocketConnection):
-    """Made by Autobahn's factory, which sets ``factory``."""
+    """Made by `ClientFactory.connection` when the opening request was received."""
 
     factory: ConnectionOwner
-
+    address: str
     payer: Payer
-    """Who pays for the reactor time that the client causes."""
+    """For what it makes the reactor do."""
 
     _log = Logger()
     outbox: Outbox | None = None
     session: ClientSession | None = None
     _subscriber: Subscriber | None = None
-    address = ""
-    _slot: Slot | None = None
+    slot: Slot | None = None
     _shown: Shown | None = None
     _opening: Opening
     """From the opening request until the connection is open."""
@@ -78,30 +75,6 @@ class ClientProtocol(WebSocketConnection):
     _lost = False
 
     # The opening handshake.
-
-    def connectionMade(self) -> None:
-        """Count the connection; it is aborted if too many are open, opening or being refused already."""
-        super().connectionMade()
-        self.address = str(self.peer)
-        self.payer = self.factory.context.ledger.payer(self.address)
-        slot = self.factory.admission.arrive(self.address)
-        if isinstance(slot, Slot):
-            self._slot = slot
-        else:
-            self.factory.refusals.note(slot, self.address, "too many connections are open or opening")
-            self.transport.abortConnection()
-
-    def head_fault(self, head: bytes) -> tuple[str, int] | None:
-        """Check the head's size and bytes (`opening.head_fault`)."""
-        return head_fault(head)
-
-    def handshake_failure(self, reason: str, status: int, origin: str) -> tuple[str, int]:
-        """A plain HTTP request of a refused origin is answered with 403, not with 426 and how to upgrade."""
-        if status != UPGRADE_REQUIRED or self.factory.admission.allows_origin(origin):
-            return reason, status
-        refusal, _, detail = origin_refusal(origin)
-        self.factory.refusals.note(refusal, self.address, detail)
-        return "Origin not allowed", ConnectionDeny.FORBIDDEN
 
     def onConnect(self, request: ConnectionRequest) -> str | None:
         """Choose the encoding, and whether `onOpen` refuses the client."""
@@ -145,8 +118,8 @@ class ClientProtocol(WebSocketConnection):
 
     def _enter(self) -> bool:
         """Take a place for the client, whose token was accepted if one is required; or refuse it."""
-        assert self._slot is not None
-        full = self._slot.enter()
+        assert self.slot is not None
+        full = self.slot.enter()
         if full is not None:
             self.refuse(full, f"retry in {random.randint(*RETRY_S)} s", "no place is free")
         return full is None
@@ -224,10 +197,10 @@ class ClientProtocol(WebSocketConnection):
 
     def refuse(self, refusal: Refusal, reason: str, detail: str) -> None:
         """Close with the refusal's code and *reason*; *detail* is for the log (`Refusals.note`)."""
-        if not self.is_established or self._slot is None:
+        if not self.is_established or self.slot is None:
             return
         self.factory.refusals.note(refusal, self.address, detail)
-        if self._slot.refuse():
+        if self.slot.refuse():
             self.start_closing(int(refusal.code), reason)
         else:
             self._end_session()
@@ -269,9 +242,9 @@ class ClientProtocol(WebSocketConnection):
         if self._subscriber is not None:
             # Again, after the session did: its close frame may have blocked the outbox since.
             self.factory.context.hub.detach(self._subscriber)
-        if self._slot is not None:
-            self._slot.leave()
-            self._slot = None
+        if self.slot is not None:
+            self.slot.leave()
+            self.slot = None
         self.factory.closed(self)
         super().connectionLost(reason)
 

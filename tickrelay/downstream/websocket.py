@@ -14,6 +14,14 @@ from autobahn.twisted.websocket import WebSocketServerProtocol
 from autobahn.websocket.protocol import TrafficStats
 from twisted.logger import Logger, LogLevel
 
+from tickrelay.http_site import last_answer
+
+MAX_CLOSING_BYTES = 131_072
+"""After our close frame: what a client had sent before it read the frame, and a few frames more."""
+
+MAX_CLOSING_STEPS = 256
+"""The same in calls of `processData`: one or two a frame, and one a read."""
+
 
 class QuietLogger:
     """The ``log`` of a connection, with the methods that Autobahn calls.
@@ -85,6 +93,9 @@ class WebSocketConnection(WebSocketServerProtocol):
     websocket_protocol_in_use = None
     websocket_extensions_in_use: Any = ()
 
+    # What came after our close frame.
+    _closing_bytes = _closing_steps = 0
+
     _HANDSHAKE_STATE = (
         "http_headers",
         "http_request_data",
@@ -120,14 +131,6 @@ class WebSocketConnection(WebSocketServerProtocol):
         return type(cls.__name__, (cls,), {**values, "CONFIG_ATTRS": ()})
 
     # Hooks: a subclass overrides them.
-
-    def head_fault(self, head: bytes) -> tuple[str, int] | None:
-        """What is wrong with the opening request's *head*, as far as it was received: reason and HTTP status."""
-        return None
-
-    def handshake_failure(self, reason: str, status: int, origin: str) -> tuple[str, int]:
-        """The reason and the HTTP status with which to answer a request that is no WebSocket handshake."""
-        return reason, status
 
     def may_read_frame(self) -> bool:
         """Whether to read the next frame now; False: `read_on` will be called. Only of an open connection."""
@@ -183,13 +186,26 @@ class WebSocketConnection(WebSocketServerProtocol):
     # Autobahn's methods, replaced: these leave something out.
 
     def connectionMade(self) -> None:
-        """A TCP connection was accepted. Autobahn's makes an object of details and a dozen debug lines."""
-        self.peer = getattr(self.transport.getPeer(), "host", "local")
+        """The opening request was received. Autobahn's makes an object of details and a dozen debug lines."""
         self._connectionMade()
 
     def dataReceived(self, data: bytes) -> None:
         """Bytes were received. Autobahn's formats a debug line first."""
+        if self.state in (self.STATE_CLOSING, self.STATE_CLOSED):
+            self._closing_bytes += len(data)
+            if self._closing_bytes > MAX_CLOSING_BYTES:
+                self._stop_reading()
+            if self.state == self.STATE_CLOSED:
+                return  # Autobahn would collect what comes until TCP or TLS has closed, too
         self._dataReceived(data)
+
+    def _stop_reading(self) -> None:
+        """Too much came after our close frame. Both kinds of close have a deadline by which they abort.
+
+        Should something resume the reading, the next read ends it again.
+        """
+        self.data = b""
+        self.transport.pauseProducing()
 
     def _onOpen(self) -> None:
         # Autobahn's asks a TLS connection for its channel id and certificate.
@@ -202,6 +218,10 @@ class WebSocketConnection(WebSocketServerProtocol):
         if not self.failedByMe:
             self.onMessage(payload, self.message_is_binary)
 
+    def sendHttpErrorResponse(self, code: int, reason: str, responseHeaders: Any = None) -> None:
+        """Answer a request that is no handshake. The reasons of Autobahn's repeat what the client sent."""
+        self.sendData(last_answer(code))
+
     def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
         """Send bytes. Autobahn's writes to the transport; the relay asks for neither *sync* nor *chopsize*."""
         self.write(data)
@@ -213,23 +233,14 @@ class WebSocketConnection(WebSocketServerProtocol):
 
     # Autobahn's methods, extended by a hook.
 
-    def processHandshake(self) -> None:
-        """Called with each part of the opening request, which stands in ``data``."""
-        fault = self.head_fault(self.data)
-        if fault is not None:
-            self.failHandshake(*fault)
-        else:
-            super().processHandshake()
-
-    def failHandshake(self, reason: str, code: int = 400, responseHeaders: Any = None) -> None:
-        """Answer a request that is no handshake. ``http_headers`` is missing until the head is complete."""
-        headers = getattr(self, "http_headers", {})
-        reason, code = self.handshake_failure(reason, code, headers.get("origin", ""))
-        super().failHandshake(reason, code, responseHeaders)
-
     def processData(self) -> bool:
         """Read the next frame, if its bytes are all there; returns whether to call again for another."""
         if self.state != self.STATE_OPEN:
+            # No hook paces these: only the answer to the close frame is waited for, behind what was on its way.
+            self._closing_steps += 1
+            if self._closing_steps > MAX_CLOSING_STEPS:
+                self._stop_reading()
+                return False
             return bool(super().processData())
         if not self.may_read_frame():
             return False

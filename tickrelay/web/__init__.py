@@ -1,4 +1,8 @@
-"""HTTP for operators, on a port of its own; off by default.
+"""HTTP pages.
 
-``pages`` serves ``/healthz`` (the process answers), ``/readyz`` (clients are served) and ``/metrics``.
+::
+
+    public  those of the clients' port, where WebSocket is spoken too: for everybody who reaches it
+    pages   those of the operators' port, which is off by default: health, readiness, metrics
+    page    what both are made of
 """
