@@ -64,7 +64,12 @@ class Stage:
         self.checker.opened()
         self.view = View()
         self.unanswered = 0
-        return self.server.browser(self.offer)
+        client = Browser(self.server)
+        client.request(self.offer)
+        while not client.transport.value():
+            self.turns.turn()  # a handshake may have to wait its turn
+        client.opened()
+        return client
 
     def say(self, **request: Any) -> None:
         """Send a request in the client's encoding."""

@@ -108,6 +108,10 @@ class Browser:
     def open(self, *lines: bytes) -> None:
         """Send the opening request with more header *lines*, and take the answer's head."""
         self.request(*lines)
+        self.opened()
+
+    def opened(self) -> None:
+        """Take the head of the answer."""
         self.head, _, rest = self.transport.value().partition(b"\r\n\r\n")
         self.transport.clear()
         self.transport.write(rest)

@@ -22,8 +22,8 @@ class Turns(TestClock):
         super().__init__(Clock(), lambda: START_S + self.now_s)
         self.cost_s = cost_s
         self.now_s = 0.0
-        self.calls: list[tuple[float, Callable[[], object]]] = []
-        """Time and call of all that is to come."""
+        self.calls: list[tuple[float, DelayedCall]] = []
+        """Time and call of all that is to come, and of some that was cancelled."""
 
     def monotonic_s(self) -> float:
         """Seconds since the start, after the work since the last reading."""
@@ -32,13 +32,14 @@ class Turns(TestClock):
 
     def call_later(self, delay_s: float, call: Callable[[], object]) -> Timer:
         """Keep the call for a later turn."""
-        self.calls.append((self.now_s + delay_s, call))
-        return DelayedCall(0, call, (), {}, lambda _: None, lambda _: None)
+        delayed = DelayedCall(0, call, (), {}, lambda _: None, lambda _: None)
+        self.calls.append((self.now_s + delay_s, delayed))
+        return delayed
 
     @property
     def is_busy(self) -> bool:
         """Some call is due."""
-        return any(due_s <= self.now_s for due_s, _ in self.calls)
+        return any(due_s <= self.now_s and call.active() for due_s, call in self.calls)
 
     def turn(self) -> float:
         """Make the calls that are due and were asked for before this turn; returns how long they took."""
@@ -46,5 +47,7 @@ class Turns(TestClock):
         due = [call for due_s, call in self.calls if due_s <= before_s]
         self.calls = [(due_s, call) for due_s, call in self.calls if due_s > before_s]
         for call in due:
-            call()
+            if call.active():
+                call.called = 1
+                call.func(*call.args, **call.kw)
         return self.now_s - before_s
