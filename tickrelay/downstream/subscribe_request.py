@@ -212,7 +212,8 @@ class SubscribeRequest:
             result.recovered = missed is not None
             if missed:
                 self.replays_left -= len(missed)
-                frames.extend(map(subscriber.encoding.tick, missed))
+                # Not `tick`: a binary frame for this client alone must name what it counts in (`V1Protobuf`).
+                frames.extend(subscriber.encoding.newest(tick, 0) for tick in missed)
                 result.from_seq = missed[0].seq
                 snapshot = False
             elif missed is None:

@@ -35,7 +35,10 @@ class Encoding(Protocol):
         """Frames are binary, not text."""
 
     def tick(self, tick: Tick) -> bytes:
-        """The frame of a tick, for clients that were sent the one before it. Called once per tick: must be fast."""
+        """The frame of a tick, for all clients that were sent the one before it. Called once per tick: must be fast.
+
+        Only for live ticks: an encoding may leave out what it has put into an earlier tick.
+        """
 
     def newest(self, tick: Tick, conflated: int) -> bytes:
         """The frame of a tick, for a client that was not sent the *conflated* ones before it."""
