@@ -54,8 +54,8 @@ class TokenStore:
         self._clock = clock
         self._unsaved: Tokens | None = None
         self._warned = ""
-        self.seen: set[str] = set()
-        """Every token that was given out, to be kept out of logs and messages."""
+        self.seen = {access.reveal(), refresh.reveal()}
+        """The configured tokens and every other that was given out, to be kept out of logs, messages and recordings."""
 
     def load(self) -> Tokens:
         """The tokens to use now. A file that cannot be read any longer is logged and passed over: the relay goes on."""
