@@ -8,9 +8,9 @@ from tickrelay.downstream.tokens import Tokens
 from tickrelay.model.clock import Clock
 from tickrelay.relay.hub import Hub
 from tickrelay.wire.encodings import Encodings
-from tickrelay.wire.parts import SymbolInfo
+from tickrelay.wire.symbol_list import encode_list
 
-_INFOS_KEPT_MS = 5_000
+_LIST_KEPT_MS = 5_000
 
 
 class ClientContext:
@@ -28,7 +28,7 @@ class ClientContext:
         self.statuses = StatusBroadcast(hub, clock.call_later)
         self.notifications = Notifications(hub, clock.wall_ms)
         self._names = SymbolDirectory({})
-        self._infos: tuple[int, SymbolDirectory, list[SymbolInfo]] = (0, self._names, [])
+        self._listed: dict[bool, tuple[int, SymbolDirectory, bytes]] = {}
 
     @property
     def names(self) -> SymbolDirectory:
@@ -37,11 +37,11 @@ class ClientContext:
             self._names = SymbolDirectory(self.hub.symbols)
         return self._names
 
-    def symbol_infos(self) -> list[SymbolInfo]:
-        """What is known of every symbol; made at most once in a few seconds, however many clients ask."""
+    def symbol_list(self, binary: bool) -> bytes:
+        """What is known of every symbol, as `encode_list` has it; made once in a few seconds for all clients."""
         now_ms = self.clock.wall_ms()
-        made_ms, names, infos = self._infos
-        if names is not self.names or now_ms - made_ms > _INFOS_KEPT_MS:
-            infos = [symbol_info(symbol, now_ms) for symbol in self.hub.symbols.values()]
-            self._infos = (now_ms, self.names, infos)
-        return infos
+        made_ms, names, listed = self._listed.get(binary, (0, None, b""))
+        if names is not self.names or now_ms - made_ms > _LIST_KEPT_MS:
+            listed = encode_list([symbol_info(symbol, now_ms) for symbol in self.hub.symbols.values()], binary)
+            self._listed[binary] = (now_ms, self.names, listed)
+        return listed

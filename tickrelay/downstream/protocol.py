@@ -8,7 +8,7 @@ import random
 from typing import Protocol
 
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
-from twisted.internet.interfaces import IPullProducer, IPushProducer
+from twisted.internet.interfaces import IPullProducer, IPushProducer, ISSLTransport
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -19,7 +19,7 @@ from tickrelay.downstream.context import ClientContext
 from tickrelay.downstream.opening import Opening, choose, head_fault, origin_refusal
 from tickrelay.downstream.read_limiter import ReadLimiter
 from tickrelay.downstream.session import ClientSession
-from tickrelay.downstream.tcp import direct_socket
+from tickrelay.downstream.tcp import is_slow, own_socket, reading
 from tickrelay.downstream.tokens import Shown, offered
 from tickrelay.downstream.websocket import WebSocketConnection
 from tickrelay.model.errors import CloseCode
@@ -30,6 +30,9 @@ MAX_FRAGMENTS = 1_000
 """Of one message: the limit of bytes does not bound empty fragments."""
 
 MIN_WAIT_S = 0.01
+
+LARGE_WAIT_S = 0.1
+"""How often to look whether a large answer is written out: until then the client is not read."""
 
 UPGRADE_REQUIRED = 426
 """What Autobahn answers a plain HTTP request with."""
@@ -122,17 +125,16 @@ class ClientProtocol(WebSocketConnection):
         context = self.factory.context
         del self._opening
         self.release_handshake_state()
-        handle = direct_socket(self.transport)
-        if handle is not None:
-            send, write = handle.send, self._write_direct
-        else:
-            send, write = self._send_through, self._write_through
-        outbox = Outbox(send, write, self.close, context.hub.settings.max_queued_bytes)
+        socket = own_socket(self.transport)
+        direct = socket is not None and not ISSLTransport.providedBy(self.transport)
+        send = socket.send if direct else self._send_through
+        write = self._write_direct if direct else self._write_through
+        outbox = Outbox(send, write, self.close, context.hub.settings.max_queued_bytes, reading(socket))
         # Twisted calls a pull producer's resumeProducing each time the transport has written everything out: that is
         # how the outbox learns it. Over TLS Twisted (26.10) wraps a pull producer in a loop that calls it endlessly, so
         # there it is a push producer, paused and resumed at the transport's high-water mark.
-        self.transport.registerProducer(self, handle is None)
-        outbox.blocked = handle is not None  # the transport still holds the handshake's answer
+        self.transport.registerProducer(self, not direct)
+        outbox.blocked = direct  # the transport still holds the handshake's answer
         self.outbox = outbox
         self._subscriber = context.hub.attach(outbox, encoding)
         self.session = ClientSession(context, self._subscriber, self._enter)
@@ -155,6 +157,9 @@ class ClientProtocol(WebSocketConnection):
         """Whether the read limit allows a frame; else stop reading for a while: the client is slowed, not refused."""
         if self._read_limiter is None:
             return True
+        if self.outbox is not None and self.outbox.large_bytes:
+            self._pause_reading(LARGE_WAIT_S)
+            return False
         wait_s = self._read_limiter.wait_s(self.factory.context.clock.monotonic_s())
         if wait_s > 0.0:
             self._pause_reading(wait_s)
@@ -267,8 +272,8 @@ class ClientProtocol(WebSocketConnection):
 
     def pong_missing(self) -> None:
         """Close with a code, which a client behind a dead network path will not receive, but one that hangs may."""
-        if self._paused:
-            # The pong may be among the bytes that the read limit holds back.
+        # The pong may be among the bytes that the read limit holds back.
+        if self._paused or (self.outbox is not None and is_slow(self.outbox, self.transport)):
             self.ping_again()
         else:
             self.close(CloseCode.NO_PONG, "no pong")

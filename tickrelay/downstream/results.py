@@ -3,7 +3,7 @@
 Both protocol versions share them; basic's encoding leaves the codes out.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from msgspec import UNSET
@@ -19,6 +19,8 @@ class Answer(NamedTuple):
     """The answer to one request; the session writes it."""
 
     message: AnyMessage
+    pieces: Sequence[bytes] = ()
+    """The message's frame, where it is made of pieces that are shared with other clients."""
     frames: bytes = b""
     """Complete frames that follow the message: replayed ticks and snapshots."""
     then: Callable[[], None] | None = None

@@ -115,7 +115,10 @@ class ClientSession:
                 subscriber.outbox.write(context.statuses.frame(subscriber.encoding))
                 return 0
         answer = self._answer(request)
-        subscriber.send(answer.message)
+        if answer.pieces:
+            subscriber.outbox.write_pieces(answer.pieces)
+        else:
+            subscriber.send(answer.message)
         if answer.frames:
             subscriber.outbox.write(answer.frames)
         if answer.then is not None:

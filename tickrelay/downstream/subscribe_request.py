@@ -102,7 +102,7 @@ class SubscribeRequest:
             else:
                 started[name] = self._start(entry, channels[name], request.snapshot, frames)
                 answers.append(started[name])
-        return Answer(SubscribeResponse(id=request.id, results=answers), b"".join(frames))
+        return Answer(SubscribeResponse(id=request.id, results=answers), frames=b"".join(frames))
 
     # Which symbols.
 

@@ -15,6 +15,7 @@ from tickrelay.relay.subscriber import Subscriber
 from tickrelay.wire.messages import ConfigureResponse, Error, Symbols
 from tickrelay.wire.parts import Limits
 from tickrelay.wire.requests import Configure, Connect, Explain, GetSymbols, Request, Subscribe, Unsubscribe
+from tickrelay.wire.symbol_list import pieces
 
 MOST_REPLAYED = 10_000
 """Ticks replayed on one connection, of all symbols together."""
@@ -108,7 +109,9 @@ class V1Requests:
     def get_symbols(self, request: GetSymbols) -> Answer:
         """Describe every symbol."""
         context = self._context
-        return Answer(Symbols(id=request.id, symbols=context.symbol_infos(), timestamp=context.clock.wall_ms()))
+        binary = self._subscriber.encoding.binary
+        message = Symbols(id=request.id, symbols=[], timestamp=context.clock.wall_ms())
+        return Answer(message, pieces=pieces(message, context.symbol_list(binary), binary))
 
     def explain(self, request: Explain) -> Answer:
         """Say why a symbol is quiet."""

@@ -12,6 +12,7 @@
       basic          JSON with the fields of 26.11.0's basic clients
       v1_json        v1 in JSON
       v1_protobuf    v1 in Protobuf
+    symbol_list    the answer to getSymbols in pieces, the list encoded once
     json_requests  JSON to requests: leniently for basic, strictly for v1
     protobuf       Protobuf to requests, and messages to Protobuf
     tickrelay_pb2  what protoc makes of ``proto/tickrelay.proto``

@@ -26,6 +26,12 @@ def binary(payload: bytes) -> bytes:
     return _long(_BINARY, n) + payload
 
 
+def header(n: int, is_binary: bool) -> bytes:
+    """The header of a frame whose payload has *n* bytes."""
+    first = _BINARY if is_binary else _TEXT
+    return bytes((first, n)) if n < 126 else _long(first, n)
+
+
 def _long(first: int, n: int) -> bytes:
     if n < 0x10000:
         return bytes((first, 126)) + n.to_bytes(2, "big")
