@@ -136,6 +136,8 @@ class RelayService(MultiService):
             record = self._recorder.frame if self._recorder is not None else None
             self.upstream = UpstreamService(self.settings, self.hub, self._reactor, self._clock, record=record)
             self.hub.feed = self.upstream
+            if self._recorder is not None:
+                self._recorder.finds_secret = self.upstream.session.redact.finds_secret
 
     def _listen(self, forking: bool) -> None:
         if self.clients.port is None:

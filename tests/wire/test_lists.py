@@ -7,7 +7,7 @@ from msgspec import UNSET
 
 from tickrelay.model.errors import ErrorCode
 from tickrelay.wire.encodings import Encoding, make_encodings
-from tickrelay.wire.lists import STEP_ITEMS, frame_in_steps
+from tickrelay.wire.lists import STEP_ITEMS, pieces_in_steps
 from tickrelay.wire.messages import ListMessage, Pong, SubscribeResponse, Symbols, UnsubscribeResponse, list_of
 from tickrelay.wire.parts import Detail, Result, SymbolInfo
 
@@ -54,7 +54,7 @@ def test_items_that_were_encoded_apart_give_the_same_bytes(encoding: Encoding, m
         return
     parts = list_of(message)
     items = [encoding.items(type(message), parts[n : n + size]) for n in range(0, len(parts), size)]
-    assert encoding.with_items(message, items) == encoding.message(message)
+    assert b"".join(encoding.with_items(message, items)) == encoding.message(message)
 
 
 @pytest.mark.parametrize("encoding", list(ENCODINGS), ids=lambda encoding: encoding.name)
@@ -64,12 +64,12 @@ def test_a_long_list_is_encoded_in_steps(encoding: Encoding, length: int) -> Non
     results = [Result(symbol=f"S{n}", status="subscribed", seq=n) for n in range(length)]
     message = SubscribeResponse(id="m", results=results)
     steps = 0
-    making = frame_in_steps(encoding, message)
+    making = pieces_in_steps(encoding, message)
     while True:
         try:
             next(making)
         except StopIteration as end:
-            assert end.value == encoding.message(message)
+            assert b"".join(end.value) == encoding.message(message)
             break
         steps += 1
     assert steps == (0 if length <= STEP_ITEMS else -(-length // STEP_ITEMS))
@@ -79,5 +79,5 @@ def test_a_message_without_a_list_takes_no_step() -> None:
     """It is encoded as ever."""
     pong = Pong(id=1, timestamp=5)
     with pytest.raises(StopIteration) as end:
-        next(frame_in_steps(ENCODINGS.v1_json, pong))
-    assert end.value.value == ENCODINGS.v1_json.message(pong)
+        next(pieces_in_steps(ENCODINGS.v1_json, pong))
+    assert end.value.value == [ENCODINGS.v1_json.message(pong)]

@@ -87,7 +87,7 @@ def _queue(subscriber: Subscriber) -> Queue:
         paused=subscriber.paused,
         behind=subscriber.outbox.blocked,
         waiting_symbols=sum(channel.sent_seq > seq for channel, seq in subscriber.positions.items()),
-        buffered_bytes=subscriber.outbox.queued_bytes,
+        buffered_bytes=subscriber.outbox.queued_bytes + subscriber.outbox.large_bytes,
     )
 
 

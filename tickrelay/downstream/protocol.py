@@ -8,7 +8,7 @@ from functools import partial
 from typing import Protocol
 
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
-from twisted.internet.interfaces import IPullProducer, IPushProducer
+from twisted.internet.interfaces import IPullProducer, IPushProducer, ISSLTransport
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -20,7 +20,7 @@ from tickrelay.downstream.context import ClientContext
 from tickrelay.downstream.opening import Opening, choose
 from tickrelay.downstream.reader import Reader
 from tickrelay.downstream.session import ClientSession
-from tickrelay.downstream.tcp import direct_socket
+from tickrelay.downstream.tcp import is_slow, own_socket, reading
 from tickrelay.downstream.tokens import Shown, offered
 from tickrelay.downstream.websocket import WebSocketConnection
 from tickrelay.model.errors import CloseCode
@@ -30,6 +30,8 @@ from tickrelay.relay.subscriber import Subscriber
 MAX_FRAGMENTS = 1_000
 """Of one message: the limit of bytes does not bound empty fragments."""
 
+LARGE_WAIT_S = 0.1
+"""How often to look whether a large answer is written out: until then the client is not read."""
 
 RETRY_S = (15, 45)
 """Clients beyond a limit are asked to reconnect after a random time between these."""
@@ -97,17 +99,16 @@ class ClientProtocol(WebSocketConnection):
         context = self.factory.context
         del self._opening
         self.release_handshake_state()
-        handle = direct_socket(self.transport)
-        if handle is not None:
-            send, write = handle.send, self._write_direct
-        else:
-            send, write = self._send_through, self._write_through
-        outbox = Outbox(send, write, self.close, context.hub.settings.max_queued_bytes)
+        socket = own_socket(self.transport)
+        direct = socket is not None and not ISSLTransport.providedBy(self.transport)
+        send = socket.send if direct else self._send_through
+        write = self._write_direct if direct else self._write_through
+        outbox = Outbox(send, write, self.close, context.hub.settings.max_queued_bytes, reading(socket))
         # Twisted calls a pull producer's resumeProducing each time the transport has written everything out: that is
         # how the outbox learns it. Over TLS Twisted (26.10) wraps a pull producer in a loop that calls it endlessly, so
         # there it is a push producer, paused and resumed at the transport's high-water mark.
-        self.transport.registerProducer(self, handle is None)
-        outbox.blocked = handle is not None  # the transport still holds the handshake's answer
+        self.transport.registerProducer(self, not direct)
+        outbox.blocked = direct  # the transport still holds the handshake's answer
         self.outbox = outbox
         self._subscriber = context.hub.attach(outbox, encoding)
         self.session = ClientSession(context, self._subscriber, self.address, self._enter)
@@ -131,8 +132,13 @@ class ClientProtocol(WebSocketConnection):
         self.payer.do(partial(super().dataReceived, data))
 
     def may_read_frame(self) -> bool:
-        """Whether the reader allows a frame."""
-        return self._reader is None or self._reader.may_read_frame()
+        """Whether the reader allows a frame; none while a large answer is on its way."""
+        if self._reader is None:
+            return True
+        if self.outbox is not None and self.outbox.large_bytes:
+            self._reader.pause_for(LARGE_WAIT_S)
+            return False
+        return self._reader.may_read_frame()
 
     def frame_read(self, fragments: int) -> None:
         """Count the frame, and close on a message of too many *fragments*."""
@@ -226,8 +232,9 @@ class ClientProtocol(WebSocketConnection):
 
     def pong_missing(self) -> None:
         """Close with a code, which a client behind a dead network path will not receive, but one that hangs may."""
-        if self._reader is not None and self._reader.paused:
-            # The pong may be among the bytes that are not read yet.
+        # The pong may be among the bytes that are not read yet.
+        is_paused = self._reader is not None and self._reader.paused
+        if is_paused or (self.outbox is not None and is_slow(self.outbox, self.transport)):
             self.ping_again()
         else:
             self.close(CloseCode.NO_PONG, "no pong")

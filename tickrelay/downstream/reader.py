@@ -51,13 +51,18 @@ class Reader:
         now_s = self._clock.monotonic_s()
         wait_s = self._limiter.wait_s(now_s)
         if wait_s > 0.0:
-            self._pause()
-            self._clock.call_later(max(wait_s, MIN_WAIT_S), self._waited)
+            self.pause_for(wait_s)
             return False
         if self._payer.may_go_on(now_s):
             return True
         self._wait_turn()
         return False
+
+    def pause_for(self, seconds: float) -> None:
+        """Read nothing for so long; does nothing while reading is paused already."""
+        if not self.paused:
+            self._pause()
+            self._clock.call_later(max(seconds, MIN_WAIT_S), self._waited)
 
     def frame_read(self) -> None:
         """A frame was read: count it."""

@@ -12,7 +12,7 @@ from tickrelay.downstream.tokens import AUTH_TIMEOUT_S, MISSING, Shown, digest_o
 from tickrelay.downstream.v1 import V1Requests
 from tickrelay.model.errors import CloseCode, ErrorCode
 from tickrelay.relay.subscriber import Subscriber
-from tickrelay.wire.lists import frame_in_steps
+from tickrelay.wire.lists import pieces_in_steps
 from tickrelay.wire.messages import Error, Pong, Subscriptions, refusal
 from tickrelay.wire.requests import (
     BadRequest,
@@ -147,8 +147,8 @@ class ClientSession:
         answer = self._answer(request)
         if not isinstance(answer, Answer):
             answer = yield from answer
-        frame = yield from frame_in_steps(subscriber.encoding, answer.message, answer.items)
-        subscriber.outbox.write(frame)
+        pieces = yield from pieces_in_steps(subscriber.encoding, answer.message, answer.items)
+        subscriber.outbox.write_pieces(pieces)
         for frames in answer.frames:
             subscriber.outbox.write(frames)
             yield

@@ -57,8 +57,6 @@ class _Place:
 class _Arrears:
     """What a client is sent of one symbol between the answer and the live ticks."""
 
-    symbol: Symbol
-    """As the answer described it."""
     replay: list[Tick]
     snapshot: Tick | None = None
 
@@ -209,7 +207,7 @@ class SubscribeRequest:
         seq = subscriber.positions.get(channel, channel.sent_seq)
         feed = hub.feed_of(symbol.name)
         result = results.subscribed(place.spelled, channel, hub.epoch, seq, subscriber.channels[channel], feed)
-        arrears = _Arrears(symbol, [])
+        arrears = _Arrears([])
         snapshot = request.snapshot
         position = self._resume.get(symbol.name)
         if position is not None and not place.was_subscribed:
@@ -240,11 +238,8 @@ class SubscribeRequest:
         encoding = self._subscriber.encoding
         for arrears in self._arrears:
             for tick in arrears.replay:
-                if tick.symbol is arrears.symbol:
-                    yield encoding.tick(tick)
-                else:
-                    # The symbol list has changed since: this frame says whose id it has, and its digits.
-                    yield encoding.newest(tick, 0)
+                # Not `tick`: a binary frame for this client alone must name the symbol and its digits (`V1Protobuf`).
+                yield encoding.newest(tick, 0)
             if arrears.snapshot is not None:
                 yield encoding.snapshot(arrears.snapshot, self._age_ms(arrears.snapshot))
 

@@ -46,7 +46,10 @@ class IFeedListener(Interface):
         """The session went from one state to another; equal ones in a row are not repeated."""
 
     def symbols_loaded(symbols: Sequence[Symbol]) -> None:
-        """The whole symbol list of a session: called before the first spot of the session, and after a change."""
+        """The whole symbol list of a session: called before the first spot of the session, and after a change.
+
+        Of new objects each time: by them the encodings tell a symbol of one list from that of the next.
+        """
 
     def spot(symbol_id: int, bid: int, ask: int, source_ms: int) -> None:
         """One spot event, 1/100000; 0 for a side that did not change. The only call on the way of a tick."""

@@ -11,12 +11,14 @@ and goes on with records in the order of receipt::
 
 (one line in the file). ``t`` is the time of receipt in Unix seconds; ``frame`` is the serialized ProtoMessage in
 base64, without the length prefix. Spot events carry their fields in plain beside it, for people and their tools; only
-``frame`` counts when a recording is played. A frame that may hold a secret, or more of the account than market data,
-is withheld: the line has no ``frame``. A line ``{"t":1763900009.0,"type":"gap","lost":120}`` stands for frames that
-could not be recorded (a full disk). A line that was cut short by a crash is no record, and ends the segment.
+``frame`` counts when a recording is played. A frame that may hold or quotes a secret, or that has more of the account
+than market data, is withheld: the line has no ``frame``. A line ``{"t":1763900009.0,"type":"gap","lost":120}`` stands
+for frames that could not be recorded (a full disk). A line that was cut short by a crash is no record, and ends the
+segment.
 """
 
 from base64 import b64decode, b64encode
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -33,6 +35,8 @@ GAP = "gap"
 """The type of the line that stands for missing frames."""
 MAX_LINE_BYTES = 32_000_000
 """The longest line read: a frame of the largest size in base64, and its surroundings."""
+MAX_SEGMENT_BYTES = 268_435_456
+"""The most that is read of a segment, uncompressed: more than twice what the recorder writes into one."""
 
 # An allow list: a type that is added to the schema later is withheld.
 KEPT = frozenset(
@@ -127,10 +131,13 @@ def gap_line(lost: int, now_s: float) -> bytes:
     return b'{"t":%.6f,"type":"%s","lost":%d}\n' % (now_s, GAP.encode(), lost)
 
 
-def record_line(frame: bytes, received_s: float) -> tuple[int, bytes]:
+def record_line(
+    frame: bytes, received_s: float, finds_secret: Callable[[bytes], bool] = lambda _: False
+) -> tuple[int, bytes]:
     """Payload type (0: unreadable) and line of a frame as it came from cTrader.
 
-    Never raises: bytes that are no frame are withheld, as secrets are.
+    Never raises: bytes that are no frame are withheld, as is a frame in which *finds_secret* finds one. It is not asked
+    of spot events, which have no text.
     """
     try:
         envelope = frames.open_envelope(frame)
@@ -141,7 +148,7 @@ def record_line(frame: bytes, received_s: float) -> tuple[int, bytes]:
         return number, _spot_line(frame, envelope.payload, received_s)
     row = registry.find(number)
     name = (row.name if row is not None else str(number)).encode()
-    if number not in KEPT:
+    if number not in KEPT or finds_secret(frame):
         return number, b'{"t":%.6f,"type":"%s"}\n' % (received_s, name)
     return number, b'{"t":%.6f,"type":"%s","frame":"%s"}\n' % (received_s, name, b64encode(frame))
 

@@ -7,6 +7,8 @@ subscriptions, so that a client that subscribes in batches misses nothing, and f
 
 import dataclasses
 import gzip
+import os
+import stat
 import zlib
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -18,7 +20,16 @@ from tickrelay.model.errors import SettingError
 from tickrelay.model.quotes import BOTH, Quote
 from tickrelay.openapi import frames, messages_pb2
 from tickrelay.openapi.model_pb2 import ProtoOAArchivedSymbol, ProtoOALightSymbol, ProtoOASymbol
-from tickrelay.recording.format import GAP, MAX_LINE_BYTES, CaptureError, Record, quote_of, read_header, read_record
+from tickrelay.recording.format import (
+    GAP,
+    MAX_LINE_BYTES,
+    MAX_SEGMENT_BYTES,
+    CaptureError,
+    Record,
+    quote_of,
+    read_header,
+    read_record,
+)
 from tickrelay.recording.segments import COMPRESSED, segment_paths
 
 START_AFTER_S = 1.0
@@ -32,15 +43,15 @@ MOST_AT_ONCE = 2_000
 def records(directory: Path, damaged: Callable[[str], object] = lambda _: None) -> Generator[Record, None, None]:
     """Every record of a recording, oldest first.
 
-    A segment that is damaged or unreadable ends at the damage: *damaged* gets its path and the reason, and a record of
-    type ``gap`` stands for the lost rest.
+    A segment that is damaged, unreadable or no file ends at the damage: *damaged* gets its path and the reason, and a
+    record of type ``gap`` stands for the lost rest.
     """
     for path in segment_paths(directory):
         last_s = 0.0
         try:
-            opened: Any = gzip.open(path, "rb") if path.name.endswith(COMPRESSED) else path.open("rb")
-            with opened as file:
-                for record in _segment(file):
+            with _open(path) as raw:
+                packed = path.name.endswith(COMPRESSED)
+                for record in _segment(gzip.GzipFile(fileobj=raw) if packed else raw):
                     last_s = record.received_s
                     yield record
         # gzip raises zlib.error for a corrupt block, EOFError for a truncated file, BadGzipFile (an OSError) for a
@@ -50,11 +61,25 @@ def records(directory: Path, damaged: Callable[[str], object] = lambda _: None) 
             yield Record(last_s, GAP, None)
 
 
-def _segment(file: BinaryIO) -> Iterator[Record]:
+def _open(path: Path) -> BinaryIO:
+    """Open a segment. Raises CaptureError for a FIFO or a directory; opening a FIFO would otherwise block for ever."""
+    file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise CaptureError("it is no regular file")
+    return file
+
+
+def _segment(file: BinaryIO | gzip.GzipFile) -> Iterator[Record]:
+    """The records of a segment, one line in memory at a time. Raises CaptureError, OSError, EOFError and zlib.error."""
     read_header(file.readline(MAX_LINE_BYTES))
+    left = MAX_SEGMENT_BYTES
     while line := file.readline(MAX_LINE_BYTES):
+        left -= len(line)
+        if left < 0:
+            raise CaptureError(f"a segment of more than {MAX_SEGMENT_BYTES:,} bytes")
         if not line.endswith(b"\n"):
-            raise CaptureError("the last line was cut short")
+            raise CaptureError("the last line was cut short or is too long")
         yield read_record(line)
 
 
@@ -91,7 +116,8 @@ class Player:
         self._starts_s = 0.0
         self._read_to_s = 0.0
         self._next: tuple[float, messages_pb2.ProtoOASpotEvent] | None = None
-        while self._next is None and not self.ended:
+        while not self.ended and (self._next is None or not self.light_symbols):
+            self._next = None  # a spot event whose symbol is not known: what came before it is damaged
             self._read_line()
         if not self.light_symbols or self._next is None:
             reason = f": {self._damage}" if self._damage else ""

@@ -68,6 +68,8 @@ class Recorder:
         self._writing: Deferred[Any] | None = None
         self._retry_at_s = 0.0
         self.jobs = PeriodicJobs(clock.seconds, clock.callLater, WRITE_EVERY_S, {"recording": self._write_on})
+        self.finds_secret: Callable[[bytes], bool] = lambda _: False
+        """Whether a frame quotes a secret, such as a token that cTrader refuses; set before the first frame."""
         self.alarm = ""
         """Why nothing is recorded at the moment; empty while recording works."""
         self.recorded = 0
@@ -86,7 +88,17 @@ class Recorder:
             raise SettingError(f"--record: cannot write into {self.directory}: {e.strerror}") from None
 
     def start(self) -> None:
-        """Begin to record."""
+        """Begin to record; warns of a directory that others may read."""
+        try:
+            mode = self.directory.stat().st_mode & 0o777
+        except OSError:
+            mode = 0  # it is made by the first write
+        if mode & 0o077:
+            self._log.warn(
+                "recording into {directory}, which other users of this machine may open (mode {mode:o}): chmod 700 it",
+                directory=str(self.directory),
+                mode=mode,
+            )
         self.jobs.start()
 
     def stop(self) -> "Deferred[Any]":
@@ -97,7 +109,7 @@ class Recorder:
 
     def frame(self, frame: bytes) -> None:
         """Record a frame. Never raises, never blocks."""
-        number, line = record_line(frame, self._now())
+        number, line = record_line(frame, self._now(), self.finds_secret)
         if number in CATALOGUE:
             self._fresh.append((number, line))
         if self.alarm:

@@ -32,6 +32,13 @@ def segment_paths(directory: Path) -> list[Path]:
     return [found[name] for name in sorted(found)]
 
 
+def _create(path: Path) -> int:
+    """A descriptor of a new file that its owner alone can open, whatever the umask. Raises OSError where it exists."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    os.fchmod(descriptor, 0o600)  # a umask may have taken the owner's own rights
+    return descriptor
+
+
 class SegmentWriter:
     """Appends to the newest segment of *directory*."""
 
@@ -86,8 +93,7 @@ class SegmentWriter:
         stamp = datetime.fromtimestamp(now_s, UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         self._path = self._directory / f"{stamp}{SUFFIX}"
         # Unbuffered: a line that write() took survives the process. Never into a file that is there.
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        self._file = open(descriptor, "wb", buffering=0)
+        self._file = open(_create(self._path), "wb", buffering=0)
         first = header_line(now_s) + head
         self._file.write(first)
         self._written = len(first)
@@ -105,7 +111,8 @@ class SegmentWriter:
     def _compress(self, path: Path) -> None:
         target = path.with_name(path.name.removesuffix(SUFFIX) + COMPRESSED)
         part = target.with_name(target.name + ".part")
-        with path.open("rb") as source, open(part, "wb") as raw, gzip.open(raw, "wb", 6) as packed:
+        part.unlink(missing_ok=True)
+        with path.open("rb") as source, open(_create(part), "wb") as raw, gzip.open(raw, "wb", 6) as packed:
             shutil.copyfileobj(source, packed, _BLOCK_BYTES)
         part.replace(target)
         path.unlink()

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tickrelay.model.ticks import Symbol, Tick
 
@@ -56,18 +57,27 @@ class Channel:
         *cause*: the ``cause`` of the ``gap`` to come, or `NO_SUBSCRIBERS`.
         """
         self.bid = self.ask = 0
-        # A second loss before the first tick is part of the same gap, which keeps its first cause.
-        self.lost = self.lost or cause
+        # A second loss before the first tick is part of the same gap, which keeps its first cause; but a loss without
+        # subscribers does not hide one with some.
+        if self.lost in ("", NO_SUBSCRIBERS):
+            self.lost = cause
         self.resumable_from = self.seq + 1
         if self.history is not None:
             self.history.clear()
 
-    def rename(self, symbol: Symbol) -> None:
-        """The symbol has another id now: set it in the ticks that may be sent again, by a replay or snapshot."""
-        for tick in self.history or ():
-            tick.symbol = symbol
-        if self.sent is not None:
-            self.sent.symbol = symbol
+    def relist(self, symbol: Symbol) -> None:
+        """A new symbol list has *symbol* under this name: the ticks that may be sent again get its id.
+
+        Their digits stay: whoever gets one again decodes the price that was sent the first time.
+        """
+        self.symbol = symbol
+        known = {symbol.digits: symbol}
+        for tick in (*(self.history or ()), *((self.sent,) if self.sent is not None else ())):
+            digits = tick.symbol.digits
+            if tick.symbol.symbol_id != symbol.symbol_id:
+                if digits not in known:
+                    known[digits] = replace(symbol, digits=digits)
+                tick.symbol = known[digits]
 
     def keep_history(self, length: int) -> None:
         """Keep the newest *length* ticks from now on; does nothing if a history is kept already."""

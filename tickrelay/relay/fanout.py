@@ -135,8 +135,12 @@ class Fanout:
         subscriber.outbox.close(CloseCode.SLOW_CONSUMER, "slow consumer")
 
     def sweep(self) -> None:
-        """Expel the clients that have drained nothing for too long. Called about once a second."""
-        cutoff = self._clock.monotonic_s() - self.settings.stuck_timeout_s
+        """Expel the clients that have read nothing for too long. Called about once a second."""
+        now_s = self._clock.monotonic_s()
+        for subscriber in self.behind:
+            if subscriber.outbox.is_read():
+                self.behind[subscriber] = now_s
+        cutoff = now_s - self.settings.stuck_timeout_s
         for subscriber in [subscriber for subscriber, since in self.behind.items() if since < cutoff]:
             self.expel(subscriber)
 

@@ -1,6 +1,7 @@
 """Subscriptions: symbols to channels, channels to clients; and ``gap`` messages when ticks may have been missed."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from zope.interface import implementer
@@ -16,6 +17,9 @@ from tickrelay.relay.outbox import Outbox
 from tickrelay.relay.subscriber import Subscriber
 from tickrelay.wire.encodings import Encoding
 from tickrelay.wire.messages import Gap
+
+NO_ID = 0
+"""Id of a symbol that left the list and whose id another one has now; cTrader's ids are positive."""
 
 
 class Observer(Protocol):
@@ -95,13 +99,15 @@ class Hub:
         self.fanout.flush()  # pending ticks carry the ids of the old list
         self.symbols = {symbol.name: symbol for symbol in symbols}
         self._by_id = {}
+        taken = {symbol.symbol_id for symbol in symbols}
         for name, channel in self.channels.items():
             symbol = self.symbols.get(name)
             if symbol is not None:
-                if symbol.symbol_id != channel.symbol.symbol_id:
-                    channel.rename(symbol)
-                channel.symbol = symbol
+                channel.relist(symbol)
                 self._by_id[symbol.symbol_id] = channel
+            elif channel.symbol.symbol_id in taken:
+                # A slow client is still to be sent its newest tick, which must not give the id back to this name.
+                channel.relist(replace(channel.symbol, symbol_id=NO_ID))
         if self.observer is not None:
             self.observer.symbols_changed()
 

@@ -5,14 +5,20 @@ byte, all that follows goes through the transport too, until it has written ever
 the frames; its owner decides what is sent next.
 """
 
+import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from tickrelay.model.errors import CloseCode
 
-CHUNK_BYTES = 65_536
-"""Bytes given to the transport at a time; each chunk that it drains restarts the stuck timeout."""
+CHUNK_BYTES = 65_536 if sys.platform == "linux" else 16_384
+"""Bytes given to the transport at a time. Each chunk that it drains restarts the stuck timeout; where the kernel does
+not tell what the client took of one, chunks are smaller.
+"""
+
+LARGE_BYTES = 262_144
+"""A message of more bytes is large: written in chunks from the start, and not counted in `Outbox.queued_bytes`."""
 
 
 class OutboxOwner(Protocol):
@@ -34,10 +40,25 @@ class Outbox:
     ``send(data) -> int`` takes bytes at once and returns how many it took (-1: all, but the transport is full now;
     raises OSError: none). ``write(data) -> bool`` gives them to the transport, which always takes all; True means that
     the transport holds data and that `drained` will be called when it has written everything out.
-    ``close(code, reason)`` starts the closing handshake.
+    ``close(code, reason)`` starts the closing handshake. ``reading() -> int`` gives a number that changes when the
+    client has read; always the same: it is not known.
     """
 
-    __slots__ = ("_queue", "_write", "blocked", "close", "max_queued_bytes", "over", "owner", "queued_bytes", "send")
+    __slots__ = (
+        "_queue",
+        "_reading",
+        "_seen",
+        "_write",
+        "blocked",
+        "close",
+        "large_bytes",
+        "max_queued_bytes",
+        "over",
+        "owner",
+        "queued_bytes",
+        "send",
+        "was_blocked",
+    )
 
     def __init__(
         self,
@@ -45,6 +66,7 @@ class Outbox:
         write: Callable[[bytes], bool],
         close: Callable[[CloseCode, str], None],
         max_queued_bytes: int,
+        reading: Callable[[], int] = int,
     ) -> None:
         self.send = send
         self.close = close
@@ -53,15 +75,32 @@ class Outbox:
         """Set by the subscriber that is made for this outbox."""
         self.blocked = False
         """The transport holds data for the client."""
+        self.was_blocked = False
+        """It has held data; cleared by whoever asks from time to time."""
         self.over = False
         """The close frame is written: what follows is dropped."""
         self.queued_bytes = 0
-        self._queue: deque[bytes] | None = None
+        self.large_bytes = 0
+        """What is queued of a large message besides, of bytes that clients share. While it is not 0 the client is to be
+        asked for nothing else: a second large message counts in `queued_bytes`.
+        """
+        self._queue: deque[tuple[memoryview, bool]] | None = None
+        """Pieces of messages, and whether each counts in `queued_bytes`."""
         self._write = write
+        self._reading = reading
+        self._seen = 0
+
+    def is_read(self) -> bool:
+        """Whether the client has read since the last call, as far as the kernel tells."""
+        seen, self._seen = self._seen, self._reading()
+        return self._seen != seen
 
     def write(self, frame: bytes) -> None:
         """Send one or more frames of any kind, after all that was sent before. Never raises."""
         if self.over:
+            return
+        if len(frame) > LARGE_BYTES:
+            self.write_pieces((frame,))
             return
         if not self.blocked:
             try:
@@ -72,18 +111,41 @@ class Outbox:
                 return
             self.block(frame, taken)
         else:
-            self._enqueue(frame)
+            self._enqueue(memoryview(frame), True)
         if self.queued_bytes > self.max_queued_bytes:
+            self.owner.outbox_overflowed()
+
+    def write_pieces(self, pieces: Sequence[bytes]) -> None:
+        """Send one message, its header included, after all that was sent before. Never raises.
+
+        The *pieces* of a large one are not copied until the transport has room for them: other clients may be sent the
+        same. Nothing may stand inside of a frame (RFC 6455), so until it is written out the client counts as behind:
+        its ticks are conflated, and its pings wait.
+        """
+        if self.over:
+            return
+        if sum(map(len, pieces)) <= LARGE_BYTES:
+            self.write(b"".join(pieces))
+            return
+        counts = self.large_bytes > 0
+        for piece in pieces:
+            self._enqueue(memoryview(piece), counts)
+        if not self.blocked:
+            # Not sent directly: over TLS all of it would be encrypted, and kept, at once.
+            self.blocked = self.was_blocked = True
+            self.owner.outbox_blocked()
+            self.drained()
+        elif self.queued_bytes > self.max_queued_bytes:
             self.owner.outbox_overflowed()
 
     def block(self, data: bytes, taken: int) -> None:
         """The socket took only *taken* bytes of *data* (-1: all): give the rest to the transport."""
-        self.blocked = True
+        self.blocked = self.was_blocked = True
         if taken >= 0:
-            rest = data[taken:]
-            self._write(rest[:CHUNK_BYTES])
+            rest = memoryview(data)[taken:]
+            self._write(bytes(rest[:CHUNK_BYTES]))
             if len(rest) > CHUNK_BYTES:
-                self._enqueue(rest[CHUNK_BYTES:])
+                self._enqueue(rest[CHUNK_BYTES:], True)
         self.owner.outbox_blocked()
 
     def drained(self) -> None:
@@ -99,20 +161,26 @@ class Outbox:
 
     def _next_chunk(self) -> bytes:
         assert self._queue
-        pieces: list[bytes] = []
+        pieces: list[memoryview] = []
         room = CHUNK_BYTES
         while self._queue and room:
-            piece = self._queue.popleft()
+            piece, counts = self._queue.popleft()
             if len(piece) > room:
-                self._queue.appendleft(piece[room:])
+                self._queue.appendleft((piece[room:], counts))
                 piece = piece[:room]
             pieces.append(piece)
             room -= len(piece)
-        self.queued_bytes -= CHUNK_BYTES - room
+            self._count(-len(piece), counts)
         return b"".join(pieces)
 
-    def _enqueue(self, data: bytes) -> None:
+    def _enqueue(self, piece: memoryview, counts: bool) -> None:
         if self._queue is None:
             self._queue = deque()
-        self._queue.append(data)
-        self.queued_bytes += len(data)
+        self._queue.append((piece, counts))
+        self._count(len(piece), counts)
+
+    def _count(self, size: int, counts: bool) -> None:
+        if counts:
+            self.queued_bytes += size
+        else:
+            self.large_bytes += size

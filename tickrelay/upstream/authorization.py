@@ -39,10 +39,18 @@ class Redactor:
 
     def __call__(self, text: str) -> str:
         """The text without them."""
-        for secret in (self.settings.client_secret.reveal(), *self.tokens.seen):
-            if secret:
-                text = text.replace(secret, "***")
+        for secret in self._secrets():
+            text = text.replace(secret, "***")
         return text
+
+    def finds_secret(self, frame: bytes) -> bool:
+        """Whether one of them stands in the bytes of a frame, in whichever field."""
+        return any(secret.encode() in frame for secret in self._secrets())
+
+    def _secrets(self) -> list[str]:
+        """The longest first: one may be the beginning of another."""
+        secrets = {self.settings.client_secret.reveal(), *self.tokens.seen} - {""}
+        return sorted(secrets, key=len, reverse=True)
 
 
 async def authorise_application(link: OpenApiProtocol, settings: CTraderSettings) -> None:

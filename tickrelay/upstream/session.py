@@ -61,7 +61,7 @@ class CTraderSession:
             rng=dependencies.rng,
         )
         tokens = TokenStore(settings.access_token, settings.refresh_token, settings.token_file, clock)
-        redact = Redactor(settings, tokens)
+        redact = self.redact = Redactor(settings, tokens)
         self._symbols = SymbolLoader(settings.account_id, clock, self)
         self._logon = Logon(settings, clock, AccountAuthorizer(settings, tokens, counters, clock), self._symbols, self)
         self._events = ServerEvents(settings.account_id, self, redact)

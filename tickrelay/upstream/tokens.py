@@ -58,8 +58,10 @@ class TokenStore:
         self._clock = clock
         self._unsaved: Tokens | None = None
         self._warned = ""
-        self.seen: dict[str, None] = {}
-        """The newest tokens that were given out, to be kept out of logs and messages."""
+        self.seen = dict.fromkeys((access.reveal(), refresh.reveal()))
+        """The configured tokens and the newest others that were given out, to be kept out of logs, messages and
+        recordings.
+        """
 
     def load(self) -> Tokens:
         """The tokens to use now. A file that cannot be read any longer is logged and passed over: the relay goes on."""

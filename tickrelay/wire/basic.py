@@ -28,12 +28,12 @@ def json_items(parts: Sequence[object]) -> bytes:
     return encode(parts)[1:-1]
 
 
-def json_frame(kind: type[ListMessage], envelope: bytes, items: Sequence[bytes]) -> bytes:
-    """The frame of a message in JSON, *envelope*, with *items* put into its list, which is empty."""
+def json_frame(kind: type[ListMessage], envelope: bytes, items: Sequence[bytes]) -> list[bytes]:
+    """The pieces of the frame of a message in JSON, *envelope*, with *items* put into its list, which is empty."""
     # Nowhere else can this stand: a quote inside of a string has a backslash before it.
     before, key, after = envelope.partition(b'"%b":[]' % LIST_FIELDS[kind].encode())
     between = [piece for item in items for piece in (b",", item)][1:]
-    return frames.joined(False, [before, key[:-1], *between, b"]", after])
+    return frames.pieces([before, key[:-1], *between, b"]", after], False)
 
 
 class Basic:
@@ -76,8 +76,8 @@ class Basic:
         """Items of a list, with basic's fields only."""
         return json_items([_pruned(part) for part in parts])
 
-    def with_items(self, message: ListMessage, items: Sequence[bytes]) -> bytes:
-        """The frame of a message with these items."""
+    def with_items(self, message: ListMessage, items: Sequence[bytes]) -> list[bytes]:
+        """The pieces of the frame of a message with these items."""
         return json_frame(type(message), encode(_pruned(without_items(message))), items)
 
     def parse(self, payload: bytes, binary: bool) -> Request:

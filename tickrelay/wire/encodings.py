@@ -36,7 +36,10 @@ class Encoding(Protocol):
         """Frames are binary, not text."""
 
     def tick(self, tick: Tick) -> bytes:
-        """The frame of a tick, for clients that were sent the one before it. Called once per tick: must be fast."""
+        """The frame of a tick, for all clients that were sent the one before it. Called once per tick: must be fast.
+
+        Only for live ticks: an encoding may leave out what it has put into an earlier tick.
+        """
 
     def newest(self, tick: Tick, conflated: int) -> bytes:
         """The frame of a tick, for a client that was not sent the *conflated* ones before it."""
@@ -50,8 +53,11 @@ class Encoding(Protocol):
     def items(self, kind: type[ListMessage], parts: Sequence[Part]) -> bytes:
         """Consecutive items of the list of a message of this *kind*, encoded to be shared by several messages."""
 
-    def with_items(self, message: ListMessage, items: Sequence[bytes]) -> bytes:
-        """The frame of *message*, with all *items* in a row in place of its own list. No item may be empty."""
+    def with_items(self, message: ListMessage, items: Sequence[bytes]) -> list[bytes]:
+        """The pieces of the frame of *message*, with all *items* in a row in place of its own list.
+
+        No item may be empty.
+        """
 
     def parse(self, payload: bytes, binary: bool) -> Request:
         """The request in the payload of a client's text or binary frame. Raises BadRequest, whatever the bytes."""

@@ -28,11 +28,15 @@ def binary(payload: bytes) -> bytes:
     return _long(_BINARY, n) + payload
 
 
-def joined(is_binary: bool, parts: Sequence[bytes]) -> bytes:
-    """The frame whose payload is all *parts* in a row. A long payload is copied once only."""
-    n = sum(map(len, parts))
+def header(n: int, is_binary: bool) -> bytes:
+    """The header of a frame whose payload has *n* bytes."""
     first = _BINARY if is_binary else _TEXT
-    return b"".join((bytes((first, n)) if n < 126 else _long(first, n), *parts))
+    return bytes((first, n)) if n < 126 else _long(first, n)
+
+
+def pieces(parts: Sequence[bytes], is_binary: bool) -> list[bytes]:
+    """The frame whose payload is all *parts* in a row, not joined: they may be shared by several frames."""
+    return [header(sum(map(len, parts)), is_binary), *parts]
 
 
 def _long(first: int, n: int) -> bytes:

@@ -66,8 +66,8 @@ class V1Json:
         """Items of a list."""
         return json_items(parts)
 
-    def with_items(self, message: ListMessage, items: Sequence[bytes]) -> bytes:
-        """The frame of a message with these items."""
+    def with_items(self, message: ListMessage, items: Sequence[bytes]) -> list[bytes]:
+        """The pieces of the frame of a message with these items."""
         return json_frame(type(message), encode(without_items(message)), items)
 
     def parse(self, payload: bytes, binary: bool) -> Request:

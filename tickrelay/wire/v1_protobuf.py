@@ -79,9 +79,9 @@ class V1Protobuf:
         """Items of a list."""
         return protobuf.encode_items(kind, parts)
 
-    def with_items(self, message: ListMessage, items: Sequence[bytes]) -> bytes:
-        """The frame of a message with these items."""
-        return frames.joined(True, protobuf.around_items(message, items))
+    def with_items(self, message: ListMessage, items: Sequence[bytes]) -> list[bytes]:
+        """The pieces of the frame of a message with these items."""
+        return frames.pieces(protobuf.around_items(message, items), True)
 
     def parse(self, payload: bytes, binary: bool) -> Request:
         """The request in a client's frame. Raises BadRequest."""
