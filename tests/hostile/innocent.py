@@ -99,6 +99,9 @@ class Innocent:
     closes: list[str] = field(default_factory=list)
     """Every end of a connection that the client did not want: close code and reason, or what the socket said."""
     statuses: list[tuple[float, str]] = field(default_factory=list)
+    """When each came (wall milliseconds), and the status with the feed's state, as in ``connected live``."""
+    answers: dict[str, Message] = field(default_factory=dict)
+    """The newest message of each type that is not a tick."""
     pongs: list[tuple[float, float]] = field(default_factory=list)
     """When each answered ping was sent (monotonic seconds), and how long its answer took."""
     pings: dict[int, float] = field(default_factory=dict)
@@ -106,6 +109,7 @@ class Innocent:
     state: str = "closed"
     """``closed``, ``connecting``, ``opening``, ``subscribing``, ``open``."""
     opened_s: float = 0.0
+    pinged_s: float = 0.0
     subscribed_s: float = 0.0
     _sock: Any = None
     _buffer: bytearray = field(default_factory=bytearray)
@@ -156,7 +160,7 @@ class Innocent:
     def ping(self) -> None:
         """Ask for a pong, and take the time. (Basic pongs have no id: they come in the order of the pings.)"""
         self._number += 1
-        self.pings[self._number] = time.monotonic()
+        self.pings[self._number] = self.pinged_s = time.monotonic()
         self.say(type="ping", **({} if self.dialect == "basic" else {"id": self._number}))
 
     def ready(self) -> None:
@@ -230,6 +234,8 @@ class Innocent:
 
     def _take(self, message: Message) -> None:
         kind = message["type"]
+        if kind != "tick":
+            self.answers[kind] = message
         if kind == "pong":
             number = message["id"] if "id" in message else next(iter(self.pings), 0)
             sent_s = self.pings.pop(number, None)
@@ -237,7 +243,9 @@ class Innocent:
                 self.pongs.append((sent_s, time.monotonic() - sent_s))
             return
         if kind == "status":
-            self.statuses.append((time.time() * 1000, message["status"]))
+            self.statuses.append(
+                (time.time() * 1000, f"{message['status']} {message.get('feed', {}).get('state', '')}")
+            )
         elif kind == "subscribeResponse" and self.state == "subscribing":
             self.state, self.subscribed_s = "open", time.monotonic()
         if self.dialect != "basic":

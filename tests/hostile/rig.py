@@ -41,6 +41,12 @@ class Worker(Process):
         os.sched_setaffinity(self.process.pid, {cores()[1]})
         self._asked = 0
 
+    def kill(self) -> None:
+        """End it, and the pipe to it."""
+        super().kill()
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+
     def order(self, line: str) -> None:
         """Give an order."""
         assert self.process.stdin is not None
