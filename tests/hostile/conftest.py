@@ -9,7 +9,7 @@ import pytest
 
 from tests.hostile.rig import Stages
 
-FULL = os.environ.get("TICKRELAY_HOSTILE") == "full"
+FULL = os.environ.get("HOSTILE") == "full"
 """Every step of the ladder at full length, held to the bounds themselves; else the reduced size of every run."""
 
 

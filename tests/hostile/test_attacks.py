@@ -1,4 +1,4 @@
-"""Every attack, while fifty innocent clients are measured. ``TICKRELAY_HOSTILE=full`` has the full size and bounds."""
+"""Every attack, while fifty innocent clients are measured. ``HOSTILE=full`` has the full size and bounds."""
 
 import pytest
 
