@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from random import choice, choices
 from string import ascii_letters
 
-from tests.hostile.feed import symbol_name
+from tests.hostile.feed import TICKING, symbol_name
 from tests.hostile.innocent import request_frame
 from tests.hostile.line import Line
 from tests.support.frames import frame
@@ -85,7 +85,7 @@ async def reconnects(line: Line) -> None:
 async def resumes(line: Line) -> None:
     """Subscribe the symbols of the innocents from a position long ago, take some of the replay, and come back."""
     await line.open()
-    symbols = [symbol_name(n) for n in range(1, 21)]
+    symbols = [symbol_name(n) for n in range(1, TICKING + 1)]
     await line.say(type="connect", protocol=1)
     await line.say(type="subscribe", symbols=symbols)
     results = (await line.answer("subscribeResponse"))["results"]

@@ -4,9 +4,10 @@
 
     python -m tests.hostile.feed --ca ca.pem --symbols 3000 --spots 200
 
-The symbols are called FEED00001 and so on, with ids from 1. ``--spots`` events a second go to the symbols that are
-subscribed, one after the other. The n-th spot of a symbol has the bid ``FIRST_BID + n`` (1/100000) and counts on across
-connections: whoever sees two ticks of a symbol knows how many the broker sent between them.
+The symbols are called FEED00001 and so on, with ids from 1. ``--spots`` events a second go to those of the first
+`TICKING` that are subscribed, one after the other; of the others only the subscription's own spot is sent. The n-th
+spot of a symbol has the bid ``FIRST_BID + n`` (1/100000) and counts on across connections: whoever sees two ticks of a
+symbol knows how many the broker sent between them.
 """
 
 import argparse
@@ -35,6 +36,7 @@ from tickrelay.openapi.messages_pb2 import (
 )
 
 ACCOUNT_ID = 1001
+TICKING = 20
 FIRST_BID = 100_000
 SPREAD = 3
 HEARTBEAT_S = 10.0
@@ -92,7 +94,7 @@ class Feed:
             if now_s - beat_s > HEARTBEAT_S:
                 beat_s = now_s
                 writer.write(_frame(ProtoHeartbeatEvent()))
-            ids = list(subscribed)
+            ids = [symbol_id for symbol_id in range(1, TICKING + 1) if symbol_id in subscribed]
             chunk: list[bytes] = []
             while due >= 1:
                 due -= 1
@@ -154,7 +156,7 @@ async def _main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ca", type=Path, required=True, help="where to write the authority to trust")
     parser.add_argument("--symbols", type=int, default=64)
-    parser.add_argument("--spots", type=float, default=200.0, help="spot events a second, over all symbols")
+    parser.add_argument("--spots", type=float, default=200.0, help="spot events a second, in all")
     options = parser.parse_args()
     feed = Feed(options.symbols, options.spots)
     server = await asyncio.start_server(feed.serve, "127.0.0.1", 0, ssl=server_context(options.ca), limit=1 << 24)

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import trustme
 
-from tests.hostile.feed import symbol_name
+from tests.hostile.feed import TICKING, symbol_name
 from tests.support.processes import Process, Twistd, free_port, relay
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -22,8 +22,6 @@ PYTHON = Path(sys.executable)
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 PAGE_KIB = os.sysconf("SC_PAGE_SIZE") // 1024
 TOKEN = "the-token-of-the-innocents"
-TICKED = 20
-"""Symbols that the innocents subscribe; the feed has more."""
 
 
 def cores() -> tuple[int, int]:
@@ -151,7 +149,7 @@ def stage(
         service = stack.enter_context(relay(PYTHON, folder, feed_port, port, *arguments, **env))
         os.sched_setaffinity(service.process.pid, {cores()[0]})
         service.wait_for("status connected")
-        names = ",".join(symbol_name(n) for n in range(1, TICKED + 1))
+        names = ",".join(symbol_name(n) for n in range(1, TICKING + 1))
         more = ["--authority", authority] if authority else []
         options = ["--port", port, "--clients", clients, "--symbols", names, "--counted", *more]
         innocents = stack.enter_context(

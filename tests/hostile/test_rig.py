@@ -88,8 +88,8 @@ def test_spread_has_the_percentiles() -> None:
 
 def figures(**changed: Any) -> Figures:
     """Of an attack that was not felt."""
-    phase = {"trip": {"n": 50, "p50": 1.0, "p99": 99.0, "max": 200.0}, "lag": {"p99": 1.0}}
-    report = {"phases": {"during": phase}, "faults": 0, "closes": 0, "gaps": 0, "shown": []}
+    phase = {"trip": {"n": 50, "p50": 1.0, "p99": 99.0, "max": 200.0}, "lag": {"p99": 1.0}, "ticks_per_s": 50.0}
+    report = {"phases": {"before": phase, "during": phase}, "faults": 0, "closes": 0, "gaps": 0, "shown": []}
     values: dict[str, Any] = {
         "attack": "names", "connections": 100, "addresses": 1, "report": report, "done": {"connections": 100},
         "rss_mib": (60.0, 70.0), "peak_rss_mib": 80.0, "descriptors": (62, 60), "cpu": 0.5, "log_bytes": 0,
@@ -107,7 +107,7 @@ def test_what_is_within_its_bounds_is_not_wrong() -> None:
 @pytest.mark.parametrize(
     "changed",
     [
-        {"rss_mib": (60.0, 90.0)},
+        {"rss_mib": (60.0, 110.0)},
         {"descriptors": (62, 63)},
         {"tracebacks": 1},
         {"done": {"connections": 0}},
