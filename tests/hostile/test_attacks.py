@@ -8,7 +8,7 @@ from tests.hostile.figures import FULL as FULL_LENGTH
 from tests.hostile.figures import LADDER, Length, measure
 from tests.hostile.rig import Stages
 
-LENGTH = FULL_LENGTH if FULL else Length(1.0, 2.5, 0.1)
+LENGTH = FULL_LENGTH if FULL else Length(0.7, 2.0, 0.1)
 STEPS = LADDER if FULL else [(100, 1)]
 
 TRIP_MS = 300.0
