@@ -128,7 +128,7 @@ def holidays() -> ProtoOASymbolByIdRes:
 
 
 def test_a_holiday_in_milliseconds_blinds_nobody(tmp_path: Path) -> None:
-    """Clients can ask for symbols and why one is quiet, and get heartbeats; when ticks stop, the watchdog reconnects."""
+    """Clients get symbols, explanations and heartbeats; when ticks stop, the watchdog reconnects."""
     answers: dict[str, Message | None] = {"ProtoOASymbolByIdReq": holidays()}
     steps = [Await("silence"), Quote(0), Await("end")]
     with scene(tmp_path, Script(steps, answers)) as there:
