@@ -5,13 +5,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help run test test-foreign check style types coverage docs proto wheel bench clean
+.PHONY: help run test test-foreign hostile check style types coverage docs proto wheel bench clean
 
 help:
 	@echo "make run    the relay with a simulated broker, in the foreground (WS_PORT=9001 make run moves it)"
 	@echo "make test   install what the tests need into $(VENV) and run them: 5 to 10 minutes; downloads both that (PyPI)"
 	@echo "            and, in the tests, the wheel's requirements"
 	@echo "make test-foreign  the tests that make test leaves out: two foreign cTrader clients (PyPI, npm) on the simulator"
+	@echo "make hostile  attack a relay in every way that is known, and print what its other clients saw: an hour"
 	@echo "make check  style and types"
 	@echo "make coverage  which branches the tests take, integration tests left out; fails below the floor of pyproject.toml"
 	@echo "make docs   the documentation as a site, into build/docs"
@@ -41,6 +42,14 @@ test: $(STAMP)-dev
 
 test-foreign: $(STAMP)-dev
 	$(BIN)/python -m pytest -m foreign tests/integration
+
+# Each says what was wrong; the exit status is that of all.
+hostile: $(STAMP)-dev
+	@status=0; \
+	$(BIN)/python -m tests.hostile || status=1; \
+	$(BIN)/python -m pytest -q tests/hostile/test_broker.py || status=1; \
+	$(BIN)/python -m tests.hostile.chaos --seconds $${CHAOS_SECONDS:-600} || status=1; \
+	exit $$status
 
 check: style types
 
