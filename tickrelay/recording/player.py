@@ -116,8 +116,7 @@ class Player:
         self._starts_s = 0.0
         self._read_to_s = 0.0
         self._next: tuple[float, messages_pb2.ProtoOASpotEvent] | None = None
-        while not self.ended and (self._next is None or not self.light_symbols):
-            self._next = None  # a spot event whose symbol is not known: what came before it is damaged
+        while self._next is None and not self.ended:
             self._read_line()
         if not self.light_symbols or self._next is None:
             reason = f": {self._damage}" if self._damage else ""
@@ -205,7 +204,8 @@ class Player:
         except frames.FrameError:
             return
         if isinstance(message, messages_pb2.ProtoOASpotEvent):
-            self._next = record.received_s, message
+            if self.light_symbols:  # else what described its symbol is damaged: another segment may have it
+                self._next = record.received_s, message
         else:
             self._describe(message)
 
