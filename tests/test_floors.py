@@ -168,7 +168,7 @@ ELSEWHERE = {
     "recording/test_recorder.py": "recording/segments",
     "relay/test_fanout.py": "relay/cohort relay/conflator relay/outbox relay/subscriber",
     "relay/test_hub.py": "relay/channel model/errors model/feed model/status model/ticks",
-    "front/test_connection.py": "front/peer front/shared",
+    "front/test_connection.py": "front/shared",
     "web/test_pages.py": "http_site",
     "wire/test_encodings.py": "wire/messages wire/parts wire/protobuf wire/requests wire/v1_json wire/v1_protobuf",
     # One request at a time, whichever module answers it.

@@ -4,6 +4,7 @@ from twisted.internet.task import Clock
 from zope.interface.verify import verifyObject
 
 from tests.support.relay import EPOCH, Relay
+from tickrelay.config.settings import RelaySettings
 from tickrelay.model.feed import IFeedListener, SymbolFeed
 from tickrelay.model.schedule import Schedule
 from tickrelay.model.ticks import Symbol
@@ -190,3 +191,16 @@ def test_history_that_begins_in_an_outage_resumes_nothing_across_it(relay: Relay
     relay.turn(0.1)
     assert relay.hub.missed_since(channel, EPOCH, 5) is None
     assert basic.subscriber.channels
+
+
+def test_ticks_that_cannot_be_replayed_are_not_kept(clock: Clock) -> None:
+    """A client that missed more than the limit of a replay gets a snapshot, so no more ticks than that are of use."""
+    relay = Relay(clock, RelaySettings(history_ticks=500, replay_ticks=100))
+    relay.client("EURUSD")
+    channel = relay.hub.channels["EURUSD"]
+    relay.hub.keep_history(channel)
+    for number in range(400):
+        relay.spot("EURUSD", 100_000 + number)
+        relay.turn(0.01)
+    assert channel.history is not None and len(channel.history) <= 200
+    assert relay.hub.missed_since(channel, relay.hub.epoch, channel.seq - 100) is not None

@@ -423,7 +423,7 @@ class RelaySettings:
     history_ticks: Annotated[
         int,
         setting(
-            "newest ticks kept of each symbol for clients that resume",
+            "newest ticks kept of each symbol for clients that resume; at most twice as many as are replayed",
             env="TICKRELAY_HISTORY",
             flag="history",
             ge=0,

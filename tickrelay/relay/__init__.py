@@ -12,6 +12,7 @@
       fanout         batches ticks per reactor turn, sends per cohort, conflates for slow clients
         conflator      sends the newest ticks at a lower rate: one timer per rate
         cohort         subscribers that get identical bytes, grouped by encoding
+      gaps           sends the declaration of a gap
       subscriber     one client: its channels, rates and positions
         outbox         one client's bytes and backpressure
       channel        one symbol: last tick, sequence number, history

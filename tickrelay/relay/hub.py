@@ -13,6 +13,7 @@ from tickrelay.model.status import FeedState, FeedStatus, Status
 from tickrelay.model.ticks import Symbol, Tick
 from tickrelay.relay.channel import NO_SUBSCRIBERS, Channel
 from tickrelay.relay.fanout import Fanout
+from tickrelay.relay.gaps import send_gap
 from tickrelay.relay.outbox import Outbox
 from tickrelay.relay.subscriber import Subscriber
 from tickrelay.wire.encodings import Encoding
@@ -239,7 +240,8 @@ class Hub:
 
     def keep_history(self, channel: Channel) -> None:
         """Keep the newest ticks of *channel* from now on, for clients that resume."""
-        channel.keep_history(self.settings.history_ticks)
+        # Twice what is replayed: ticks that were not sent yet stand in it too, and are not replayed.
+        channel.keep_history(min(self.settings.history_ticks, 2 * self.settings.replay_ticks))
 
     def missed_since(self, channel: Channel, epoch: str, seq: int, limit: int | None = None) -> Sequence[Tick] | None:
         """The ticks after the position *(epoch, seq)*, oldest first; None if any is gone, or they exceed *limit*."""
@@ -295,13 +297,4 @@ class Hub:
             to_ms=self._clock.wall_ms(),
             cause=cause,
         )
-        frames: dict[Encoding, bytes] = {}
-        for subscriber in list(self._subscribers[channel.index]):
-            if "gap" in subscriber.features:
-                encoding = subscriber.encoding
-                if encoding not in frames:
-                    frames[encoding] = encoding.message(gap)
-                if subscriber.held is not None:
-                    subscriber.held.append(frames[encoding])
-                else:
-                    subscriber.outbox.write(frames[encoding])
+        send_gap(gap, list(self._subscribers[channel.index]))

@@ -68,12 +68,8 @@ class Session:
         self._calls: set[IDelayedCall] = set()
         self._delay_line = DelayLine(clock, self._put)
         self._tick_delay_line = DelayLine(clock, self.send_frames)
-        self._heartbeats = PeriodicJobs(
-            clock.seconds,
-            clock.callLater,
-            broker.rules.heartbeat_s,
-            {"heartbeats": lambda: self.send(ProtoHeartbeatEvent())},
-        )
+        beat = {"heartbeats": lambda: self.send(ProtoHeartbeatEvent())}
+        self._heartbeats = PeriodicJobs(clock.seconds, clock.callLater, broker.rules.heartbeat_s, beat)
 
     # what the protocol calls
 
