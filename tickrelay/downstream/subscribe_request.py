@@ -222,7 +222,7 @@ class SubscribeRequest:
             if seq == channel.sent_seq:
                 frames.append(subscriber.encoding.snapshot(channel.sent, self._age_ms(channel.sent)))
             elif not subscriber.is_waiting:
-                frames.append(subscriber.newest([channel]))
+                frames.append(subscriber.newest([channel], {}))
         return result
 
     def _missed(self, channel: Channel, position: Position) -> list[Tick] | None:

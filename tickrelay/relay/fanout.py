@@ -95,6 +95,8 @@ class Fanout:
         for group in self.groups.values():
             for outbox, data, taken in group.send(dirty):
                 outbox.block(data, taken)
+        for conflator in self._conflators.values():
+            conflator.flushed(dirty)
         for channel in dirty:
             self.counters.ticks += len(channel.pending)
             channel.pending.clear()
@@ -152,27 +154,43 @@ class Fanout:
         if subscriber.is_waiting:
             return
         unlimited = [channel for channel in subscriber.positions if not subscriber.channels[channel]]
-        frames = subscriber.newest(unlimited)
+        frames = subscriber.newest(unlimited, {})
         if frames:
             subscriber.outbox.write(frames)
-        # That write may have filled the transport: then the client is behind again.
+        if len(unlimited) < len(subscriber.positions):
+            self._catch_up(subscriber)
+        # These writes may have filled the transport: then the client is behind again.
         if unlimited and not subscriber.outbox.blocked:
             for channel in unlimited:
                 del subscriber.positions[channel]
             self.groups[subscriber.encoding].join(subscriber, unlimited)
 
-    def limit_rate(self, subscriber: Subscriber, max_rate: float) -> None:
-        """Conflate for the client at this rate too (ticks/s of each symbol; 0: no limit)."""
+    def _catch_up(self, subscriber: Subscriber) -> None:
+        by_rate: dict[float, list[Channel]] = {}
+        for channel, rate in subscriber.channels.items():
+            if rate:
+                by_rate.setdefault(rate, []).append(channel)
+        for rate, channels in by_rate.items():
+            if not subscriber.is_waiting:
+                self._conflators[rate].catch_up(subscriber, channels)
+
+    def limit_rate(self, subscriber: Subscriber, channel: Channel, max_rate: float) -> None:
+        """Change the rate of one subscription (ticks/s; 0: every tick). The client must be outside of a cohort."""
+        before = subscriber.channels.get(channel, 0.0)
+        if before and before != max_rate:
+            self._conflators[before].discard(subscriber, channel)
         if max_rate:
             conflator = self._conflators.get(max_rate)
             if conflator is None:
                 conflator = self._conflators[max_rate] = Conflator(max_rate, self._clock)
-            conflator.add(subscriber)
+            conflator.add(subscriber, channel)
+        subscriber.channels[channel] = max_rate
 
     def forget(self, subscriber: Subscriber) -> None:
         """Remove all that is kept of a client that is gone."""
         self.leave_cohort(subscriber)
+        for channel, rate in subscriber.channels.items():
+            if rate:
+                self._conflators[rate].discard(subscriber, channel)
         subscriber.positions = {}
         self.behind.pop(subscriber, None)
-        for conflator in self._conflators.values():
-            conflator.discard(subscriber)

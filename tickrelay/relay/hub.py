@@ -143,8 +143,7 @@ class Hub:
                 self._interest(channel)
                 self._subscribers[channel.index][subscriber] = None
                 subscriber.positions[channel] = channel.sent_seq
-            subscriber.channels[channel] = max_rate
-            self.fanout.limit_rate(subscriber, max_rate)
+            self.fanout.limit_rate(subscriber, channel, max_rate)
         self.fanout.rejoin(subscriber)
         return channels
 
@@ -154,6 +153,7 @@ class Hub:
         for name in names:
             channel = self.channels.get(name)
             if channel is not None and channel in subscriber.channels:
+                self.fanout.limit_rate(subscriber, channel, 0.0)
                 del subscriber.channels[channel]
                 subscriber.positions.pop(channel, None)
                 self._disinterest(channel, subscriber)
@@ -176,8 +176,7 @@ class Hub:
         """Change the rate of all of a client's subscriptions (ticks/s of each symbol, 0: every tick)."""
         self.fanout.leave_cohort(subscriber)
         for channel in subscriber.channels:
-            subscriber.channels[channel] = max_rate
-        self.fanout.limit_rate(subscriber, max_rate)
+            self.fanout.limit_rate(subscriber, channel, max_rate)
         self.fanout.rejoin(subscriber)
 
     def set_encoding(self, subscriber: Subscriber, encoding: Encoding) -> None:
