@@ -9,6 +9,7 @@
           opening      the opening request: head, subprotocol, refusal
           read_limiter how fast one client is read
           tcp          the socket, for sends that bypass the transport
+          tls          the same over TLS
           session      one client: its token, and the answer to each request
             v1           the requests of v1
               subscribe_request  subscribe and unsubscribe in v1
