@@ -16,7 +16,16 @@ from tickrelay.relay.subscriber import Subscriber
 from tickrelay.wire.encodings import Encoding
 
 MAX_REST_S = 0.005
-"""Upper bound of the pause after a flush: a longer one would add latency and batch few more ticks."""
+"""Upper bound of the rest after a flush: a longer one would add latency and batch few more ticks."""
+
+REST_FROM, REST_FULLY = 0.6, 0.9
+"""Between these loads the rest grows from none to as long as the flush took."""
+
+LOAD_TIME_S = 0.1
+"""Time constant of the load."""
+
+SAMPLED = 8
+"""One flush of so many is used to learn what a send takes."""
 
 IDLE_S = 0.002
 """Time after the last flush and its pause from which the relay counts as idle: the next tick is sent at once, without
@@ -52,6 +61,10 @@ class Fanout:
         self._scheduled = False
         self._not_before = 0.0
         self._idle_from = 0.0
+        self.load = 0.0
+        """Share of the time that sending would take if each tick were sent on its own, of late."""
+        self._send_s = 0.0
+        """What sending to one client took of late, all parts of a flush included."""
         self._conflators: dict[float, Conflator] = {}
 
     def add_channel(self) -> None:
@@ -81,13 +94,17 @@ class Fanout:
     def flush(self) -> None:
         """Send the pending ticks: one write per client.
 
-        The next flush starts no earlier than this one's duration after its end (at most `MAX_REST_S`), so that under
-        overload about half of the time is left for receiving and each flush carries more; nor earlier than the
-        configured flush window after this one's start.
+        Under load the next flush starts later, by up to this one's duration (at most `MAX_REST_S`): about half of the
+        time is then left for receiving, and each flush carries more. It also starts no earlier than the configured
+        flush window after this one's start.
         """
         if not self._dirty:
             return
         begun = self._clock.monotonic_s()
+        counters = self.counters
+        counters.flushes += 1
+        is_sample = not counters.flushes % SAMPLED
+        sends = self._sends() if is_sample else 0
         dirty, self._dirty = self._dirty, []
         for channel in dirty:
             channel.sent = channel.last
@@ -97,15 +114,28 @@ class Fanout:
                 outbox.block(data, taken)
         for conflator in self._conflators.values():
             conflator.flushed(dirty)
+        single_sends = 0
         for channel in dirty:
-            self.counters.ticks += len(channel.pending)
+            ticks = len(channel.pending)
+            counters.ticks += ticks
+            single_sends += ticks * channel.audience
             channel.pending.clear()
         ended = self._clock.monotonic_s()
+        counters.flush_s += ended - begun
+        if is_sample and (sends := self._sends() - sends):
+            self._send_s += ((ended - begun) / sends - self._send_s) * 0.5
+        # It depends on ticks and clients, and not on whether there is a rest: else the rest would come and go.
+        load = (self.load * LOAD_TIME_S + single_sends * self._send_s) / (LOAD_TIME_S + begun - self.last_flush_s)
+        self.load = load
         self.last_flush_s = begun
-        self.counters.flushes += 1
-        self.counters.flush_s += ended - begun
-        self._not_before = max(ended + min(ended - begun, MAX_REST_S), begun + self._settings.flush_window_s)
+        rest_s = 0.0
+        if load > REST_FROM:
+            rest_s = min(ended - begun, MAX_REST_S) * min((load - REST_FROM) / (REST_FULLY - REST_FROM), 1.0)
+        self._not_before = max(ended + rest_s, begun + self._settings.flush_window_s)
         self._idle_from = self._not_before + IDLE_S
+
+    def _sends(self) -> int:
+        return sum(group.sends for group in self.groups.values())
 
     # SubscriberOwner.
 

@@ -142,6 +142,7 @@ class Hub:
             if channel not in subscriber.channels:
                 self._interest(channel)
                 self._subscribers[channel.index][subscriber] = None
+                channel.audience += 1
                 subscriber.positions[channel] = channel.sent_seq
             self.fanout.limit_rate(subscriber, channel, max_rate)
         self.fanout.rejoin(subscriber)
@@ -251,6 +252,7 @@ class Hub:
 
     def _disinterest(self, channel: Channel, subscriber: Subscriber) -> None:
         del self._subscribers[channel.index][subscriber]
+        channel.audience -= 1
         if not self._subscribers[channel.index] and self.feed is not None:
             self.feed.unwant(channel.symbol.name)
 
