@@ -4,14 +4,17 @@ Knows no reactor and no socket: time comes from the injected clock, bytes go out
 """
 
 from collections.abc import Iterable
+from itertools import islice
+from math import inf
 
 from tickrelay.config.settings import RelaySettings
 from tickrelay.model.clock import Clock
 from tickrelay.model.errors import CloseCode
 from tickrelay.model.ticks import Tick
 from tickrelay.relay.channel import Channel
-from tickrelay.relay.cohort import EncodingGroup
+from tickrelay.relay.cohort import SENDS_A_LOOK, EncodingGroup, Flush
 from tickrelay.relay.conflator import Conflator
+from tickrelay.relay.outbox import Outbox
 from tickrelay.relay.subscriber import Subscriber
 from tickrelay.wire.encodings import Encoding
 
@@ -23,6 +26,9 @@ REST_FROM, REST_FULLY = 0.6, 0.9
 
 LOAD_TIME_S = 0.1
 """Time constant of the load."""
+
+SLICE_S = 0.006
+"""After so long a flush lets the reactor read, and goes on in its next turn."""
 
 SAMPLED = 8
 """One flush of so many is used to learn what a send takes."""
@@ -61,11 +67,14 @@ class Fanout:
         self._scheduled = False
         self._not_before = 0.0
         self._idle_from = 0.0
+        self._rest_s = 0.0
         self.load = 0.0
         """Share of the time that sending would take if each tick were sent on its own, of late."""
         self._send_s = 0.0
         """What sending to one client took of late, all parts of a flush included."""
         self._conflators: dict[float, Conflator] = {}
+        self._unsent: dict[Outbox, bytes] = {}
+        """Clients to whom the flush that is going on has sent nothing yet, and their data."""
 
     def add_channel(self) -> None:
         """One more channel exists; its index is the next one."""
@@ -80,19 +89,50 @@ class Fanout:
             self._dirty.append(channel)
         channel.pending.append(tick)
         if not self._scheduled:
-            now = self._clock.monotonic_s()
-            if now > self._idle_from:
-                self.flush()
+            now_s = self._clock.monotonic_s()
+            if now_s > self._idle_from:
+                self._turn()
             else:
                 self._scheduled = True
-                self._clock.call_later(max(self._not_before - now, 0.0), self._turn_ends)
-
-    def _turn_ends(self) -> None:
-        self._scheduled = False
-        self.flush()
+                self._clock.call_later(max(self._not_before - now_s, 0.0), self._turn)
 
     def flush(self) -> None:
-        """Send the pending ticks: one write per client.
+        """Send all pending ticks now."""
+        self._send_unsent(inf)
+        self._flush(inf)
+
+    def _turn(self) -> None:
+        """Go on with a flush, or begin one, for `SLICE_S`; the rest of it in the reactor's next turn."""
+        end_s = self._clock.monotonic_s() + SLICE_S
+        if self._unsent:
+            self._send_unsent(end_s)
+        else:
+            self._flush(end_s)
+        self._scheduled = bool(self._unsent or self._dirty)
+        if self._scheduled:
+            delay_s = 0.0 if self._unsent else max(self._not_before - self._clock.monotonic_s(), 0.0)
+            self._clock.call_later(delay_s, self._turn)
+
+    def _send_unsent(self, end_s: float) -> None:
+        """Go on with a flush, up to *end_s* (monotonic seconds)."""
+        while self._unsent:
+            for outbox in list(islice(self._unsent, SENDS_A_LOOK)):
+                self._send_now(outbox)
+            now_s = self._clock.monotonic_s()
+            self._not_before = max(self._not_before, now_s + self._rest_s)
+            self._idle_from = self._not_before + IDLE_S
+            if now_s >= end_s:
+                return
+
+    def _send_now(self, outbox: Outbox) -> None:
+        """Send what the flush that is going on has for this client; it may be nothing."""
+        data = self._unsent.pop(outbox, None)
+        if data is not None:
+            outbox.write(data)
+
+    def _flush(self, end_s: float) -> None:
+        """Send the pending ticks: one write per client. Clients whose turn has not come at *end_s* are left in
+        `_unsent`.
 
         Under load the next flush starts later, by up to this one's duration (at most `MAX_REST_S`): about half of the
         time is then left for receiving, and each flush carries more. It also starts no earlier than the configured
@@ -109,9 +149,12 @@ class Fanout:
         for channel in dirty:
             channel.sent = channel.last
             channel.sent_seq = channel.seq
+        flush = Flush(self._clock.monotonic_s, end_s)
         for group in self.groups.values():
-            for outbox, data, taken in group.send(dirty):
-                outbox.block(data, taken)
+            group.send(dirty, flush)
+        self._unsent = flush.unsent
+        for outbox, data, taken in flush.stalled:
+            outbox.block(data, taken)
         for conflator in self._conflators.values():
             conflator.flushed(dirty)
         single_sends = 0
@@ -122,16 +165,16 @@ class Fanout:
             channel.pending.clear()
         ended = self._clock.monotonic_s()
         counters.flush_s += ended - begun
-        if is_sample and (sends := self._sends() - sends):
+        if is_sample and not flush.is_over and (sends := self._sends() - sends):
             self._send_s += ((ended - begun) / sends - self._send_s) * 0.5
         # It depends on ticks and clients, and not on whether there is a rest: else the rest would come and go.
         load = (self.load * LOAD_TIME_S + single_sends * self._send_s) / (LOAD_TIME_S + begun - self.last_flush_s)
         self.load = load
         self.last_flush_s = begun
-        rest_s = 0.0
+        self._rest_s = 0.0
         if load > REST_FROM:
-            rest_s = min(ended - begun, MAX_REST_S) * min((load - REST_FROM) / (REST_FULLY - REST_FROM), 1.0)
-        self._not_before = max(ended + rest_s, begun + self._settings.flush_window_s)
+            self._rest_s = min(ended - begun, MAX_REST_S) * min((load - REST_FROM) / (REST_FULLY - REST_FROM), 1.0)
+        self._not_before = max(ended + self._rest_s, begun + self._settings.flush_window_s)
         self._idle_from = self._not_before + IDLE_S
 
     def _sends(self) -> int:
@@ -176,6 +219,7 @@ class Fanout:
 
     def leave_cohort(self, subscriber: Subscriber) -> None:
         """Remove the client from its cohort, and note its position in each of the cohort's channels."""
+        self._send_now(subscriber.outbox)
         for channel in self.groups[subscriber.encoding].leave(subscriber):
             subscriber.positions[channel] = channel.sent_seq
 
