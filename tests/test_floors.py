@@ -166,7 +166,7 @@ ELSEWHERE = {
     "downstream/test_basic.py": "downstream/session",
     "downstream/test_subscribe_request.py": "downstream/results downstream/unsubscribe_request",
     "recording/test_recorder.py": "recording/segments",
-    "relay/test_fanout.py": "relay/cohort relay/conflator relay/outbox relay/subscriber",
+    "relay/test_fanout.py": "relay/cohort relay/outbox relay/subscriber",
     "relay/test_hub.py": "relay/channel model/errors model/feed model/status model/ticks",
     "front/test_connection.py": "front/shared",
     "web/test_pages.py": "http_site",

@@ -44,9 +44,11 @@ class Stream:
 class Lanes(RuleBasedStateMachine):
     """Six clients with different ways to be slow, five symbols, and a market that does not wait."""
 
+    make_clock: type[Clock] = Clock
+
     def __init__(self) -> None:
         super().__init__()
-        self.clock = Clock()
+        self.clock = self.make_clock()
         self.relay = Relay(self.clock)
         self.price = 100_000
         self.newest: dict[str, float] = {}

@@ -121,24 +121,3 @@ def test_joining_between_tick_and_flush_gives_no_tick_twice(relay: Relay) -> Non
     relay.spot("EURUSD", 108_002)
     relay.turn(0.1)
     assert [m["seq"] for m in client.take()] == [1, 2, 3]
-
-
-def test_a_flush_waits_as_long_as_the_last_one_took(clock: Clock) -> None:
-    """Under overload the turn carries more: at most half of the time is spent sending."""
-    relay = Relay(clock)
-    client = relay.client("EURUSD")
-    send = client.outbox.send
-
-    def slow(data: bytes) -> int:
-        clock.rightNow += 0.004
-        return send(data)
-
-    client.outbox.send = slow
-    relay.spot("EURUSD", 108_000)
-    relay.turn()
-    relay.spot("EURUSD", 108_001)
-    relay.turn(0.001)
-    relay.spot("EURUSD", 108_002)
-    assert client.sends == 1
-    relay.turn(0.004)
-    assert client.sends == 2

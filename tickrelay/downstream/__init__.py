@@ -10,6 +10,7 @@
           reader       reads frames and has messages answered, in pieces of work of the ledger
             read_limiter how fast one client is read
           tcp          the socket, for sends that bypass the transport
+          tls          the same over TLS
           session      one client: its token, and the answer to each request
             v1           the requests of v1
               subscribe_request    subscribe in v1

@@ -248,7 +248,7 @@ class SubscribeRequest:
         subscriber = self._subscriber
         self._hub.release(subscriber)
         if not subscriber.is_waiting:
-            frames = subscriber.newest([channel for channel in self._behind if channel in subscriber.positions])
+            frames = subscriber.newest([channel for channel in self._behind if channel in subscriber.positions], {})
             if frames:
                 subscriber.outbox.write(frames)
 

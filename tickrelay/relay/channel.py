@@ -15,6 +15,7 @@ class Channel:
 
     __slots__ = (
         "ask",
+        "audience",
         "bid",
         "history",
         "index",
@@ -32,6 +33,8 @@ class Channel:
         self.symbol = symbol
         self.index = index
         """Its index in the lists that the hub and the encoding groups keep per channel."""
+        self.audience = 0
+        """How many clients subscribe it."""
         self.bid = 0
         self.ask = 0
         """Forward-filled sides, 1/100000; 0 while unknown."""

@@ -4,13 +4,41 @@ The cost of a flush must depend on the number of sends, not of ticks: a block is
 cohort once per cohort, whether a thousand clients share one list of symbols or each has its own.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import islice
 from operator import itemgetter
 
 from tickrelay.relay.channel import Channel
 from tickrelay.relay.outbox import Outbox
 from tickrelay.relay.subscriber import Subscriber
 from tickrelay.wire.encodings import Encoding
+
+SENDS_A_LOOK = 128
+"""Sends between two looks at the clock: about a millisecond."""
+
+
+class Flush:
+    """One flush, of all encodings: the clients that could not be served in the usual way."""
+
+    __slots__ = ("_end_s", "_monotonic_s", "_sends_left", "is_over", "stalled", "unsent")
+
+    def __init__(self, monotonic_s: Callable[[], float], end_s: float) -> None:
+        self._monotonic_s = monotonic_s
+        self._end_s = end_s
+        self._sends_left = SENDS_A_LOOK
+        self.is_over = False
+        """The time is up: what is left is `unsent`."""
+        self.stalled: list[tuple[Outbox, bytes, int]] = []
+        """Clients whose socket did not take everything: (outbox, data, bytes taken; -1: all, but it is full)."""
+        self.unsent: dict[Outbox, bytes] = {}
+        """Clients that were not sent anything yet, and their data."""
+
+    def sent(self, sends: int) -> None:
+        """So many were made; looks at the clock now and then."""
+        self._sends_left -= sends
+        if self._sends_left <= 0:
+            self._sends_left = SENDS_A_LOOK
+            self.is_over = self._monotonic_s() >= self._end_s
 
 
 class Cohort:
@@ -71,20 +99,16 @@ class EncodingGroup:
                 del self._of_channel[index][cohort]
         return cohort.channels
 
-    def send(self, dirty: Iterable[Channel]) -> list[tuple[Outbox, bytes, int]]:
-        """Send the pending ticks of the *dirty* channels to every cohort that has one of them.
-
-        Returns the clients whose socket did not take everything: (outbox, data, bytes taken; -1: all, but it is full).
-        """
-        stalled: list[tuple[Outbox, bytes, int]] = []
+    def send(self, dirty: Iterable[Channel], flush: Flush) -> None:
+        """Send the pending ticks of the *dirty* channels to each cohort that has one of them, as far as time allows."""
         if not self._cohorts:
-            return stalled
+            return
         tick = self.encoding.tick
         wanted = [channel for channel in dirty if self._of_channel[channel.index]]
         if len(wanted) == 1:
             (channel,) = wanted
-            self._deliver(self._of_channel[channel.index], b"".join(map(tick, channel.pending)), stalled)
-            return stalled
+            self._deliver(self._of_channel[channel.index], b"".join(map(tick, channel.pending)), flush)
+            return
         blocks = self._blocks
         for channel in wanted:
             blocks[channel.index] = b"".join(map(tick, channel.pending))
@@ -96,10 +120,9 @@ class EncodingGroup:
                 (index,) = cohort.key
                 data = blocks[index]
             if data:
-                self._deliver((cohort,), data, stalled)
+                self._deliver((cohort,), data, flush)
         for channel in wanted:
             blocks[channel.index] = b""
-        return stalled
 
     def _touched(self, channels: list[Channel]) -> Iterable[Cohort]:
         """The cohorts that have one of *channels*; all cohorts where that is cheaper than collecting these."""
@@ -111,19 +134,41 @@ class EncodingGroup:
             touched.update(of_channel[channel.index])
         return touched
 
-    def _deliver(self, cohorts: Iterable[Cohort], data: bytes, stalled: list[tuple[Outbox, bytes, int]]) -> None:
-        size = len(data)
+    def _deliver(self, cohorts: Iterable[Cohort], data: bytes, flush: Flush) -> None:
         for cohort in cohorts:
             members = cohort.members
-            self.sends += len(members)
-            self.bytes += len(members) * size
-            for outbox in members:
-                try:
-                    taken = outbox.send(data)
-                except OSError:
-                    # The send buffer is full (EAGAIN), or the connection is broken: then the transport gets the same
-                    # error when it writes, and reports it.
-                    taken = 0
-                if taken != size:
-                    # Removing the client here would change the dict that is iterated: the fan-out does it afterwards.
-                    stalled.append((outbox, data, taken))
+            if flush.is_over:
+                self._leave_unsent(members, data, flush)
+            elif len(members) <= SENDS_A_LOOK:
+                self._send(members, data, flush.stalled)
+                flush.sent(len(members))
+            else:
+                self._send_to_many(iter(members), data, flush)
+
+    def _send_to_many(self, members: Iterator[Outbox], data: bytes, flush: Flush) -> None:
+        while not flush.is_over and (some := list(islice(members, SENDS_A_LOOK))):
+            self._send(some, data, flush.stalled)
+            flush.sent(len(some))
+        self._leave_unsent(list(members), data, flush)
+
+    def _leave_unsent(self, outboxes: Collection[Outbox], data: bytes, flush: Flush) -> None:
+        self._count(len(outboxes), len(data))
+        flush.unsent.update(dict.fromkeys(outboxes, data))
+
+    def _count(self, sends: int, size: int) -> None:
+        self.sends += sends
+        self.bytes += sends * size
+
+    def _send(self, outboxes: Collection[Outbox], data: bytes, stalled: list[tuple[Outbox, bytes, int]]) -> None:
+        size = len(data)
+        self._count(len(outboxes), size)
+        for outbox in outboxes:
+            try:
+                taken = outbox.send(data)
+            except OSError:
+                # The send buffer is full (EAGAIN), or the connection is broken: then the transport gets the same
+                # error when it writes, and reports it.
+                taken = 0
+            if taken != size:
+                # Removing the client here would change the dict that is iterated: the fan-out does it afterwards.
+                stalled.append((outbox, data, taken))

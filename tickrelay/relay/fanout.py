@@ -4,19 +4,34 @@ Knows no reactor and no socket: time comes from the injected clock, bytes go out
 """
 
 from collections.abc import Iterable
+from itertools import islice
+from math import inf
 
 from tickrelay.config.settings import RelaySettings
 from tickrelay.model.clock import Clock
 from tickrelay.model.errors import CloseCode
 from tickrelay.model.ticks import Tick
 from tickrelay.relay.channel import Channel
-from tickrelay.relay.cohort import EncodingGroup
+from tickrelay.relay.cohort import SENDS_A_LOOK, EncodingGroup, Flush
 from tickrelay.relay.conflator import Conflator
+from tickrelay.relay.outbox import Outbox
 from tickrelay.relay.subscriber import Subscriber
 from tickrelay.wire.encodings import Encoding
 
 MAX_REST_S = 0.005
-"""Upper bound of the pause after a flush: a longer one would add latency and batch few more ticks."""
+"""Upper bound of the rest after a flush: a longer one would add latency and batch few more ticks."""
+
+REST_FROM, REST_FULLY = 0.6, 0.9
+"""Between these loads the rest grows from none to as long as the flush took."""
+
+LOAD_TIME_S = 0.1
+"""Time constant of the load."""
+
+SLICE_S = 0.006
+"""After so long a flush lets the reactor read, and goes on in its next turn."""
+
+SAMPLED = 8
+"""One flush of so many is used to learn what a send takes."""
 
 IDLE_S = 0.002
 """Time after the last flush and its pause from which the relay counts as idle: the next tick is sent at once, without
@@ -52,7 +67,14 @@ class Fanout:
         self._scheduled = False
         self._not_before = 0.0
         self._idle_from = 0.0
+        self._rest_s = 0.0
+        self.load = 0.0
+        """Share of the time that sending would take if each tick were sent on its own, of late."""
+        self._send_s = 0.0
+        """What sending to one client took of late, all parts of a flush included."""
         self._conflators: dict[float, Conflator] = {}
+        self._unsent: dict[Outbox, bytes] = {}
+        """Clients to whom the flush that is going on has sent nothing yet, and their data."""
 
     def add_channel(self) -> None:
         """One more channel exists; its index is the next one."""
@@ -67,43 +89,96 @@ class Fanout:
             self._dirty.append(channel)
         channel.pending.append(tick)
         if not self._scheduled:
-            now = self._clock.monotonic_s()
-            if now > self._idle_from:
-                self.flush()
+            now_s = self._clock.monotonic_s()
+            if now_s > self._idle_from:
+                self._turn()
             else:
                 self._scheduled = True
-                self._clock.call_later(max(self._not_before - now, 0.0), self._turn_ends)
-
-    def _turn_ends(self) -> None:
-        self._scheduled = False
-        self.flush()
+                self._clock.call_later(max(self._not_before - now_s, 0.0), self._turn)
 
     def flush(self) -> None:
-        """Send the pending ticks: one write per client.
+        """Send all pending ticks now."""
+        self._send_unsent(inf)
+        self._flush(inf)
 
-        The next flush starts no earlier than this one's duration after its end (at most `MAX_REST_S`), so that under
-        overload about half of the time is left for receiving and each flush carries more; nor earlier than the
-        configured flush window after this one's start.
+    def _turn(self) -> None:
+        """Go on with a flush, or begin one, for `SLICE_S`; the rest of it in the reactor's next turn."""
+        end_s = self._clock.monotonic_s() + SLICE_S
+        if self._unsent:
+            self._send_unsent(end_s)
+        else:
+            self._flush(end_s)
+        self._scheduled = bool(self._unsent or self._dirty)
+        if self._scheduled:
+            delay_s = 0.0 if self._unsent else max(self._not_before - self._clock.monotonic_s(), 0.0)
+            self._clock.call_later(delay_s, self._turn)
+
+    def _send_unsent(self, end_s: float) -> None:
+        """Go on with a flush, up to *end_s* (monotonic seconds)."""
+        while self._unsent:
+            for outbox in list(islice(self._unsent, SENDS_A_LOOK)):
+                self._send_now(outbox)
+            now_s = self._clock.monotonic_s()
+            self._not_before = max(self._not_before, now_s + self._rest_s)
+            self._idle_from = self._not_before + IDLE_S
+            if now_s >= end_s:
+                return
+
+    def _send_now(self, outbox: Outbox) -> None:
+        """Send what the flush that is going on has for this client; it may be nothing."""
+        data = self._unsent.pop(outbox, None)
+        if data is not None:
+            outbox.write(data)
+
+    def _flush(self, end_s: float) -> None:
+        """Send the pending ticks: one write per client. Clients whose turn has not come at *end_s* are left in
+        `_unsent`.
+
+        Under load the next flush starts later, by up to this one's duration (at most `MAX_REST_S`): about half of the
+        time is then left for receiving, and each flush carries more. It also starts no earlier than the configured
+        flush window after this one's start.
         """
         if not self._dirty:
             return
         begun = self._clock.monotonic_s()
+        counters = self.counters
+        counters.flushes += 1
+        is_sample = not counters.flushes % SAMPLED
+        sends = self._sends() if is_sample else 0
         dirty, self._dirty = self._dirty, []
         for channel in dirty:
             channel.sent = channel.last
             channel.sent_seq = channel.seq
+        flush = Flush(self._clock.monotonic_s, end_s)
         for group in self.groups.values():
-            for outbox, data, taken in group.send(dirty):
-                outbox.block(data, taken)
+            group.send(dirty, flush)
+        self._unsent = flush.unsent
+        for outbox, data, taken in flush.stalled:
+            outbox.block(data, taken)
+        for conflator in self._conflators.values():
+            conflator.flushed(dirty)
+        single_sends = 0
         for channel in dirty:
-            self.counters.ticks += len(channel.pending)
+            ticks = len(channel.pending)
+            counters.ticks += ticks
+            single_sends += ticks * channel.audience
             channel.pending.clear()
         ended = self._clock.monotonic_s()
+        counters.flush_s += ended - begun
+        if is_sample and not flush.is_over and (sends := self._sends() - sends):
+            self._send_s += ((ended - begun) / sends - self._send_s) * 0.5
+        # It depends on ticks and clients, and not on whether there is a rest: else the rest would come and go.
+        load = (self.load * LOAD_TIME_S + single_sends * self._send_s) / (LOAD_TIME_S + begun - self.last_flush_s)
+        self.load = load
         self.last_flush_s = begun
-        self.counters.flushes += 1
-        self.counters.flush_s += ended - begun
-        self._not_before = max(ended + min(ended - begun, MAX_REST_S), begun + self.settings.flush_window_s)
+        self._rest_s = 0.0
+        if load > REST_FROM:
+            self._rest_s = min(ended - begun, MAX_REST_S) * min((load - REST_FROM) / (REST_FULLY - REST_FROM), 1.0)
+        self._not_before = max(ended + self._rest_s, begun + self.settings.flush_window_s)
         self._idle_from = self._not_before + IDLE_S
+
+    def _sends(self) -> int:
+        return sum(group.sends for group in self.groups.values())
 
     # SubscriberOwner.
 
@@ -148,6 +223,7 @@ class Fanout:
 
     def leave_cohort(self, subscriber: Subscriber) -> None:
         """Remove the client from its cohort, and note its position in each of the cohort's channels."""
+        self._send_now(subscriber.outbox)
         for channel in self.groups[subscriber.encoding].leave(subscriber):
             subscriber.positions[channel] = channel.sent_seq
 
@@ -156,27 +232,43 @@ class Fanout:
         if subscriber.is_waiting:
             return
         unlimited = [channel for channel in subscriber.positions if not subscriber.channels[channel]]
-        frames = subscriber.newest(unlimited)
+        frames = subscriber.newest(unlimited, {})
         if frames:
             subscriber.outbox.write(frames)
-        # That write may have filled the transport: then the client is behind again.
+        if len(unlimited) < len(subscriber.positions):
+            self._catch_up(subscriber)
+        # These writes may have filled the transport: then the client is behind again.
         if unlimited and not subscriber.outbox.blocked:
             for channel in unlimited:
                 del subscriber.positions[channel]
             self.groups[subscriber.encoding].join(subscriber, unlimited)
 
-    def limit_rate(self, subscriber: Subscriber, max_rate: float) -> None:
-        """Conflate for the client at this rate too (ticks/s of each symbol; 0: no limit)."""
+    def _catch_up(self, subscriber: Subscriber) -> None:
+        by_rate: dict[float, list[Channel]] = {}
+        for channel, rate in subscriber.channels.items():
+            if rate:
+                by_rate.setdefault(rate, []).append(channel)
+        for rate, channels in by_rate.items():
+            if not subscriber.is_waiting:
+                self._conflators[rate].catch_up(subscriber, channels)
+
+    def limit_rate(self, subscriber: Subscriber, channel: Channel, max_rate: float) -> None:
+        """Change the rate of one subscription (ticks/s; 0: every tick). The client must be outside of a cohort."""
+        before = subscriber.channels.get(channel, 0.0)
+        if before and before != max_rate:
+            self._conflators[before].discard(subscriber, channel)
         if max_rate:
             conflator = self._conflators.get(max_rate)
             if conflator is None:
                 conflator = self._conflators[max_rate] = Conflator(max_rate, self._clock)
-            conflator.add(subscriber)
+            conflator.add(subscriber, channel)
+        subscriber.channels[channel] = max_rate
 
     def forget(self, subscriber: Subscriber) -> None:
         """Remove all that is kept of a client that is gone."""
         self.leave_cohort(subscriber)
+        for channel, rate in subscriber.channels.items():
+            if rate:
+                self._conflators[rate].discard(subscriber, channel)
         subscriber.positions = {}
         self.behind.pop(subscriber, None)
-        for conflator in self._conflators.values():
-            conflator.discard(subscriber)

@@ -149,9 +149,9 @@ class Hub:
             if channel not in subscriber.channels:
                 self._interest(channel)
                 self._subscribers[channel.index][subscriber] = None
+                channel.audience += 1
                 subscriber.positions[channel] = channel.sent_seq
-            subscriber.channels[channel] = max_rate
-            self.fanout.limit_rate(subscriber, max_rate)
+            self.fanout.limit_rate(subscriber, channel, max_rate)
         self.fanout.rejoin(subscriber)
         return channels
 
@@ -161,6 +161,7 @@ class Hub:
         for name in names:
             channel = self.channels.get(name)
             if channel is not None and channel in subscriber.channels:
+                self.fanout.limit_rate(subscriber, channel, 0.0)
                 del subscriber.channels[channel]
                 subscriber.positions.pop(channel, None)
                 self._disinterest(channel, subscriber)
@@ -198,8 +199,7 @@ class Hub:
         """Change the rate of all of a client's subscriptions (ticks/s of each symbol, 0: every tick)."""
         self.fanout.leave_cohort(subscriber)
         for channel in subscriber.channels:
-            subscriber.channels[channel] = max_rate
-        self.fanout.limit_rate(subscriber, max_rate)
+            self.fanout.limit_rate(subscriber, channel, max_rate)
         self.fanout.rejoin(subscriber)
 
     def set_encoding(self, subscriber: Subscriber, encoding: Encoding) -> None:
@@ -279,6 +279,7 @@ class Hub:
 
     def _disinterest(self, channel: Channel, subscriber: Subscriber) -> None:
         del self._subscribers[channel.index][subscriber]
+        channel.audience -= 1
         if not self._subscribers[channel.index] and self.feed is not None:
             self.feed.unwant(channel.symbol.name)
 

@@ -8,6 +8,9 @@ from tickrelay.relay.outbox import Outbox
 from tickrelay.wire.encodings import Encoding
 from tickrelay.wire.messages import AnyMessage
 
+MadeFrames = dict[tuple[Encoding, Channel, int], bytes]
+"""Frames of channels' newest ticks, by what they differ in; the integer is how many were conflated."""
+
 
 class SubscriberOwner(Protocol):
     """Moves subscribers between cohorts and conflation: implemented by the fan-out."""
@@ -78,15 +81,21 @@ class Subscriber:
         """Send a message to this client alone, in its encoding. Raises ValueError for one that the encoding lacks."""
         self.outbox.write(self.encoding.message(message))
 
-    def newest(self, channels: Iterable[Channel]) -> bytes:
-        """Frames of the newest tick of each channel that moved since the client's position, which is set to it."""
-        positions = self.positions
+    def newest(self, channels: Iterable[Channel], made: MadeFrames) -> bytes:
+        """Frames of the newest tick of each channel that moved since the client's position, which is set to it.
+
+        *made*: the frames of this moment, which several clients share; those that are missing are added.
+        """
+        positions, encoding = self.positions, self.encoding
         frames = []
         for channel in channels:
             conflated = channel.sent_seq - positions[channel] - 1
             if conflated >= 0 and channel.sent is not None:
                 positions[channel] = channel.sent_seq
-                frames.append(self.encoding.newest(channel.sent, conflated))
+                frame = made.get((encoding, channel, conflated))
+                if frame is None:
+                    frame = made[encoding, channel, conflated] = encoding.newest(channel.sent, conflated)
+                frames.append(frame)
         return b"".join(frames)
 
     # OutboxOwner.
