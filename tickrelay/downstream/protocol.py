@@ -21,6 +21,7 @@ from tickrelay.downstream.opening import Opening, choose
 from tickrelay.downstream.reader import Reader
 from tickrelay.downstream.session import ClientSession
 from tickrelay.downstream.tcp import is_slow, own_socket, reading
+from tickrelay.downstream.tls import tls_sender
 from tickrelay.downstream.tokens import Shown, offered
 from tickrelay.downstream.websocket import WebSocketConnection
 from tickrelay.model.errors import CloseCode
@@ -100,15 +101,20 @@ class ClientProtocol(WebSocketConnection):
         del self._opening
         self.release_handshake_state()
         socket = own_socket(self.transport)
-        direct = socket is not None and not ISSLTransport.providedBy(self.transport)
-        send = socket.send if direct else self._send_through
-        write = self._write_direct if direct else self._write_through
-        outbox = Outbox(send, write, self.close, context.hub.settings.max_queued_bytes, reading(socket))
+        is_tls = ISSLTransport.providedBy(self.transport)
         # Twisted calls a pull producer's resumeProducing each time the transport has written everything out: that is
         # how the outbox learns it. Over TLS Twisted (26.10) wraps a pull producer in a loop that calls it endlessly, so
-        # there it is a push producer, paused and resumed at the transport's high-water mark.
-        self.transport.registerProducer(self, not direct)
-        outbox.blocked = direct  # the transport still holds the handshake's answer
+        # there it is a push producer, which is paused while the transport holds something.
+        self.transport.registerProducer(self, is_tls or socket is None)
+        if socket is None:
+            send, write = self._send_through, self._write_through
+        elif is_tls:
+            sender = tls_sender(self.transport, socket)
+            send, write = sender.send, sender.write
+        else:
+            send, write = socket.send, self._write_direct
+        outbox = Outbox(send, write, self.close, context.hub.settings.max_queued_bytes, reading(socket))
+        outbox.blocked = socket is not None  # the transport still holds the handshake's answer
         self.outbox = outbox
         self._subscriber = context.hub.attach(outbox, encoding)
         self.session = ClientSession(context, self._subscriber, self.address, self._enter)

@@ -6,6 +6,7 @@ Handshake, reading, alerts and closing stay with Twisted.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from OpenSSL import SSL
 
@@ -16,26 +17,48 @@ MAX_OVERHEAD_BYTES = 128
 """Of one record: header, nonce, tag or MAC, padding; 17 to 37 bytes with the ciphers in use."""
 
 
+def tls_sender(transport: Any, handle: Any) -> "TlsSender":
+    """The way out of a TLS *transport* of Twisted's, around its TCP socket *handle*.
+
+    A push producer must be registered with the transport. It is paused here, and resumed when TCP has written out what
+    it holds: now the answer to the handshake, later what the socket did not take.
+    """
+    tcp = transport.transport
+
+    def hold(records: bytes) -> None:
+        tcp.write(records)
+        # Twisted (26.10) pauses its producer at 64 KiB, and resumes no other than a paused one.
+        if tcp.producer is not None:
+            tcp.producerPaused = True
+            tcp.producer.pauseProducing()
+
+    def is_full() -> bool:
+        return bool(tcp.dataBuffer or tcp._tempDataLen)
+
+    hold(b"")
+    return TlsSender(transport.getHandle(), handle.send, hold, is_full, transport.abortConnection)
+
+
 class TlsSender:
     """The way out of one connection whose handshake is done.
 
-    *connection* is OpenSSL's, on memory BIOs. *send* is the socket's; *write* gives records to the TCP transport, which
+    *connection* is OpenSSL's, on memory BIOs. *send* is the socket's; *hold* gives records to the TCP transport, which
     sends them when it can, and *is_full* returns whether it still holds some. *abort* ends the connection.
     """
 
-    __slots__ = ("_abort", "_connection", "_is_full", "_send", "_write")
+    __slots__ = ("_abort", "_connection", "_hold", "_is_full", "_send")
 
     def __init__(
         self,
         connection: SSL.Connection,
         send: Callable[[bytes], int],
-        write: Callable[[bytes], object],
+        hold: Callable[[bytes], object],
         is_full: Callable[[], bool],
         abort: Callable[[], object],
     ) -> None:
         self._connection = connection
         self._send = send
-        self._write = write
+        self._hold = hold
         self._is_full = is_full
         self._abort = abort
 
@@ -56,7 +79,7 @@ class TlsSender:
                 sent = 0
             if sent == len(records):
                 return len(data)
-        self._write(records[sent:] if sent else records)
+        self._hold(records[sent:] if sent else records)
         return -1
 
     def write(self, data: bytes) -> bool:
