@@ -24,6 +24,9 @@ class Source(Protocol):
     def read_on(self) -> None:
         """Read the frames that were received meanwhile."""
 
+    def has_left(self) -> bool:
+        """Whether the client has closed its end of the connection."""
+
     def failed(self) -> None:
         """An exception was caught while a frame was read or answered: log it, and close."""
 
@@ -113,7 +116,12 @@ class Reader:
 
     def _waited(self) -> None:
         """The time is over for which the read limit had stopped the reading."""
-        if not self._lost:
+        if self._lost:
+            return
+        if self._source.has_left():
+            # What it had sent is of no use to anybody, and reading it at this pace could take a minute.
+            self._source.transport.abortConnection()
+        else:
             self._payer.when_due(self._go_on)
 
     def _go_on(self) -> None:
