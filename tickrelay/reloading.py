@@ -8,7 +8,7 @@ from tickrelay.config.schema import settings_of
 from tickrelay.config.settings import Config
 
 _GROUPS = ("ctrader", "clients", "relay", "log")
-_RESTART = ("listen", "admin")
+_RESTART = ("listen", "admin", "trusted_proxies", "handshake_timeout_s")
 """Settings of the clients' side that are read at the start alone, as all those of the cTrader connection are."""
 
 

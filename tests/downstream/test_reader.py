@@ -250,3 +250,22 @@ def test_a_failure_between_two_turns_closes_one_client(
     assert server.feed.wanted == []
     assert len(expected_failures) == 1
     expected_failures.clear()
+
+
+def test_a_client_that_sends_more_than_is_read_is_probed(clock: Clock, turns: Turns) -> None:
+    """Every two seconds, while it is behind: the kernel of one that has left answers with a reset."""
+    server = Server(clock, turns, messages_burst=10, messages_per_s=20, ping_interval_s=0.0)
+    server.go_live()
+    turns.cost_s = 0.0
+    client = connect(server, turns, "192.0.2.1")
+
+    def pass_time(seconds: int) -> list[int]:
+        for _ in range(seconds * 100):
+            turns.now_s += 0.01
+            turns.turn()
+        return [opcode for opcode, _ in client.frames()]
+
+    client.protocol.dataReceived(PING * 30)
+    assert pass_time(4) == [1] * 30, "who is read to the end within two seconds is not probed"
+    client.protocol.dataReceived(frame(b"", opcode=10) * 5_000)
+    assert pass_time(5) in ([9] * 2, [9] * 3)

@@ -11,7 +11,7 @@ import pytest
 from twisted.internet.interfaces import ISSLTransport
 from zope.interface import implementer
 
-from tickrelay.downstream.tcp import is_slow, own_socket, reading
+from tickrelay.downstream.tcp import has_left, is_slow, own_socket, reading
 from tickrelay.relay.outbox import Outbox
 
 Pair = tuple[socket.socket, socket.socket]
@@ -172,3 +172,27 @@ def test_a_client_that_was_behind_is_slow_once(tcp: Pair) -> None:
     client_of.blocked = False
     assert is_slow(client_of, Tcp(ours))
     assert not is_slow(client_of, Tcp(ours))
+
+
+@pytest.mark.parametrize("how", ["closed", "reset"])
+def test_a_client_that_has_left_is_known_before_all_is_read(tcp: Pair, how: str) -> None:
+    """Megabytes that it had sent may stand before its FIN, and are read slowly or not at all."""
+    ours, client = tcp
+    assert not has_left(ours)
+    client.sendall(b"x" * 1_000)
+    assert not has_left(ours)
+    if how == "reset":
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, bytes((1, 0, 0, 0, 0, 0, 0, 0)))
+    client.close()
+    deadline = time.monotonic() + 5
+    while not has_left(ours):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_without_a_socket_nobody_is_known_to_have_left() -> None:
+    """A transport in memory, or a UNIX socket."""
+    ours, client = socket.socketpair()
+    client.close()
+    assert not has_left(None) and not has_left(ours)
+    ours.close()

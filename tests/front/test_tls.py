@@ -11,7 +11,7 @@ from twisted.internet.ssl import PrivateCertificate
 from twisted.internet.task import Clock
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
-from tests.front.test_connection import use_up
+from tests.front.test_peer import use_up
 from tests.support.browser import KEY, Server, Transport
 from tickrelay.front.tls import end_meter, meter_handshake
 

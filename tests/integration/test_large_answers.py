@@ -26,6 +26,7 @@ from tickrelay.config.settings import ClientSettings, RelaySettings
 from tickrelay.downstream.factory import ClientFactory
 from tickrelay.model.ticks import Symbol
 from tickrelay.relay.hub import Hub
+from tickrelay.service import front_of
 from tickrelay.startup import ReactorClock
 from tickrelay.wire.encodings import make_encodings
 from tickrelay.wire.tickrelay_pb2 import ClientMessage, GetSymbols, Subscribe
@@ -133,8 +134,9 @@ def served(tmp_path: Path, secure: bool) -> tuple[Hub, Any, ssl.SSLContext | Non
         [Symbol(symbol_id=n + 1, name=f"S{n}", description=f"Symbol number {n}") for n in range(SYMBOLS)]
     )
     hub.status_changed(LIVE)
+    front = front_of(factory, clock, reactor)
     if not secure:
-        return hub, reactor.listenTCP(0, factory, interface="127.0.0.1"), None  # type: ignore[attr-defined]
+        return hub, reactor.listenTCP(0, front, interface="127.0.0.1"), None  # type: ignore[attr-defined]
     authority = trustme.CA()
     pair = authority.issue_cert("localhost")
     pair.private_key_pem.write_to_path(tmp_path / "key.pem")
@@ -142,7 +144,7 @@ def served(tmp_path: Path, secure: bool) -> tuple[Hub, Any, ssl.SSLContext | Non
     trust = ssl.create_default_context()
     authority.configure_trust(trust)
     options = twisted_ssl.DefaultOpenSSLContextFactory(str(tmp_path / "key.pem"), str(tmp_path / "cert.pem"))
-    return hub, reactor.listenSSL(0, factory, options, interface="127.0.0.1"), trust  # type: ignore[attr-defined]
+    return hub, reactor.listenSSL(0, front, options, interface="127.0.0.1"), trust  # type: ignore[attr-defined]
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads /proc")

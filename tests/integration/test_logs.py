@@ -16,9 +16,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from tests.integration.test_end_to_end import subscribed
-from tests.integration.test_refusals import wait_until
-from tests.support.processes import PATIENCE_S, Process, Twistd, free_port
+from tests.support.frontend import subscribed
+from tests.support.processes import PATIENCE_S, Process, Twistd, free_port, wait_until
 
 F_SETPIPE_SZ = getattr(fcntl, "F_SETPIPE_SZ", 1031)
 

@@ -15,9 +15,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from tests.integration.test_end_to_end import subscribed
-from tests.integration.test_refusals import end_daemon, said, twistd, wait_until
-from tests.support.processes import PATIENCE_S, Process, Twistd, free_port
+from tests.support.frontend import subscribed
+from tests.support.processes import PATIENCE_S, Process, Twistd, end_daemon, free_port, said, twistd, wait_until
 
 
 @contextmanager

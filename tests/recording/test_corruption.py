@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from google.protobuf.message import DecodeError
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from twisted.logger import LogEvent
@@ -104,6 +104,7 @@ def test_any_corruption_ends_the_segment_and_nothing_else(tmp_path: Path, block:
         check(tmp_path, corrupted(random.Random(seed)))
 
 
+@example(at=11, removed=0, put=b"\x80", packed=True)
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     at=st.integers(0, len(WHOLE)),

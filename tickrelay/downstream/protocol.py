@@ -20,7 +20,7 @@ from tickrelay.downstream.context import ClientContext
 from tickrelay.downstream.opening import Opening, choose
 from tickrelay.downstream.reader import Reader
 from tickrelay.downstream.session import ClientSession
-from tickrelay.downstream.tcp import is_slow, own_socket, reading
+from tickrelay.downstream.tcp import has_left, is_slow, own_socket, reading
 from tickrelay.downstream.tls import tls_sender
 from tickrelay.downstream.tokens import Shown, offered
 from tickrelay.downstream.websocket import WebSocketConnection
@@ -31,8 +31,11 @@ from tickrelay.relay.subscriber import Subscriber
 MAX_FRAGMENTS = 1_000
 """Of one message: the limit of bytes does not bound empty fragments."""
 
-LARGE_WAIT_S = 0.1
-"""How often to look whether a large answer is written out: until then the client is not read."""
+MAX_UNREAD_BYTES = 65_536
+"""Of answers that wait for a client to read; with more, or with a large answer, it is asked for nothing else."""
+
+UNREAD_WAIT_S = 0.1
+"""How often to look whether it has read them."""
 
 RETRY_S = (15, 45)
 """Clients beyond a limit are asked to reconnect after a random time between these."""
@@ -138,11 +141,11 @@ class ClientProtocol(WebSocketConnection):
         self.payer.do(partial(super().dataReceived, data))
 
     def may_read_frame(self) -> bool:
-        """Whether the reader allows a frame; none while a large answer is on its way."""
+        """Whether the reader allows a frame; none while many answers are on their way."""
         if self._reader is None:
             return True
-        if self.outbox is not None and self.outbox.large_bytes:
-            self._reader.pause_for(LARGE_WAIT_S)
+        if self.outbox is not None and (self.outbox.large_bytes or self.outbox.queued_bytes > MAX_UNREAD_BYTES):
+            self._reader.pause_for(UNREAD_WAIT_S)
             return False
         return self._reader.may_read_frame()
 
@@ -157,6 +160,10 @@ class ClientProtocol(WebSocketConnection):
         """Have a message answered by the session."""
         if self.session is not None and self._reader is not None:
             self._reader.answer(partial(self.session.received, payload, isBinary))
+
+    def has_left(self) -> bool:
+        """Whether the client has closed its end, as far as the kernel tells; bytes of it may still be there to read."""
+        return has_left(own_socket(self.transport))
 
     def failed(self) -> None:
         """A bug that one client's request meets closes that client alone, and is logged with its traceback."""

@@ -15,6 +15,13 @@ from tickrelay.model.clock import Clock
 
 MIN_WAIT_S = 0.01
 
+PROBE_S = 2.0
+"""How often a client that sends more than is read of it is sent a ping.
+
+One that is gone cannot be told by reading: its FIN stands behind bytes that its own kernel still holds. But that kernel
+answers the ping with a reset.
+"""
+
 
 class Source(Protocol):
     """What is read: the connection."""
@@ -24,6 +31,12 @@ class Source(Protocol):
     def read_on(self) -> None:
         """Read the frames that were received meanwhile."""
 
+    def sendPing(self) -> None:
+        """Send a ping; its pong is not waited for."""
+
+    def has_left(self) -> bool:
+        """Whether the client has closed its end of the connection."""
+
     def failed(self) -> None:
         """An exception was caught while a frame was read or answered: log it, and close."""
 
@@ -31,7 +44,7 @@ class Source(Protocol):
 class Reader:
     """Made by the connection when it is open. *payer*: who pays for the work."""
 
-    __slots__ = ("_clock", "_limiter", "_lost", "_payer", "_source", "_steps", "paused")
+    __slots__ = ("_clock", "_limiter", "_lost", "_payer", "_probed_s", "_source", "_steps", "paused")
 
     def __init__(self, source: Source, payer: Payer, settings: ClientSettings, clock: Clock) -> None:
         self.paused = False
@@ -43,6 +56,8 @@ class Reader:
         self._steps: Iterator[None] | None = None
         """What is left to do for the message that is being answered."""
         self._lost = False
+        self._probed_s = clock.monotonic_s()
+        """When the client was last sent a ping, or had sent no more than was read."""
 
     def may_read_frame(self) -> bool:
         """Whether to read another frame now; else reading pauses: the client is slowed, not refused."""
@@ -113,8 +128,17 @@ class Reader:
 
     def _waited(self) -> None:
         """The time is over for which the read limit had stopped the reading."""
-        if not self._lost:
-            self._payer.when_due(self._go_on)
+        if self._lost:
+            return
+        if self._source.has_left():
+            # What it had sent is of no use to anybody, and reading it at this pace could take a minute.
+            self._source.transport.abortConnection()
+            return
+        now_s = self._clock.monotonic_s()
+        if now_s - self._probed_s >= PROBE_S:
+            self._probed_s = now_s
+            self._source.sendPing()
+        self._payer.when_due(self._go_on)
 
     def _go_on(self) -> None:
         if self._steps is not None:
@@ -130,4 +154,5 @@ class Reader:
             # In dataReceived Twisted would close the connection; here it would stay, and never be read again.
             self._source.failed()
         if not (self.paused or self._lost):
+            self._probed_s = self._clock.monotonic_s()
             self._source.transport.resumeProducing()

@@ -23,6 +23,10 @@ _UNSENT_BYTES = 65_536
 _ACKED_AND_UNSENT = struct.Struct("=120xQ16xI")
 
 
+# tcpi_state, the first byte of it: TCP_CLOSE, TCP_CLOSE_WAIT, TCP_LAST_ACK, TCP_CLOSING (net/tcp_states.h).
+_LEFT = (7, 8, 9, 11)
+
+
 def own_socket(transport: Any) -> Any:
     """The socket of a connection, over TLS the one below it, with its options set; None where there is none.
 
@@ -65,6 +69,19 @@ def is_slow(outbox: Outbox, transport: Any) -> bool:
         return False
     waiting = _unread(handle) if handle.family == socket.AF_UNIX else _tcp_info(handle)[1]
     return waiting > 0 and outbox.is_read()
+
+
+def has_left(handle: Any) -> bool:
+    """Whether the client at the other end of *handle* has closed it; False where the kernel does not tell.
+
+    Not to be had from reading before all was read that the client had sent.
+    """
+    if not _tells(handle) or handle.family == socket.AF_UNIX:
+        return False
+    try:
+        return handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] in _LEFT
+    except OSError:
+        return True
 
 
 def _tells(handle: Any) -> bool:

@@ -119,7 +119,7 @@ def read_header(line: bytes) -> float:
     """When the segment was started (Unix seconds). Raises CaptureError."""
     try:
         header = _header.decode(line)
-    except msgspec.MsgspecError as e:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as e:
         raise CaptureError(f"no {FORMAT} file: {e}") from None
     if header.format != FORMAT or header.version != VERSION:
         raise CaptureError(f"{header.format} version {header.version} cannot be read, only {FORMAT} version {VERSION}")

@@ -213,10 +213,7 @@ class Hub:
         return SymbolFeed(wanted=False, confirmed_at_ms=0) if self.feed is None else self.feed.explain(name)
 
     def expect_ticks(self, due: bool) -> None:
-        """Set whether ticks are due: some subscribed symbol's market is open, and cTrader did not refuse the symbol.
-
-        Called every 5 s, and each second while none are.
-        """
+        """Set whether ticks are due: a subscribed symbol's market is open, and cTrader did not refuse the symbol."""
         if not due:
             self._due_since_s = None
         elif self._due_since_s is None:
