@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import trustme
 from websockets.sync.client import connect
 
+from tests.support.certificates import LISTEN, make_certificate
 from tests.support.frames import frame
 from tests.support.processes import Twistd
 
@@ -25,20 +25,16 @@ PING = frame(b'{"type":"ping"}')
 SUBSCRIBE = frame(b'{"type":"subscribe","symbols":["EURUSD"]}')
 
 
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    """Who signs the relay's certificate."""
-    return trustme.CA()
+@pytest.fixture
+def trust(tmp_path: Path) -> ssl.SSLContext:
+    """What trusts the relay's certificate."""
+    return make_certificate(tmp_path)
 
 
 @pytest.fixture
-def relay(wheel_python: Path, tmp_path: Path, authority: trustme.CA) -> Iterator[Twistd]:
+def relay(wheel_python: Path, tmp_path: Path, trust: ssl.SSLContext) -> Iterator[Twistd]:
     """A relay over TLS."""
-    pair = authority.issue_cert("localhost")
-    pair.private_key_pem.write_to_path(tmp_path / "key.pem")
-    pair.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
-    listen = "ssl:0:privateKey=key.pem:certKey=cert.pem:interface=127.0.0.1"
-    with Twistd(wheel_python, tmp_path, "tickrelay", "--simulate", "--listen", listen) as service:
+    with Twistd(wheel_python, tmp_path, "tickrelay", "--simulate", "--listen", LISTEN) as service:
         service.wait_for("status connected")
         yield service
         assert "Traceback" not in service.text()
@@ -131,10 +127,8 @@ def test_a_renegotiation_is_refused(relay: Twistd) -> None:
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 @pytest.mark.parametrize("how", ["alert", "no alert", "reset"])
-def test_the_ends_of_a_connection(relay: Twistd, authority: trustme.CA, version: ssl.TLSVersion, how: str) -> None:
+def test_the_ends_of_a_connection(relay: Twistd, trust: ssl.SSLContext, version: ssl.TLSVersion, how: str) -> None:
     """Each frees the place, in the middle of a stream of ticks too; others go on."""
-    trust = ssl.create_default_context()
-    authority.configure_trust(trust)
     trust.minimum_version = trust.maximum_version = version
     port = port_of(relay)
     with connect(f"wss://localhost:{port}/", ssl=trust) as other:
