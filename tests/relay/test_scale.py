@@ -22,10 +22,7 @@ PRICE = 1_008_502
 """10.08502: with too many or too few digits none of the prices near it is another one of them."""
 
 SUBPROTOCOLS: tuple[bytes | None, ...] = (None, JSON, PROTOBUF)
-LISTING = st.fixed_dictionaries(
-    {},
-    optional={name: st.sampled_from((5, 5, 3, 2)) for name in NAMES},
-)
+LISTING = st.fixed_dictionaries({}, optional={name: st.sampled_from((5, 5, 3, 2)) for name in NAMES})
 
 
 def shown(price: int, digits: int) -> float:

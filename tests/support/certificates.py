@@ -10,7 +10,7 @@ LISTEN = "ssl:0:privateKey=key.pem:certKey=cert.pem:interface=127.0.0.1"
 
 
 def make_certificate(folder: Path) -> ssl.SSLContext:
-    """Write ``key.pem`` and ``cert.pem`` into *folder*; returns what trusts them, and offers HTTP/1.1 as browsers do."""
+    """Write ``key.pem`` and ``cert.pem`` into *folder*; returns what trusts them and offers HTTP/1.1."""
     authority = trustme.CA()
     pair = authority.issue_cert("localhost")
     pair.private_key_pem.write_to_path(folder / "key.pem")
