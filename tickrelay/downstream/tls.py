@@ -35,6 +35,9 @@ def tls_sender(transport: Any, handle: Any) -> "TlsSender":
     def is_full() -> bool:
         return bool(tcp.dataBuffer or tcp._tempDataLen)
 
+    # The answer to the handshake is among what Twisted gathers until the next turn: whatever is sent would overtake it.
+    # Waiting is not enough: TCP may write out the last of the TLS handshake before, and resume the producer.
+    transport._aggregator.flush()
     hold(b"")
     return TlsSender(transport.getHandle(), handle.send, hold, is_full, transport.abortConnection)
 
