@@ -7,8 +7,8 @@ from typing import TypeVar
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.turns import done
 from tickrelay.downstream.directory import Pattern, SymbolDirectory, is_pattern
-from tickrelay.downstream.results import Steps
 from tickrelay.model.ticks import Symbol
 
 T = TypeVar("T")
@@ -21,17 +21,6 @@ NAMES = SymbolDirectory(
 def matches(name: str, pattern: str) -> bool:
     """Whether the name matches the pattern."""
     return Pattern(pattern).matches(name)
-
-
-def done(steps: Steps[T]) -> tuple[T, int]:
-    """What the steps return, and how many there are."""
-    number = 0
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value, number
-        number += 1
 
 
 def found(name: str) -> list[str]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.turns import Turns
+from tests.support.turns import Turns, done
 from tickrelay.downstream import symbol_list
 from tickrelay.downstream.directory import SymbolDirectory
 from tickrelay.downstream.symbol_list import KEPT_MS, SymbolList
@@ -36,13 +36,7 @@ def shared(clock: Turns) -> SymbolList:
 
 def taken(shared: SymbolList, names: SymbolDirectory, encoding: Any = ENCODINGS.v1_json) -> tuple[list[bytes], int]:
     """The items, and the number of steps that it took to get them."""
-    steps, number = shared.items(encoding, names), 0
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value, number
-        number += 1
+    return done(shared.items(encoding, names))
 
 
 def test_a_list_is_made_once(shared: SymbolList, names: SymbolDirectory, clock: Turns) -> None:

@@ -16,14 +16,6 @@ GET = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 UPGRADE = [b"Upgrade: websocket", b"Connection: Upgrade", b"Sec-WebSocket-Key: " + KEY, b"Sec-WebSocket-Version: 13"]
 
 
-@pytest.fixture
-def server(clock: Clock) -> Server:
-    """The clients' side, with cTrader connected."""
-    server = Server(clock)
-    server.go_live()
-    return server
-
-
 def answer(server: Server, *lines: bytes, first: bytes = b"GET / HTTP/1.1") -> bytes:
     """What a request with these lines is answered with, on a connection of its own."""
     browser = Browser(server)

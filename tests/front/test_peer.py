@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import pytest
-
 from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent, LogLevel, formatEvent
@@ -13,23 +11,6 @@ from tickrelay.admission.ledger import ADDRESS_BURST_S
 
 GET = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 UPGRADE = [b"Upgrade: websocket", b"Connection: Upgrade", b"Sec-WebSocket-Key: " + KEY, b"Sec-WebSocket-Version: 13"]
-
-
-@pytest.fixture
-def server(clock: Clock) -> Server:
-    """The clients' side, with cTrader connected."""
-    server = Server(clock)
-    server.go_live()
-    return server
-
-
-def answer(server: Server, *lines: bytes, first: bytes = b"GET / HTTP/1.1") -> bytes:
-    """What a request with these lines is answered with, on a connection of its own."""
-    browser = Browser(server)
-    browser.protocol.dataReceived(b"\r\n".join([first, b"Host: x", *lines, b"", b""]))
-    value = browser.transport.value()
-    assert browser.transport.connected == (b" 200 " in value)
-    return bytes(value)
 
 
 def use_up(server: Server, address: str = "10.0.0.1") -> None:

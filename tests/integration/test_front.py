@@ -4,7 +4,6 @@ import contextlib
 import http.client
 import json
 import socket
-import ssl
 import subprocess
 import threading
 import time
@@ -12,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import trustme
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from tests.support.certificates import LISTEN, make_certificate
 from tests.support.frames import frame
 from tests.support.processes import PATIENCE_S, Twistd
 
@@ -211,15 +210,9 @@ def test_a_trusted_proxy_tells_whose_connections_they_are(port: int) -> None:
 
 def test_https_wss_and_alpn(wheel_python: Path, tmp_path: Path) -> None:
     """Over TLS too: pages, WebSocket, and the one protocol that both have."""
-    authority = trustme.CA()
-    pair = authority.issue_cert("localhost")
-    pair.private_key_pem.write_to_path(tmp_path / "key.pem")
-    pair.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
-    trust = ssl.create_default_context()
-    authority.configure_trust(trust)
+    trust = make_certificate(tmp_path)
     trust.set_alpn_protocols(["h2", "http/1.1"])
-    listen = "ssl:0:privateKey=key.pem:certKey=cert.pem:interface=127.0.0.1"
-    with Twistd(wheel_python, tmp_path, "tickrelay", "--simulate", "--listen", listen) as service:
+    with Twistd(wheel_python, tmp_path, "tickrelay", "--simulate", "--listen", LISTEN) as service:
         port = int(service.wait_for(r"clients connect to wss://127.0.0.1:(\d+)/")[1])
         kept = http.client.HTTPSConnection("localhost", port, context=trust, timeout=PATIENCE_S)
         for _ in range(2):

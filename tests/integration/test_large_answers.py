@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import pytest_twisted
-import trustme
 
 from twisted.internet import reactor
 from twisted.internet import ssl as twisted_ssl
@@ -20,6 +19,7 @@ from twisted.internet.task import LoopingCall
 from twisted.internet.threads import deferToThread
 
 from tests.support.browser import LIVE
+from tests.support.certificates import make_certificate
 from tests.support.frames import frame
 from tests.support.relay import FakeFeed
 from tickrelay.config.settings import ClientSettings, RelaySettings
@@ -137,12 +137,7 @@ def served(tmp_path: Path, secure: bool) -> tuple[Hub, Any, ssl.SSLContext | Non
     front = front_of(factory, clock, reactor)
     if not secure:
         return hub, reactor.listenTCP(0, front, interface="127.0.0.1"), None  # type: ignore[attr-defined]
-    authority = trustme.CA()
-    pair = authority.issue_cert("localhost")
-    pair.private_key_pem.write_to_path(tmp_path / "key.pem")
-    pair.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
-    trust = ssl.create_default_context()
-    authority.configure_trust(trust)
+    trust = make_certificate(tmp_path)
     options = twisted_ssl.DefaultOpenSSLContextFactory(str(tmp_path / "key.pem"), str(tmp_path / "cert.pem"))
     return hub, reactor.listenSSL(0, front, options, interface="127.0.0.1"), trust  # type: ignore[attr-defined]
 

@@ -2,29 +2,21 @@
 
 import json
 import socket
-import ssl
 import time
 from pathlib import Path
 
-import trustme
 from websockets.sync.client import connect
 
+from tests.support.certificates import LISTEN, make_certificate
 from tests.support.processes import Twistd
 
 
 def test_ticks_over_tls_and_a_client_that_stops_reading(wheel_python: Path, tmp_path: Path) -> None:
     """A TLS client gets ticks in order; one that stops reading comes back to fresh ones, and disturbs nobody."""
-    authority = trustme.CA()
-    pair = authority.issue_cert("localhost")
-    pair.private_key_pem.write_to_path(tmp_path / "key.pem")
-    pair.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
-    trust = ssl.create_default_context()
-    authority.configure_trust(trust)
-    trust.set_alpn_protocols(["http/1.1"])  # as most clients do
-    listen = "ssl:0:privateKey=key.pem:certKey=cert.pem:interface=127.0.0.1"
+    trust = make_certificate(tmp_path)
     subscribe = {"type": "subscribe", "symbols": ["EURUSD", "XAUUSD", "BTCUSD", "USDJPY"]}
     with Twistd(
-        wheel_python, tmp_path, "tickrelay", "--simulate", "--simulate-rate", "300", "--listen", listen
+        wheel_python, tmp_path, "tickrelay", "--simulate", "--simulate-rate", "300", "--listen", LISTEN
     ) as service:
         port = int(service.wait_for(r"clients connect to wss://127.0.0.1:(\d+)/")[1])
         service.wait_for("status connected")

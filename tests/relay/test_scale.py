@@ -22,10 +22,7 @@ PRICE = 1_008_502
 """10.08502: with too many or too few digits none of the prices near it is another one of them."""
 
 SUBPROTOCOLS: tuple[bytes | None, ...] = (None, JSON, PROTOBUF)
-LISTING = st.fixed_dictionaries(
-    {},
-    optional={name: st.sampled_from((5, 5, 3, 2)) for name in NAMES},
-)
+LISTING = st.fixed_dictionaries({}, optional={name: st.sampled_from((5, 5, 3, 2)) for name in NAMES})
 
 
 def shown(price: int, digits: int) -> float:
@@ -266,36 +263,35 @@ def test_a_resumed_binary_client_decodes_old_ticks_with_the_digits_they_had() ->
     assert other.decoded == 3, "the replay to one client does not announce the symbol to the others"
 
 
-def test_two_names_that_exchange_their_ids_stay_apart() -> None:
-    """A slow client catches up with ticks from before the exchange, under the ids of after it."""
+def one_that_stalls() -> tuple[Market, Client, Client]:
+    """Two binary clients of two symbols, of which the first has ticks of EURUSD waiting for it."""
     market = Market()
     market.load({"EURUSD": 5, "GBPUSD": 3}, (1, 2))
-    client, quick = Client(market, PROTOBUF), Client(market, PROTOBUF)
-    for each in (client, quick):
-        each.subscribe(["EURUSD", "GBPUSD"], snapshot=False, resume=False)
-    client.stall()
-    market.tick("EURUSD")
-    market.tick("EURUSD")
+    clients = Client(market, PROTOBUF), Client(market, PROTOBUF)
+    for client in clients:
+        client.subscribe(["GBPUSD", "EURUSD"], snapshot=False, resume=False)
+    clients[0].stall()
+    for _ in range(2):
+        market.tick("EURUSD")
+    return market, *clients
+
+
+def test_two_names_that_exchange_their_ids_stay_apart() -> None:
+    """A slow client catches up with ticks from before the exchange, under the ids of after it."""
+    market, client, quick = one_that_stalls()
     market.load({"EURUSD": 5, "GBPUSD": 3}, (2, 1))
     market.tick("GBPUSD")
     client.keep_up()
     market.tick("GBPUSD")
     market.tick("EURUSD")
-    for each in (client, quick):
-        each.take()
+    client.take()
+    quick.take()
     assert quick.decoded == 5 and client.decoded >= 4
 
 
 def test_a_name_that_is_gone_leaves_its_id_to_another() -> None:
     """The last tick of a name that left the list does not take the id back from the name that has it now."""
-    market = Market()
-    market.load({"EURUSD": 5, "GBPUSD": 3}, (1, 2))
-    client, quick = Client(market, PROTOBUF), Client(market, PROTOBUF)
-    for each in (client, quick):
-        each.subscribe(["GBPUSD", "EURUSD"], snapshot=False, resume=False)
-    client.stall()
-    market.tick("EURUSD")
-    market.tick("EURUSD")
+    market, client, _ = one_that_stalls()
     market.load({"GBPUSD": 3}, (9, 1))
     market.tick("GBPUSD")
     client.keep_up()

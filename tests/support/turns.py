@@ -1,12 +1,15 @@
 """A reactor's turns, on a clock that only work moves."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from typing import TypeVar
 
 from twisted.internet.base import DelayedCall
 from twisted.internet.task import Clock
 
 from tests.support.relay import TestClock
 from tickrelay.model.clock import Timer
+
+T = TypeVar("T")
 
 START_S = 1_767_225_600
 
@@ -51,3 +54,14 @@ class Turns(TestClock):
                 call.called = 1
                 call.func(*call.args, **call.kw)
         return self.now_s - before_s
+
+
+def done(steps: Generator[None, None, T]) -> tuple[T, int]:
+    """What the steps return, and how many there are."""
+    number = 0
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value, number
+        number += 1

@@ -20,7 +20,7 @@ from tickrelay.downstream.context import ClientContext
 from tickrelay.downstream.opening import Opening, choose
 from tickrelay.downstream.reader import Reader
 from tickrelay.downstream.session import ClientSession
-from tickrelay.downstream.tcp import has_left, is_slow, own_socket, reading
+from tickrelay.downstream.tcp import has_left, is_slow, own_socket, reading, set_options
 from tickrelay.downstream.tokens import Shown, offered
 from tickrelay.downstream.websocket import WebSocketConnection
 from tickrelay.model.errors import CloseCode
@@ -31,7 +31,7 @@ MAX_FRAGMENTS = 1_000
 """Of one message: the limit of bytes does not bound empty fragments."""
 
 MAX_UNREAD_BYTES = 65_536
-"""Of answers that wait for a client to read; with more, or with a large answer, it is asked for nothing else."""
+"""Of answers that a client has still to read; with more, or with a large one, no further request of it is read."""
 
 UNREAD_WAIT_S = 0.1
 """How often to look whether it has read them."""
@@ -103,6 +103,8 @@ class ClientProtocol(WebSocketConnection):
         del self._opening
         self.release_handshake_state()
         socket = own_socket(self.transport)
+        if socket is not None:
+            set_options(socket)
         direct = socket is not None and not ISSLTransport.providedBy(self.transport)
         send = socket.send if direct else self._send_through
         write = self._write_direct if direct else self._write_through

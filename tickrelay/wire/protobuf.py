@@ -108,16 +108,6 @@ def get_mark(envelope: ClientMessage | ServerMessage) -> Id | None:
     return None if which is None else getattr(envelope, which)
 
 
-def varint(value: int) -> bytes:
-    """A number that is not negative, seven bits a byte, the lowest first (protobuf.dev, Encoding)."""
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
 def fill(part: Struct, into: Protobuf) -> None:
     """Copy the fields of *part* that are set, but for the id, which is a field of the envelope."""
     into.SetInParent()
