@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 
 help:
 	@echo "make run    the relay with a simulated broker, in the foreground (WS_PORT=9001 make run moves it)"
-	@echo "make test   install what the tests need into $(VENV) and run them: 5 to 10 minutes; downloads both that (PyPI)"
+	@echo "make test   install what the tests need into $(VENV) and run them: 10 to 15 minutes; downloads both that (PyPI)"
 	@echo "            and, in the tests, the wheel's requirements"
 	@echo "make test-foreign  the tests that make test leaves out: two foreign cTrader clients (PyPI, npm) on the simulator"
 	@echo "make hostile  attack a relay in every way that is known, and print what its other clients saw: an hour"

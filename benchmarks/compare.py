@@ -29,7 +29,7 @@ T_95 = {4: 2.78, 9: 2.26, 14: 2.14, 19: 2.09, 29: 2.05}
 
 
 class Side:
-    """The parts of one checkout, in a process that does what it is told."""
+    """A process in one checkout that runs its parts, a turn for each message from here."""
 
     def __init__(self, checkout: Path, core: int) -> None:
         # By its path: the other checkout need not have this module. All else is imported from the working directory.
@@ -42,19 +42,19 @@ class Side:
         self._in: IO[str] = self._process.stdin
         self._out: IO[str] = self._process.stdout
 
-    def hear(self) -> Any:
-        """The process' next word; None: it has ended."""
+    def receive(self) -> Any:
+        """The process' next message; None: it has ended."""
         line = self._out.readline()
         return json.loads(line) if line else None
 
-    def say(self, word: object) -> None:
-        """Tell it what to do next."""
-        print(json.dumps(word), file=self._in, flush=True)
+    def send(self, number: int) -> None:
+        """Let it run the present part so many times; 0: go on to the next part."""
+        print(json.dumps(number), file=self._in, flush=True)
 
     def time(self, number: int) -> float:
         """Seconds for *number* calls of the present part."""
-        self.say(number)
-        return float(self.hear())
+        self.send(number)
+        return float(self.receive())
 
     def end(self) -> None:
         """Wait for its end."""
@@ -63,10 +63,10 @@ class Side:
 
 
 def serve() -> None:
-    """The end that is told: run the parts of the working directory's checkout, a turn whenever it is asked for."""
+    """In the process of a `Side`: run the parts of the working directory's checkout, a turn for each number."""
     from benchmarks import parts
 
-    words = sys.stdout
+    replies = sys.stdout
     sys.stdout = io.StringIO()  # for what parts.main prints
     seen: list[Callable[[], object]] = []
     found: dict[str, float] = {}
@@ -75,9 +75,9 @@ def serve() -> None:
         timer = timeit.Timer(call, timer=time.process_time)  # not the time in which the core was somebody else's
         number = max(1, int(TURN_S / max(timer.timeit(3) / 3, 1e-9)))
         number = max(1, int(TURN_S / max(timer.timeit(number) / number, 1e-9)))
-        print(json.dumps(number), file=words, flush=True)
+        print(json.dumps(number), file=replies, flush=True)
         while number := json.loads(sys.stdin.readline()):
-            print(json.dumps(timer.timeit(number)), file=words, flush=True)
+            print(json.dumps(timer.timeit(number)), file=replies, flush=True)
         seen.append(call)
         return float(len(seen) - 1)
 
@@ -92,7 +92,7 @@ def serve() -> None:
 
         setattr(parts, name, noted)
     parts.main()
-    print(json.dumps({name: int(number) for name, number in found.items()}), file=words, flush=True)
+    print(json.dumps({name: int(number) for name, number in found.items()}), file=replies, flush=True)
 
 
 def launch(checkouts: tuple[Path, Path], core: int, pairs: int) -> dict[str, float]:
@@ -100,12 +100,12 @@ def launch(checkouts: tuple[Path, Path], core: int, pairs: int) -> dict[str, flo
     sides = [Side(checkout, core) for checkout in checkouts]
     ratios: list[float] = []
     while True:
-        words = [side.hear() for side in sides]
-        if any(word is None for word in words):
+        messages = [side.receive() for side in sides]
+        if any(message is None for message in messages):
             raise SystemExit("one of the checkouts failed: see above")
-        if any(isinstance(word, dict) for word in words):
+        if any(isinstance(message, dict) for message in messages):
             break
-        number = min(words)
+        number = min(messages)
         logs = []
         for i in range(pairs):
             order = (0, 1) if i % 2 else (1, 0)
@@ -113,12 +113,12 @@ def launch(checkouts: tuple[Path, Path], core: int, pairs: int) -> dict[str, flo
             logs.append(math.log(took[1] / took[0]))
         ratios.append(statistics.median(logs))
         for side in sides:
-            side.say(0)
+            side.send(0)
     for side in sides:
         side.end()
-    if words[0] != words[1]:
+    if messages[0] != messages[1]:
         raise SystemExit("the checkouts measure different parts")
-    return {name: ratios[number] for name, number in words[1].items()}
+    return {name: ratios[number] for name, number in messages[1].items()}
 
 
 def interval(logs: list[float]) -> tuple[float, float, float]:

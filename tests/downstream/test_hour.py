@@ -243,7 +243,7 @@ def test_an_hour_without_an_unexplained_jump(clock: Clock) -> None:
             client.live(now)
         clock.advance(0.25)
         if step % 4 == 0:
-            server.factory.each_second()
+            server.factory.jobs.run()
     for client in clients:
         client.live(4000.0)
         checker = client.checker

@@ -48,7 +48,7 @@ def test_a_gap_is_declared_once_for_a_symbol_and_outage(client: Browser, server:
 
 def test_heartbeats_come_every_period(client: Browser, server: Server) -> None:
     """From the connect on, whenever that is; a client that has left gets none."""
-    server.factory.each_second()
+    server.factory.jobs.run()
     client.ask({"type": "connect", "protocol": 1, "features": ["heartbeat"]})
     beats = []
     for second in range(1, 46):
@@ -58,7 +58,7 @@ def test_heartbeats_come_every_period(client: Browser, server: Server) -> None:
     assert beats[0][1] == {"type": "heartbeat", "timestamp": 1_767_225_615_000, "feed": "live"}
     client.vanish()
     for _ in range(30):
-        server.factory.each_second()
+        server.factory.jobs.run()
 
 
 def test_market_states_are_told_when_they_change(server: Server) -> None:
@@ -77,7 +77,7 @@ def test_market_states_are_told_when_they_change(server: Server) -> None:
     ]
     client.ask({"type": "unsubscribe", "symbols": ["EURUSD"]})
     for _ in range(10):
-        server.factory.each_second()
+        server.factory.jobs.run()
     assert client.hear() == []
 
 
@@ -113,7 +113,7 @@ def test_the_age_of_ticks_is_back_a_second_after_the_market_opens(server: Server
         client.hear()
         assert client.ask({"type": "connect"})["feed"] == {"state": "live", "lastSpotAgeMs": 0}
         client.vanish()
-        server.factory.each_second()
+        server.factory.jobs.run()
 
 
 def test_notices_tell_of_refusals_and_of_the_end(client: Browser, server: Server) -> None:

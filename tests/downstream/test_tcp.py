@@ -4,14 +4,13 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 
 from twisted.internet.interfaces import ISSLTransport
 from zope.interface import implementer
 
-from tickrelay.downstream.tcp import has_left, is_slow, own_socket, reading
+from tickrelay.downstream.tcp import has_left, is_slow, own_socket, reading, set_options
 from tickrelay.relay.outbox import Outbox
 
 Pair = tuple[socket.socket, socket.socket]
@@ -28,11 +27,6 @@ class Tcp:
     def getHandle(self) -> object:
         """The socket."""
         return self.handle
-
-    def setTcpNoDelay(self, enabled: bool) -> None:
-        """As Twisted's."""
-        assert isinstance(self.handle, socket.socket)
-        self.handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, enabled)
 
 
 @implementer(ISSLTransport)
@@ -108,8 +102,9 @@ def changes(condition: Callable[[], bool]) -> bool:
 def test_the_kernel_takes_little_that_it_cannot_send(tcp: Pair, secure: bool) -> None:
     """Over TLS too: else a slow client's prices are as old as megabytes of send buffer."""
     ours, _ = tcp
-    transport: Any = Tls(Tcp(ours)) if secure else Tcp(ours)
-    assert own_socket(transport) is ours
+    handle = own_socket(Tls(Tcp(ours)) if secure else Tcp(ours))
+    assert handle is ours
+    set_options(handle)
     assert ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) == 65_536
     assert ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 

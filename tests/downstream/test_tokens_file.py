@@ -172,8 +172,8 @@ def test_many_are_closed_one_after_the_other(server: Server, path: Path) -> None
     """A hundred a second: no long turn of the reactor, and no herd that reconnects at once."""
     clients = [bearer(server, "plain") for _ in range(100)]
     write(path, "other")
-    server.factory.each_second()
-    server.factory.each_second()
+    server.factory.jobs.run()
+    server.factory.jobs.run()
     server.clock.advance(0.5)
     assert sum(client.outcome() == [4501] for client in clients) in range(45, 56)
     server.clock.advance(0.5)

@@ -7,7 +7,8 @@ import pytest
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent, Logger, LogLevel, PredicateResult, formatEvent
 
-from tickrelay.logs.filters import LINES, WINDOW_S, Levels, RateLimit
+from tickrelay.logs.filters import LINES, Levels, RateLimit
+from tickrelay.model.minute_counter import WINDOW_S
 
 
 def passes(levels: Levels, namespace: str, level: str) -> bool:

@@ -65,10 +65,10 @@ class Server:
         self.clock.advance(0)
 
     def pass_time(self, seconds: int) -> None:
-        """Let time pass as it does with the service running, which calls `each_second`."""
+        """Let time pass as it does with the service running, which runs the factory's jobs each second."""
         for _ in range(seconds):
             self.clock.advance(1)
-            self.factory.each_second()
+            self.factory.jobs.run()
 
 
 class Transport(StringTransportWithDisconnection):

@@ -3,7 +3,8 @@
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent, Logger
 
-from tickrelay.upstream.limited_log import LINES, WINDOW_S, LimitedLog
+from tickrelay.model.minute_counter import WINDOW_S
+from tickrelay.upstream.limited_log import LINES, LimitedLog
 
 
 def test_lines_beyond_the_limit_are_counted(clock: Clock, logged: list[LogEvent]) -> None:

@@ -29,7 +29,7 @@ def test_a_closed_market_reaches_the_clients(make_rig: Callable[..., Rig]) -> No
     def run(seconds: int) -> None:
         for _ in range(seconds):
             rig.run(1, 0.1)
-            server.factory.each_second()
+            server.factory.jobs.run()
         heard.extend(message for message in client.hear() if message["type"] == "marketState")
 
     def reason() -> tuple[str, str]:

@@ -110,7 +110,7 @@ def test_no_answer_raises_anywhere(answers: dict[type, Any], spots: list[tuple[i
     client.say({"type": "getSymbols"})
     clock.advance(1)
     for _ in range(6):
-        server.factory.each_second()
+        server.factory.jobs.run()
     assert not any(server.factory.jobs.errors.values())
     assert client.hear() and client.transport.connected
     DataClock().check(99.0, 1_764_000_000.0, dict.fromkeys(table.by_id, 1.0), {}, table.by_id)

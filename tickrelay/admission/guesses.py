@@ -11,6 +11,7 @@ from collections.abc import Callable
 from twisted.logger import Logger
 
 from tickrelay.admission.ledger import block_of
+from tickrelay.model.minute_counter import MinuteCounter
 
 ALLOWANCE = 10
 """Wrong tokens of one address that are refused at once."""
@@ -27,8 +28,6 @@ MAX_ADDRESSES = 10_000
 LINES = 10
 """Log lines in a minute, of all addresses."""
 
-WINDOW_S = 60.0
-
 
 class Guesses:
     """Counts wrong tokens by address (`block_of`), and logs who shows many, once a minute."""
@@ -39,9 +38,8 @@ class Guesses:
         self._monotonic_s = monotonic_s
         self._full_s: dict[str, float] = {}
         """By address: when its allowance is full again, monotonic seconds."""
-        self._logged: set[str] = set()
-        """Addresses with a line in the present minute."""
-        self._window_ends_s = 0.0
+        self._logged: MinuteCounter[str] = MinuteCounter(monotonic_s)
+        """By address: its lines, or what would have been one."""
 
     def __len__(self) -> int:
         """How many addresses are kept."""
@@ -58,7 +56,7 @@ class Guesses:
         # A wait that is cut off adds nothing, so that an address is free again within a bounded time.
         self._full_s[block] = min(full_s, now_s + ALLOWANCE * PERIOD_S + MAX_DELAY_S)
         if delay_s:
-            self._report(block, now_s)
+            self._report(block)
         return delay_s
 
     def _forget(self, now_s: float) -> None:
@@ -67,12 +65,9 @@ class Guesses:
         while len(self._full_s) >= MAX_ADDRESSES:
             del self._full_s[next(iter(self._full_s))]
 
-    def _report(self, block: str, now_s: float) -> None:
-        if now_s >= self._window_ends_s:
-            self._window_ends_s = now_s + WINDOW_S
-            self._logged.clear()
-        if block not in self._logged and len(self._logged) < LINES:
-            self._logged.add(block)
+    def _report(self, block: str) -> None:
+        self._logged.ended()
+        if len(self._logged) < LINES and self._logged.add(block) == 1:
             self._log.warn(
                 "more than {allowance} wrong tokens from {address}: their refusals are delayed",
                 allowance=ALLOWANCE,

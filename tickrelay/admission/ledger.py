@@ -2,10 +2,10 @@
 
 There is one reactor, so while it works for one client all others wait. Messages per second cannot bound that: one
 message may cost a thousand times another. So each piece of work is timed and charged to the connection's account, the
-account of its address, and that of all strangers together. Charges are forgotten at a steady pace. Whoever is over is
-not refused: his work waits in a queue, of which at most `SLICE_S` is done in a reactor turn, an address at a time.
-Whoever is within his share is served at once, in the same turn. With nobody else to serve the queue is served without a
-pause: no time is wasted.
+account of its address, and that of all clients together. Charges are forgotten at a steady pace. A client that is over
+is not refused: its work waits in a queue, of which at most `SLICE_S` is done in a reactor turn, an address at a time. A
+client that is within its share is served at once, in the same turn. While no other work is due the queue is served
+without a pause.
 
 No work is interrupted. What may take long looks at `Payer.may_go_on` between its steps, and asks for another turn with
 `Payer.later` when its time is used up.
@@ -32,10 +32,10 @@ ALL_SHARE, ALL_BURST_S = 0.5, 0.1
 """The same for all addresses together. While they are over, so is each that has more than `MODEST_S`."""
 
 MODEST_S = 0.002
-"""Whoever used less is served at once, whatever all the others use."""
+"""An address that used less is served at once, whatever all the others use."""
 
 MAX_IDLE_ACCOUNTS = 10_000
-"""Accounts without connections that are kept; beyond, the one that was used least recently is forgotten."""
+"""Accounts without connections that are kept; beyond, the one that was left longest ago is forgotten."""
 
 
 class Account:
@@ -208,7 +208,7 @@ class Ledger:
             account.modest.append((payer, work))
         else:
             account.waiting.append((payer, work))
-        self._queue.setdefault(account)
+        self._queue[account] = None
         self.deferred += 1
         if not self._is_serving:
             self._is_serving = True
@@ -220,8 +220,8 @@ class Ledger:
         if not account.connections:
             self._idle[account.key] = None
             if len(self._idle) > MAX_IDLE_ACCOUNTS:
-                del self._addresses[next(iter(self._idle))]
-                del self._idle[next(iter(self._idle))]
+                oldest = next(iter(self._idle))
+                del self._addresses[oldest], self._idle[oldest]
 
     def forget_settled(self) -> None:
         """Drop the accounts of addresses that are gone and have nothing on them. Called once a second."""

@@ -1,12 +1,12 @@
 """Connections that are refused or expelled: the close code, the log line and the counter of each reason."""
 
-from collections import Counter
 from collections.abc import Callable
 from enum import StrEnum
 
 from twisted.logger import Logger, LogLevel
 
 from tickrelay.model.errors import CloseCode
+from tickrelay.model.minute_counter import MinuteCounter
 
 
 class Refusal(StrEnum):
@@ -50,9 +50,7 @@ MAX_LOGGED_CHARACTERS = 100
 """Of an origin, in the log."""
 
 LINES = 10
-"""Log lines of one reason in a window."""
-
-WINDOW_S = 60.0
+"""Log lines of one reason in a minute."""
 
 
 def origin_refusal(origin: str) -> tuple[Refusal, str, str]:
@@ -67,22 +65,15 @@ class Refusals:
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self.counts: dict[str, int] = {reason.value: 0 for reason in Refusal}
-        self._monotonic = monotonic
-        self._window_ends_s = 0.0
-        self._seen: Counter[Refusal] = Counter()
+        self._seen: MinuteCounter[Refusal] = MinuteCounter(monotonic)
 
     def note(self, refusal: Refusal, address: str, detail: str) -> None:
         """Count a refusal. *detail* is logged: it must hold no token, and no more than a short echo of the client's."""
         self.counts[refusal] += 1
-        now_s = self._monotonic()
-        if now_s >= self._window_ends_s:
-            self._window_ends_s = now_s + WINDOW_S
-            for reason, seen in self._seen.items():
-                if seen > LINES:
-                    self._log.info("{count} more closed for {reason}", count=seen - LINES, reason=reason.value)
-            self._seen.clear()
-        self._seen[refusal] += 1
-        if self._seen[refusal] <= LINES:
+        for reason, seen in self._seen.ended().items():
+            if seen > LINES:
+                self._log.info("{count} more closed for {reason}", count=seen - LINES, reason=reason.value)
+        if self._seen.add(refusal) <= LINES:
             self._log.emit(
                 LogLevel.warn if refusal in _WARNINGS else LogLevel.info,
                 "closed {address}: {detail}{setting}",

@@ -144,10 +144,6 @@ class ClientFactory(WebSocketServerFactory):
 
     # Periodic work and the end.
 
-    def each_second(self) -> None:
-        """Do the periodic work once; for tests that run no service."""
-        self.jobs.run()
-
     def reconfigure(self, settings: ClientSettings, tokens: Tokens | None) -> None:
         """Use other settings and tokens. Limits of handshakes, messages and pings are those of connections to come, the
         others also of requests to come. Clients whose token is not valid any more are closed.

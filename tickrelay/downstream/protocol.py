@@ -20,7 +20,7 @@ from tickrelay.downstream.context import ClientContext
 from tickrelay.downstream.opening import Opening, choose
 from tickrelay.downstream.reader import Reader
 from tickrelay.downstream.session import ClientSession
-from tickrelay.downstream.tcp import has_left, is_slow, own_socket, reading
+from tickrelay.downstream.tcp import has_left, is_slow, own_socket, reading, set_options
 from tickrelay.downstream.tls import tls_sender
 from tickrelay.downstream.tokens import Shown, offered
 from tickrelay.downstream.websocket import WebSocketConnection
@@ -32,7 +32,7 @@ MAX_FRAGMENTS = 1_000
 """Of one message: the limit of bytes does not bound empty fragments."""
 
 MAX_UNREAD_BYTES = 65_536
-"""Of answers that wait for a client to read; with more, or with a large answer, it is asked for nothing else."""
+"""Of answers that a client has still to read; with more, or with a large one, no further request of it is read."""
 
 UNREAD_WAIT_S = 0.1
 """How often to look whether it has read them."""
@@ -104,6 +104,8 @@ class ClientProtocol(WebSocketConnection):
         del self._opening
         self.release_handshake_state()
         socket = own_socket(self.transport)
+        if socket is not None:
+            set_options(socket)
         is_tls = ISSLTransport.providedBy(self.transport)
         # Twisted calls a pull producer's resumeProducing each time the transport has written everything out: that is
         # how the outbox learns it. Over TLS Twisted (26.10) wraps a pull producer in a loop that calls it endlessly, so

@@ -1,4 +1,4 @@
-"""``subscribe`` and ``unsubscribe`` of v1: other spellings, patterns, rates, snapshots, and resuming from a position.
+"""``subscribe`` of v1: other spellings, patterns, rates, snapshots, and resuming from a position.
 
 A client gets, in this order: the answer; per symbol the ticks that it missed, or a snapshot; the live ticks. Every tick
 has ``seq == previous + 1 + conflated``; the answer's ``seq`` is the position after which the live stream goes on, its

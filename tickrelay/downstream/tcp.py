@@ -28,20 +28,22 @@ _LEFT = (7, 8, 9, 11)
 
 
 def own_socket(transport: Any) -> Any:
-    """The socket of a connection, over TLS the one below it, with its options set; None where there is none.
-
-    Sets TCP_NODELAY: Autobahn's own attempt fails unseen, since it reads its option before it is set (26.10).
-    """
+    """The socket of a connection, over TLS the one below it; None where there is none."""
     if ISSLTransport.providedBy(transport):
         transport = getattr(transport, "transport", None)  # TLS's own handle is an OpenSSL connection
     handle: Any = getattr(transport, "getHandle", lambda: None)()
-    if not hasattr(handle, "send"):
-        return None
+    return handle if hasattr(handle, "send") else None
+
+
+def set_options(handle: Any) -> None:
+    """Let the socket *handle* send at once, and the kernel take little that it cannot send yet.
+
+    TCP_NODELAY: Autobahn's own attempt fails unseen, since it reads its option before it is set (26.10).
+    """
     if handle.family != socket.AF_UNIX:
-        transport.setTcpNoDelay(True)
+        handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
         if _TCP_NOTSENT_LOWAT is not None:
             handle.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
-    return handle
 
 
 def reading(handle: Any) -> Callable[[], int]:

@@ -49,6 +49,7 @@ class FrontConnection(Protocol):
     """For its turn."""
     _paused = False
     _reads = False
+    """`_read` is running: what it calls may call it."""
     _done = False
     """No further head is read: refused, handed on, or closed."""
     _lingered_bytes = 0
@@ -103,7 +104,7 @@ class FrontConnection(Protocol):
     def _read(self) -> None:
         """Handle the heads that were received, until one has to wait."""
         if self._reads:
-            return  # called by what the loop below calls
+            return
         self._reads = True
         try:
             while not (self._done or self._waits or self._channel_paused or self._is_answering):

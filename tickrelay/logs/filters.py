@@ -1,7 +1,6 @@
 """Which events are logged: levels by namespace, and a limit of lines a minute where strangers can cause them."""
 
 import time
-from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -9,9 +8,9 @@ from twisted.logger import ILogObserver, LogEvent, Logger, LogLevel, LogLevelFil
 from zope.interface import implementer
 
 from tickrelay.config.log_levels import by_namespace
+from tickrelay.model.minute_counter import MinuteCounter
 
 LINES = 10
-WINDOW_S = 60.0
 
 LIMITS = {
     "autobahn": LINES,
@@ -23,7 +22,7 @@ LIMITS = {
     "twisted": LINES,
     "twisted.internet.tcp": 1,  # with no file descriptor left, three lines for each connection that is refused
 }
-"""Lines of one level that a namespace, or one below it, may log in `WINDOW_S`. Namespaces that are not here have no
+"""Lines of one level that a namespace, or one below it, may log in a minute. Namespaces that are not here have no
 limit.
 """
 
@@ -45,40 +44,28 @@ class Levels(LogLevelFilterPredicate):
 
 @implementer(ILogObserver)
 class RateLimit:
-    """Passes on events to *observer*, of the namespaces in `LIMITS` at most so many of one level in `WINDOW_S`.
+    """Passes on events to *observer*, of the namespaces in `LIMITS` at most so many of one level in a minute.
 
-    Events must have a level and a namespace: those without are dropped by `Levels`, before this.
-
-    How many more there were is logged with the first event of any kind after that time.
+    How many more there were is logged with the first event of any kind after it. Events must have a level and a
+    namespace: those without are dropped by `Levels`, before this.
     """
 
     def __init__(self, observer: Any, monotonic_s: Callable[[], float] = time.monotonic) -> None:
         self._observer = observer
         self._log = Logger(namespace="tickrelay.logs", observer=observer)
-        self._monotonic_s = monotonic_s
-        self._window_ends_s = 0.0
-        self._seen: Counter[tuple[str, Any]] = Counter()
+        self._seen: MinuteCounter[tuple[str, Any]] = MinuteCounter(monotonic_s)
 
     def __call__(self, event: LogEvent) -> None:
         """Pass *event* on, or count it."""
-        now_s = self._monotonic_s()
-        if now_s >= self._window_ends_s:
-            self._window_ends_s = now_s + WINDOW_S
-            # Taken away first: a signal handler may log in the middle of this.
-            seen, self._seen = self._seen, Counter()
-            for (namespace, level), count in seen.items():
-                more = count - (_limit(namespace) or count)
-                if more > 0:
-                    said = "{more} more {kind} lines of {namespace} within a minute"
-                    self._log.info(said, more=more, kind=level.name, namespace=namespace)
+        for (namespace, level), count in self._seen.ended().items():
+            more = count - (_limit(namespace) or count)
+            if more > 0:
+                said = "{more} more {kind} lines of {namespace} within a minute"
+                self._log.info(said, more=more, kind=level.name, namespace=namespace)
         namespace = event["log_namespace"]
         limit = _limit(namespace)
-        if limit is not None:
-            key = namespace, event["log_level"]
-            self._seen[key] += 1
-            if self._seen[key] > limit:
-                return
-        self._observer(event)
+        if limit is None or self._seen.add((namespace, event["log_level"])) <= limit:
+            self._observer(event)
 
 
 def _limit(namespace: str) -> int | None:

@@ -12,6 +12,7 @@
     periodic   jobs that are done every so many seconds
     clock      the one clock protocol
     histogram  a distribution in plain integers
+    minute_counter  a counter that begins anew each minute
 
 A file imports only from those below it.
 """

@@ -73,14 +73,15 @@ class Channel:
 
         Their digits stay: whoever gets one again decodes the price that was sent the first time.
         """
-        self.symbol = symbol
+        before, self.symbol = self.symbol, symbol
+        if before.symbol_id == symbol.symbol_id:
+            return
         known = {symbol.digits: symbol}
         for tick in (*(self.history or ()), *((self.sent,) if self.sent is not None else ())):
             digits = tick.symbol.digits
-            if tick.symbol.symbol_id != symbol.symbol_id:
-                if digits not in known:
-                    known[digits] = replace(symbol, digits=digits)
-                tick.symbol = known[digits]
+            if digits not in known:
+                known[digits] = replace(symbol, digits=digits)
+            tick.symbol = known[digits]
 
     def keep_history(self, length: int) -> None:
         """Keep the newest *length* ticks from now on; does nothing if a history is kept already."""

@@ -81,8 +81,8 @@ class Outbox:
         """The close frame is written: what follows is dropped."""
         self.queued_bytes = 0
         self.large_bytes = 0
-        """What is queued of a large message besides, of bytes that clients share. While it is not 0 the client is to be
-        asked for nothing else: a second large message counts in `queued_bytes`.
+        """What is queued of a large message besides, of bytes that clients share. While it is not 0 no further request
+        of the client is to be read: a second large message counts in `queued_bytes`.
         """
         self._queue: deque[tuple[memoryview, bool]] | None = None
         """Pieces of messages, and whether each counts in `queued_bytes`."""
