@@ -208,6 +208,7 @@ def test_a_terminal_that_was_closed_ends_the_service(logged: list[LogEvent], mon
     """In the foreground of a terminal; else it would go on unseen, with the port taken."""
     there = True
     monkeypatch.setattr(signals, "_terminal", lambda: there)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored
     service = Service()
     reactor, _ = installed(service, daemon=False)
     signal.raise_signal(signal.SIGHUP)

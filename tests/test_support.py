@@ -34,17 +34,18 @@ def test_a_process_keeps_its_temporary_files_in_its_folder(tmp_path: Path) -> No
         assert tmp_path in Path(process.text().strip()).parents
 
 
-def test_a_process_takes_interrupts_though_the_tests_run_in_the_background(tmp_path: Path) -> None:
-    """There SIGINT is ignored, which processes inherit; for the tests' own process it stays so."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_a_process_takes_signals_though_the_tests_run_in_the_background(tmp_path: Path, number: signal.Signals) -> None:
+    """There these are ignored, which processes inherit; for the tests' own process it stays so."""
+    before = signal.signal(number, signal.SIG_IGN)
     try:
-        command = [sys.executable, "-c", "import signal; print(signal.getsignal(signal.SIGINT))"]
+        command = [sys.executable, "-c", f"import signal; print(signal.getsignal({int(number)}))"]
         with Process("child", command, tmp_path) as process:
             assert process.ends() == 0
-            assert "default_int_handler" in process.text()
-        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+            assert "SIG_IGN" not in process.text() and process.text().strip()
+        assert signal.getsignal(number) is signal.SIG_IGN
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(number, before)
 
 
 def test_a_run_without_foreign_clients_says_so() -> None:

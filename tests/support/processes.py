@@ -39,19 +39,21 @@ def free_port() -> int:
 
 
 @contextmanager
-def interrupts() -> Iterator[None]:
-    """What is started meanwhile does not inherit that SIGINT is ignored.
+def usual_signals() -> Iterator[None]:
+    """What is started meanwhile does not inherit that SIGINT or SIGHUP is ignored.
 
-    A shell without job control starts its background jobs so. Twisted and Python then leave it ignored, and a test that
-    sends SIGINT would wait for ever. (`Popen`'s ``preexec_fn`` would do, but not in a process with threads.)
+    A shell without job control ignores SIGINT for its background jobs, nohup ignores SIGHUP. Twisted, Python and the
+    relay then leave it so, and a test that sends it would wait for ever. (`Popen`'s ``preexec_fn`` would do, but not in
+    a process with threads.)
     """
-    before = signal.getsignal(signal.SIGINT)
-    if before is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # exec makes the default of any handler
+    ignored = [number for number in (signal.SIGINT, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, lambda *_: None)  # exec makes the default of any handler
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number in ignored:
+            signal.signal(number, signal.SIG_IGN)
 
 
 def environ_without_settings() -> dict[str, str]:
@@ -72,7 +74,7 @@ class Process:
         base["TMPDIR"] = str(folder / "tmp")
         (folder / "tmp").mkdir(exist_ok=True)
         settings = {"cwd": folder, "stdout": self._file, "stderr": subprocess.STDOUT, **options}
-        with interrupts():
+        with usual_signals():
             self.process = subprocess.Popen(command, env={**base, **(env or {})}, **settings)
 
     def __enter__(self) -> Self:
