@@ -17,8 +17,11 @@ NAMES = ("SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2")
 
 @pytest.fixture(autouse=True)
 def handlers() -> Iterator[None]:
-    """The handlers of this process are restored."""
+    """None of them is ignored, as under nohup or in the background; the handlers of this process are restored."""
     before = {name: signal.getsignal(getattr(signal, name)) for name in NAMES}
+    for name in NAMES:
+        if before[name] is signal.SIG_IGN:
+            signal.signal(getattr(signal, name), signal.SIG_DFL)
     yield
     for name, handler in before.items():
         signal.signal(getattr(signal, name), handler)
@@ -208,7 +211,6 @@ def test_a_terminal_that_was_closed_ends_the_service(logged: list[LogEvent], mon
     """In the foreground of a terminal; else it would go on unseen, with the port taken."""
     there = True
     monkeypatch.setattr(signals, "_terminal", lambda: there)
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored
     service = Service()
     reactor, _ = installed(service, daemon=False)
     signal.raise_signal(signal.SIGHUP)

@@ -34,7 +34,7 @@ def test_a_process_keeps_its_temporary_files_in_its_folder(tmp_path: Path) -> No
         assert tmp_path in Path(process.text().strip()).parents
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT, signal.SIGHUP])
 def test_a_process_takes_signals_though_the_tests_run_in_the_background(tmp_path: Path, number: signal.Signals) -> None:
     """There these are ignored, which processes inherit; for the tests' own process it stays so."""
     before = signal.signal(number, signal.SIG_IGN)

@@ -38,15 +38,18 @@ def free_port() -> int:
     return port
 
 
+_OFTEN_IGNORED = (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
+
+
 @contextmanager
 def usual_signals() -> Iterator[None]:
-    """What is started meanwhile does not inherit that SIGINT or SIGHUP is ignored.
+    """What is started meanwhile does not inherit that SIGINT, SIGQUIT or SIGHUP is ignored.
 
-    A shell without job control ignores SIGINT for its background jobs, nohup ignores SIGHUP. Twisted, Python and the
-    relay then leave it so, and a test that sends it would wait for ever. (`Popen`'s ``preexec_fn`` would do, but not in
+    A shell without job control ignores the first two for its background jobs, nohup ignores SIGHUP. Twisted, Python and
+    the relay then leave it so, and a test that sends it would wait for ever. (`Popen`'s ``preexec_fn`` would do, but not in
     a process with threads.)
     """
-    ignored = [number for number in (signal.SIGINT, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_IGN]
+    ignored = [number for number in _OFTEN_IGNORED if signal.getsignal(number) is signal.SIG_IGN]
     for number in ignored:
         signal.signal(number, lambda *_: None)  # exec makes the default of any handler
     try:
