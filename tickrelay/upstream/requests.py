@@ -43,6 +43,11 @@ class _Pending:
     sent_s: float = 0.0
 
 
+def _account_of(message: Message | None) -> int:
+    """The account that *message* is about; 0 where it names none."""
+    return getattr(message, "ctidTraderAccountId", 0)
+
+
 class Requests:
     """The requests of one connection. *transmit* writes a message with its id."""
 
@@ -96,9 +101,12 @@ class Requests:
                 self._fail(pending, error)
             return True
         self._rate_answers.pop(pending.row.number, None)
-        expected = pending.row.answer
+        expected, said = pending.row.answer, ""
         if expected is not None and expected.number != payload_type:
             said = f"answered with payload type {payload_type}"
+        elif _account_of(message) not in (0, _account_of(pending.message)):
+            said = "answered for another account"
+        if said:
             self._fail(pending, OpenApiError("UNEXPECTED_ANSWER", said, pending.row.name))
         else:
             pending.deferred.callback(message)
