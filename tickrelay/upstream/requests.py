@@ -73,7 +73,7 @@ class Requests:
         """
         self._last_id += 1
         msg_id = str(self._last_id)
-        deferred: Deferred[Any] = Deferred(lambda _: self._forget(pending))
+        deferred: Deferred[Any] = Deferred(lambda _: self._forget(msg_id))
         pending = _Pending(msg_id, message, registry.lookup(message), deferred, timeout_s)
         if self._over:
             deferred.errback(Failure(LinkLost("the connection is closed")))
@@ -138,13 +138,17 @@ class Requests:
             pending.deadline.cancel()
         if pending.ticket is not None:
             pending.ticket.cancel()
+        # Both refer to the request, and its Deferred to an answer of up to 15 MB: in a cycle it would stay until the
+        # garbage collector looks at its oldest generation, which may be never.
+        pending.deadline = pending.ticket = None
 
-    def _forget(self, pending: _Pending) -> None:
-        self._pending.pop(pending.msg_id, None)
-        self._settle(pending)
+    def _forget(self, msg_id: str) -> None:
+        pending = self._pending.pop(msg_id, None)
+        if pending is not None:
+            self._settle(pending)
 
     def _timed_out(self, pending: _Pending) -> None:
-        self._forget(pending)
+        self._forget(pending.msg_id)
         self._counters.request_timeouts += 1
         message = f"{pending.row.name} was not answered within {pending.timeout_s:g} s"
         pending.deferred.errback(Failure(RequestTimeout(message)))
