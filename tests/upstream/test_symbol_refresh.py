@@ -59,3 +59,25 @@ def test_a_name_that_moves_to_another_id_is_made_anew() -> None:
     assert done(table.refresh(link, 1, [4])) is True  # type: ignore[arg-type]
     assert {name: symbol.symbol_id for name, symbol in table.by_name.items()} == {"GBPUSD": 1, "EURUSD": 2, "XAUUSD": 4}
     assert all(symbol.name == name for name, symbol in table.by_name.items())
+
+
+def test_each_answer_is_read_when_it_comes() -> None:
+    """Fifty thousand symbols are five hundred answers: no turn of the reactor reads more than one."""
+    table, link = SymbolTable(), Link()
+    link.names = {number: f"NAME{number}" for number in range(1, 251)}
+    waiting: list[tuple[Any, Deferred[Any]]] = []
+    at_once = link.request
+
+    def request(request: Any, answer: type) -> "Deferred[Any]":
+        if answer is not ProtoOASymbolByIdRes:
+            return at_once(request, answer)
+        waiting.append((request, Deferred()))
+        return waiting[-1][1]
+
+    link.request = request  # type: ignore[method-assign]
+    loading = Deferred.fromCoroutine(table.load(link, 1))  # type: ignore[arg-type]
+    read = []
+    for asked, deferred in waiting:
+        at_once(asked, ProtoOASymbolByIdRes).chainDeferred(deferred)
+        read.append(len(table._details))
+    assert read == [100, 200, 250] and loading.called and len(table.by_id) == 250

@@ -105,7 +105,7 @@ class SymbolTable:
     async def refresh(self, link: OpenApiProtocol, account_id: int, ids: Iterable[int]) -> bool:
         """Ask again for the symbols with these *ids*; for the whole list where one is new. True: something changed.
 
-        Raises UpstreamError; the table then is as it was, but for a list that was read already.
+        Raises UpstreamError; the table then is as it was, but for what was read already.
         """
         wanted = set(ids)
         if not wanted <= self._listed.keys():
@@ -120,18 +120,22 @@ class SymbolTable:
         return before != self.by_name
 
     async def _fetch(self, link: OpenApiProtocol, account_id: int, ids: Iterable[int]) -> None:
-        answers = await _all(
+        # Each answer is read when it comes: all of them in one turn would take the reactor a second or two.
+        await _all(
             [
-                link.request(ProtoOASymbolByIdReq(ctidTraderAccountId=account_id, symbolId=batch), ProtoOASymbolByIdRes)
+                link.request(
+                    ProtoOASymbolByIdReq(ctidTraderAccountId=account_id, symbolId=batch), ProtoOASymbolByIdRes
+                ).addCallback(self._take_details)
                 for batch in batches(ids)
             ]
         )
+
+    def _take_details(self, answer: ProtoOASymbolByIdRes) -> None:
         # By id, never by position: archived and unknown ids are missing from the answer. Others than those that were
         # asked for are left out: their number has no bound.
-        for answer in answers:
-            for full in answer.symbol:
-                if full.symbolId in self._listed:
-                    self._details[full.symbolId] = self._make_details(full)
+        for full in answer.symbol:
+            if full.symbolId in self._listed:
+                self._details[full.symbolId] = self._make_details(full)
 
     def _index(self) -> None:
         before, self._made = self._made, {}
