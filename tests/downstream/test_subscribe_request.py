@@ -256,7 +256,7 @@ def test_subscribing_again_keeps_rate_and_position(client: Browser, server: Serv
 
 
 def test_what_is_sent_again_has_the_ids_of_the_present_session(client: Browser, server: Server) -> None:
-    """A snapshot or a replay of older ticks: their id may be another symbol's by now."""
+    """A snapshot of an older tick: its id may be another symbol's by now. Nothing is replayed: ticks were missed."""
     results(client, symbols=["EURUSD"])
     server.hub.spot(1, 108_567, 108_570, 0)
     server.hub.symbols_loaded([Symbol(symbol_id=9, name="EURUSD"), Symbol(symbol_id=1, name="GBPUSD")])
@@ -267,7 +267,8 @@ def test_what_is_sent_again_has_the_ids_of_the_present_session(client: Browser, 
     back = server.browser(JSON)
     back.say({"type": "subscribe", "symbols": ["EURUSD"], "resume": {"EURUSD": {"epoch": "e1", "seq": 0}}})
     answer, tick = back.hear()
-    assert (answer["results"][0]["replayed"], tick["symbolId"]) == (1, 9)
+    result = answer["results"][0]
+    assert (result["recovered"], result["replayed"], tick["symbolId"], tick["snapshot"]) == (False, 0, 9, True)
 
 
 def test_ten_seconds_away_at_five_hundred_ticks_a_second(server: Server, client: Browser) -> None:

@@ -54,6 +54,7 @@ class Target:
     def connect(self) -> OpenApiProtocol:
         """A new connection."""
         link = OpenApiProtocol(TestClock(self.clock), self.owner, self.spot, self.counters, LinkSettings(account_id=1))
+        link.deliver_spots()
         link.makeConnection(StringTransport())
         link.handshakeCompleted()
         link.listen(ProtoOASymbolChangedEvent, lambda message: message.symbolId)

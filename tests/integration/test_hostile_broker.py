@@ -162,7 +162,7 @@ def test_hostile_symbols_texts_and_floods(wheel_python: Path, tmp_path: Path) ->
                 log = service.text()
     assert symbols.keys() == {"EURUSD", "GBPUSD", "USDJPY", "[2J", "BAD NAME", "SICK"}
     assert len(symbols["BAD NAME"]["description"]) == 300 - 1
-    assert (symbols["SICK"]["digits"], symbols["SICK"]["pipPosition"], symbols["SICK"]["marketState"]) == (0, 0, "open")
+    assert (symbols["SICK"]["digits"], symbols["SICK"]["pipPosition"], symbols["SICK"]["marketState"]) == (5, 0, "open")
     assert explained["marketState"] == "open"
     assert "Traceback" not in log and "Unhandled" not in log
     assert "too much that is neither a tick nor an answer" in log

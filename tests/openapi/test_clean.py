@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tickrelay.openapi.frames import clean
+from tickrelay.openapi.frames import MAX_SECRET_CHARACTERS, clean
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,18 @@ def test_whatever_comes(value: str | bytes) -> None:
     assert len(text) <= 300
     assert not re.search("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]", text)
     assert text.encode().decode() == text
+
+
+def test_a_text_of_megabytes_is_not_searched_for_secrets() -> None:
+    """Only its beginning is, and half a token at the end of that is left out."""
+    read: list[int] = []
+    token = "t" * MAX_SECRET_CHARACTERS
+
+    def redact(text: str) -> str:
+        read.append(len(text))
+        return text.replace(token, "***")
+
+    for length in (1, 100, MAX_SECRET_CHARACTERS - 1):
+        text = clean("x" * length + 2_000 * token, redact=redact)
+        assert set(text) <= {"x", "*"}
+    assert max(read) <= 4 * MAX_SECRET_CHARACTERS

@@ -8,7 +8,7 @@ from tests.support.rig import Rig
 from tickrelay.config.schema import Secret
 from tickrelay.config.settings import CTraderSettings
 from tickrelay.openapi.messages_pb2 import ProtoOAGetAccountListByAccessTokenRes
-from tickrelay.upstream.causes import cause_of, explain_refusal
+from tickrelay.upstream.causes import MAX_ACCOUNTS, cause_of, explain_refusal
 from tickrelay.upstream.errors import ERROR_CLASSES, Cause, ErrorClass, Kind, OpenApiError, SessionFailed
 
 
@@ -130,3 +130,15 @@ def test_an_endless_account_list_is_cut() -> None:
     settings = CTraderSettings(client_id="c", client_secret=Secret("s"), access_token=Secret("t"), account_id=1001)
     cause = explain_refusal(Cause(Kind.CREDENTIALS, "refused", "RET_NO_SUCH_LOGIN"), settings, listed, 1)
     assert "10000, 10001" in cause.message and "…" in cause.message and len(cause.message) < 500
+
+
+@pytest.mark.parametrize(("before", "seen"), [(0, True), (MAX_ACCOUNTS - 1, True), (MAX_ACCOUNTS, False)])
+def test_a_bounded_number_of_accounts_is_looked_at(before: int, seen: bool) -> None:
+    """Each takes time and memory, and a list of 15 MB has hundreds of thousands."""
+    settings = CTraderSettings(account_id=77, client_id="i", client_secret=Secret("s"), access_token=Secret("t"))
+    listed = ProtoOAGetAccountListByAccessTokenRes(accessToken="t")
+    for number in range(before):
+        listed.ctidTraderAccount.add(ctidTraderAccountId=1_000 + number)
+    listed.ctidTraderAccount.add(ctidTraderAccountId=5, traderLogin=77)
+    cause = explain_refusal(Cause(Kind.CREDENTIALS, "refused", "RET_NO_SUCH_LOGIN"), settings, listed, 1)
+    assert ("77 is the login number" in cause.message) is seen

@@ -53,6 +53,7 @@ class Bench:
             LinkSettings(account_id=1),
             self.recorded.append,
         )
+        self.link.deliver_spots()
         self.transport = StringTransport()
         self.link.makeConnection(self.transport)
 

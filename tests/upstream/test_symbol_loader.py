@@ -19,6 +19,9 @@ from tickrelay.upstream.symbol_values import MAX_SYMBOLS
 class Link:
     """Stands for a connection; only its identity matters."""
 
+    def deliver_spots(self) -> None:
+        """Its spots are looked at elsewhere."""
+
 
 class Bench:
     """A loader, its owner, and the requests of its tables."""

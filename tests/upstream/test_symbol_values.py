@@ -61,7 +61,7 @@ def full(
 
 @pytest.mark.parametrize(
     ("digits", "pip", "expected"),
-    [(-1, -1, (0, 0)), (5, 4, (5, 4)), (2**31 - 1, 2**31 - 1, (5, 10)), (-(2**31), -(2**31), (0, 0)), (6, 11, (5, 10))],
+    [(-1, -1, (5, 0)), (5, 4, (5, 4)), (2**31 - 1, 2**31 - 1, (5, 10)), (-(2**31), -(2**31), (5, 0)), (6, 11, (5, 10))],
 )
 def test_digits_and_pips_stay_in_range(digits: int, pip: int, expected: tuple[int, int]) -> None:
     """Prices have five decimals at most, and Protobuf clients get neither as a negative number."""

@@ -190,7 +190,7 @@ def test_endless_tokens_are_not_taken(
     make_rig: Callable[..., Rig], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Longer than any token: neither kept nor written, and the session says why it cannot go on."""
-    monkeypatch.setattr("tickrelay.upstream.authorization.MAX_TOKEN_CHARACTERS", 3)
+    monkeypatch.setattr("tickrelay.upstream.authorization.MAX_SECRET_CHARACTERS", 3)
     rig = token_rig(make_rig, tmp_path)
     rig.dependencies.accounts.expire()
     rig.service.startService()

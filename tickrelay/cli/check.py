@@ -64,6 +64,7 @@ class CheckFactory(ClientFactory):
             account_id=self._settings.account_id, request_timeout_s=self._settings.request_timeout_s
         )
         link = OpenApiProtocol(self._clock, self, lambda *spot: self.spot(*spot), Counters(), settings)
+        link.deliver_spots()
         link.factory = self
         return link
 

@@ -73,6 +73,9 @@ def text(value: str | bytes) -> str:
 
 
 MAX_TEXT_CHARACTERS = 300
+MAX_SECRET_CHARACTERS = 8192
+MAX_READ_CHARACTERS = 4 * MAX_SECRET_CHARACTERS
+"""So much of a text is looked at: a search of 15 MB for each of the secrets takes seconds."""
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
 """C0, C1, line separators, bidirectional controls, surrogates: what moves a terminal's cursor, or shows a text in
@@ -85,7 +88,11 @@ def clean(value: str | bytes, limit: int = MAX_TEXT_CHARACTERS, redact: Callable
 
     *redact* takes secrets out, before anything is cut: half a token is a secret too.
     """
-    return _CONTROL.sub(" ", redact(text(value))[:limit]).strip()
+    whole = text(value)
+    said = redact(whole[:MAX_READ_CHARACTERS])
+    if len(whole) > MAX_READ_CHARACTERS:
+        said = said[:-MAX_SECRET_CHARACTERS]  # its end may be half a token
+    return _CONTROL.sub(" ", said[:limit]).strip()
 
 
 class FrameReceiver(Int32StringReceiver):

@@ -69,19 +69,15 @@ class Channel:
             self.history.clear()
 
     def relist(self, symbol: Symbol) -> None:
-        """A new symbol list has *symbol* under this name: the ticks that may be sent again get its id.
+        """A new symbol list has *symbol* under this name: the tick that may be sent again gets its id.
 
-        Their digits stay: whoever gets one again decodes the price that was sent the first time.
+        Its digits stay: whoever gets it again decodes the price that was sent the first time. Where the id is another
+        one, `lose` was called before, so that there is no history.
         """
         before, self.symbol = self.symbol, symbol
-        if before.symbol_id == symbol.symbol_id:
-            return
-        known = {symbol.digits: symbol}
-        for tick in (*(self.history or ()), *((self.sent,) if self.sent is not None else ())):
-            digits = tick.symbol.digits
-            if digits not in known:
-                known[digits] = replace(symbol, digits=digits)
-            tick.symbol = known[digits]
+        if before.symbol_id != symbol.symbol_id and self.sent is not None:
+            digits = self.sent.symbol.digits
+            self.sent.symbol = symbol if digits == symbol.digits else replace(symbol, digits=digits)
 
     def keep_history(self, length: int) -> None:
         """Keep the newest *length* ticks from now on; does nothing if a history is kept already."""

@@ -103,6 +103,8 @@ class Hub:
         taken = {symbol.symbol_id for symbol in symbols}
         for name, channel in self.channels.items():
             symbol = self.symbols.get(name)
+            if symbol is None or symbol.symbol_id != channel.symbol.symbol_id:
+                self.feed_lost("stale", [name])  # until cTrader has confirmed its new id
             if symbol is not None:
                 channel.relist(symbol)
                 self._by_id[symbol.symbol_id] = channel
@@ -292,7 +294,7 @@ class Hub:
             epoch=self.epoch,
             after_seq=channel.seq,
             from_ms=channel.last.timestamp_ms,
-            to_ms=self._clock.wall_ms(),
+            to_ms=max(self._clock.wall_ms(), channel.last.timestamp_ms),  # the system's clock may be set back
             cause=cause,
         )
         send_gap(gap, list(self._subscribers[channel.index]))

@@ -10,7 +10,7 @@ from twisted.logger import Logger
 
 from tickrelay.config.settings import CTraderSettings
 from tickrelay.model.clock import Clock
-from tickrelay.openapi.frames import text
+from tickrelay.openapi.frames import MAX_SECRET_CHARACTERS, text
 from tickrelay.openapi.messages_pb2 import (
     ProtoOAAccountAuthReq,
     ProtoOAApplicationAuthReq,
@@ -26,8 +26,6 @@ from tickrelay.upstream.errors import Cause, ErrorClass, Kind, OpenApiError, Ses
 from tickrelay.upstream.protocol import OpenApiProtocol
 from tickrelay.upstream.reactions import Reaction, reaction
 from tickrelay.upstream.tokens import TokenFileError, Tokens, TokenStore
-
-MAX_TOKEN_CHARACTERS = 8192
 
 
 @dataclass(frozen=True)
@@ -122,8 +120,11 @@ class AccountAuthorizer:
         )
         self.counters.token_renewals += 1
         access, refresh = text(answer.accessToken), text(answer.refreshToken)
-        if max(len(access), len(refresh)) > MAX_TOKEN_CHARACTERS:
-            raise OpenApiError("UNEXPECTED_ANSWER", f"renewed tokens of more than {MAX_TOKEN_CHARACTERS} characters")
+        if max(len(access), len(refresh)) > MAX_SECRET_CHARACTERS:
+            raise OpenApiError("UNEXPECTED_ANSWER", f"renewed tokens of more than {MAX_SECRET_CHARACTERS} characters")
+        if not access:
+            raise OpenApiError("UNEXPECTED_ANSWER", "a renewed access token that is empty")
+        refresh = refresh or tokens.refresh.reveal()  # the old one may hold still: without any, nothing can be renewed
         try:
             renewed = self.tokens.renewed(access, refresh, answer.expiresIn)
         except TokenFileError as e:

@@ -35,6 +35,9 @@ _PASSING = (
 )
 """Classes that pass by themselves: nothing has to be corrected."""
 
+MAX_ACCOUNTS = 1_000
+"""Accounts that are looked at: each one read from a list of hundreds of thousands takes time and memory."""
+
 MAX_LISTED = 20
 """Accounts that a message names."""
 
@@ -132,7 +135,8 @@ def explain_refusal(
     *tries*: how often in a row the account could not be routed, this time included.
     """
     ours = settings.account_id
-    accounts = {account.ctidTraderAccountId: account for account in listed.ctidTraderAccount} if listed else {}
+    first = islice(listed.ctidTraderAccount, MAX_ACCOUNTS) if listed else ()
+    accounts = {account.ctidTraderAccountId: account for account in first}
     if listed is None or ours in accounts:
         if cause.code != CANT_ROUTE:
             return cause

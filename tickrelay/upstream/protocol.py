@@ -73,8 +73,8 @@ class LinkSettings:
 class OpenApiProtocol(FrameReceiver):
     """The client's end of one connection; made by the factory, used by the session.
 
-    *spot* is called for each spot event of the account: ``spot(symbol_id, bid, ask, source_ms)``, in 1/100000, 0 for a
-    side that did not change. *record* gets every incoming frame before it is read.
+    *spot* is called for each spot event of the account after `deliver_spots`: ``spot(symbol_id, bid, ask, source_ms)``,
+    in 1/100000, 0 for a side that did not change. *record* gets every incoming frame before it is read.
     """
 
     _log = Logger()
@@ -90,7 +90,8 @@ class OpenApiProtocol(FrameReceiver):
     ) -> None:
         self._monotonic_s = clock.monotonic_s
         self._owner = owner
-        self._spot = spot
+        self._deliver = spot
+        self._spot: Callable[[int, int, int, int], None] = lambda *_: None
         self._counters = counters
         self._settings = settings
         self._account_id = settings.account_id
@@ -142,6 +143,10 @@ class OpenApiProtocol(FrameReceiver):
             self._garbled(f"a frame of {len(frame)} bytes is not what it announces")
             return
         self._other_frame(envelope, frame)
+
+    def deliver_spots(self) -> None:
+        """Whoever gets the spots knows this connection's ids from now on; by another's they would get a wrong name."""
+        self._spot = self._deliver
 
     # Every other frame.
 
@@ -246,8 +251,6 @@ class OpenApiProtocol(FrameReceiver):
             self._requests.answered(msg_id, payload_type, message, error)
         elif message is not None:
             self._events.call(payload_type, message)
-
-    # Requests.
 
     @overload
     def request(self, message: Message, answer: type[M], timeout_s: float | None = None) -> "Deferred[M]": ...

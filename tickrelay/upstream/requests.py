@@ -43,6 +43,11 @@ class _Pending:
     sent_s: float = 0.0
 
 
+def _account_of(message: Message | None) -> int:
+    """The account that *message* is about; 0 where it names none."""
+    return getattr(message, "ctidTraderAccountId", 0)
+
+
 class Requests:
     """The requests of one connection. *transmit* writes a message with its id."""
 
@@ -68,7 +73,7 @@ class Requests:
         """
         self._last_id += 1
         msg_id = str(self._last_id)
-        deferred: Deferred[Any] = Deferred(lambda _: self._forget(pending))
+        deferred: Deferred[Any] = Deferred(lambda _: self._forget(msg_id))
         pending = _Pending(msg_id, message, registry.lookup(message), deferred, timeout_s)
         if self._over:
             deferred.errback(Failure(LinkLost("the connection is closed")))
@@ -96,9 +101,12 @@ class Requests:
                 self._fail(pending, error)
             return True
         self._rate_answers.pop(pending.row.number, None)
-        expected = pending.row.answer
+        expected, said = pending.row.answer, ""
         if expected is not None and expected.number != payload_type:
             said = f"answered with payload type {payload_type}"
+        elif _account_of(message) not in (0, _account_of(pending.message)):
+            said = "answered for another account"
+        if said:
             self._fail(pending, OpenApiError("UNEXPECTED_ANSWER", said, pending.row.name))
         else:
             pending.deferred.callback(message)
@@ -130,13 +138,17 @@ class Requests:
             pending.deadline.cancel()
         if pending.ticket is not None:
             pending.ticket.cancel()
+        # Both refer to the request, and its Deferred to an answer of up to 15 MB: in a cycle it would stay until the
+        # garbage collector looks at its oldest generation, which may be never.
+        pending.deadline = pending.ticket = None
 
-    def _forget(self, pending: _Pending) -> None:
-        self._pending.pop(pending.msg_id, None)
-        self._settle(pending)
+    def _forget(self, msg_id: str) -> None:
+        pending = self._pending.pop(msg_id, None)
+        if pending is not None:
+            self._settle(pending)
 
     def _timed_out(self, pending: _Pending) -> None:
-        self._forget(pending)
+        self._forget(pending.msg_id)
         self._counters.request_timeouts += 1
         message = f"{pending.row.name} was not answered within {pending.timeout_s:g} s"
         pending.deferred.errback(Failure(RequestTimeout(message)))

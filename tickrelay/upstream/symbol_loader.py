@@ -65,6 +65,7 @@ class SymbolLoader:
         self.table, self._link = table, link
         self._log.info("{count} symbols", count=len(table.by_name))
         self._owner.symbols_loaded()
+        link.deliver_spots()
 
     def forget_link(self) -> None:
         """The connection is gone: the next one loads anew, and refreshes in progress are void."""

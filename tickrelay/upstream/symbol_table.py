@@ -64,6 +64,8 @@ class SymbolTable:
         self.by_id: dict[int, Symbol] = {}
         self._listed: dict[int, Listed] = {}
         self._details: dict[int, Details] = {}
+        self._made: dict[int, tuple[Listed, Details, Symbol]] = {}
+        """Each symbol and what it was made of: of 50,000 only those that changed are made anew."""
         self._make_details = DetailsMaker().make
         self._categories: Mapping[int, tuple[str, str]] = {}
         self._assets: Mapping[int, str] = {}
@@ -103,7 +105,7 @@ class SymbolTable:
     async def refresh(self, link: OpenApiProtocol, account_id: int, ids: Iterable[int]) -> bool:
         """Ask again for the symbols with these *ids*; for the whole list where one is new. True: something changed.
 
-        Raises UpstreamError; the table then is as it was, but for a list that was read already.
+        Raises UpstreamError; the table then is as it was, but for what was read already.
         """
         wanted = set(ids)
         if not wanted <= self._listed.keys():
@@ -118,41 +120,54 @@ class SymbolTable:
         return before != self.by_name
 
     async def _fetch(self, link: OpenApiProtocol, account_id: int, ids: Iterable[int]) -> None:
-        answers = await _all(
+        # Each answer is read when it comes: all of them in one turn would take the reactor a second or two.
+        await _all(
             [
-                link.request(ProtoOASymbolByIdReq(ctidTraderAccountId=account_id, symbolId=batch), ProtoOASymbolByIdRes)
+                link.request(
+                    ProtoOASymbolByIdReq(ctidTraderAccountId=account_id, symbolId=batch), ProtoOASymbolByIdRes
+                ).addCallback(self._take_details)
                 for batch in batches(ids)
             ]
         )
+
+    def _take_details(self, answer: ProtoOASymbolByIdRes) -> None:
         # By id, never by position: archived and unknown ids are missing from the answer. Others than those that were
         # asked for are left out: their number has no bound.
-        for answer in answers:
-            for full in answer.symbol:
-                if full.symbolId in self._listed:
-                    self._details[full.symbolId] = self._make_details(full)
+        for full in answer.symbol:
+            if full.symbolId in self._listed:
+                self._details[full.symbolId] = self._make_details(full)
 
     def _index(self) -> None:
+        before, self._made = self._made, {}
         self.by_name, self.by_id = {}, {}
         doubles: list[str] = []
         for symbol_id, listed in self._listed.items():
             if listed.name in self.by_name:
                 doubles.append(listed.name)
                 continue
-            category, asset_class = self._categories.get(listed.category_id, ("", ""))
-            self.by_name[listed.name] = self.by_id[symbol_id] = make_symbol(
-                listed,
-                self._details.get(symbol_id, UNKNOWN),
-                category=category,
-                asset_class=asset_class,
-                base=self._assets.get(listed.base_id, ""),
-                quote=self._assets.get(listed.quote_id, ""),
-            )
+            details = self._details.get(symbol_id, UNKNOWN)
+            made = before.get(symbol_id)
+            if made is None or made[0] is not listed or made[1] is not details:
+                made = listed, details, self._make_symbol(listed, details)
+            self._made[symbol_id] = made
+            self.by_name[listed.name] = self.by_id[symbol_id] = made[2]
         if doubles:
             _log.warn(
                 "two symbols are called {name}, the first one is kept ({count} such names)",
                 name=doubles[0],
                 count=len(doubles),
             )
+
+    def _make_symbol(self, listed: Listed, details: Details) -> Symbol:
+        category, asset_class = self._categories.get(listed.category_id, ("", ""))
+        return make_symbol(
+            listed,
+            details,
+            category=category,
+            asset_class=asset_class,
+            base=self._assets.get(listed.base_id, ""),
+            quote=self._assets.get(listed.quote_id, ""),
+        )
 
 
 def _first(items: Iterable[M]) -> Iterable[M]:

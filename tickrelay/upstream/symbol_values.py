@@ -85,7 +85,7 @@ class DetailsMaker:
         if len(self._schedules) >= MAX_SYMBOLS:
             self._schedules.clear()
         return Details(
-            digits=min(max(full.digits, 0), PRICE_DIGITS),
+            digits=full.digits if 0 <= full.digits <= PRICE_DIGITS else UNKNOWN.digits,  # fewer would round prices
             pip_position=min(max(full.pipPosition, 0), MAX_PIP_POSITION),
             schedule=self._schedules.setdefault(schedule, schedule),
         )

@@ -3,6 +3,9 @@
 from tickrelay.model.ticks import PRICE_DIGITS, decimal, rounded
 
 _MAX_KEPT = 1 << 13
+MAX_PRICE = 2**53 - 1
+"""The largest integer that a JSON reader keeps exact, and far below what Protobuf's signed integers hold. cTrader's
+unsigned ones hold more: a price beyond is nonsense, and shown as this one by every encoding."""
 
 
 class Decimals(dict[int, bytes]):
@@ -40,7 +43,8 @@ class Prices(dict[int, tuple[int, bytes]]):
     def __missing__(self, price: int) -> tuple[int, bytes]:
         if len(self) >= _MAX_KEPT:
             self.clear()
-        units = price if self._digits == PRICE_DIGITS else rounded(price, self._digits)
+        shown = min(price, MAX_PRICE)
+        units = shown if self._digits == PRICE_DIGITS else rounded(shown, self._digits)
         found = self[price] = (units, self.decimals.print(units))
         return found
 

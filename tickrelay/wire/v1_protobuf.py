@@ -11,7 +11,8 @@ from tickrelay.wire.prices import BY_DIGITS
 from tickrelay.wire.requests import BadRequest, Request
 from tickrelay.wire.tickrelay_pb2 import ServerMessage
 
-_MOST = 2**62
+_MOST = 2**63 - 1
+"""The largest value of a sint64."""
 
 
 class V1Protobuf:
@@ -90,11 +91,6 @@ class V1Protobuf:
         return protobuf.parse_request(payload)
 
 
-def _bounded(value: int) -> int:
-    """*value* within 62 bits: one beyond is no price, but an exception would stop the flush for all clients."""
-    return max(-_MOST, min(_MOST, value))
-
-
 def _named(tick: Tick) -> ServerMessage:
     symbol = tick.symbol
     prices = BY_DIGITS[symbol.digits]
@@ -102,12 +98,13 @@ def _named(tick: Tick) -> ServerMessage:
     envelope = ServerMessage()
     out = envelope.tick
     out.symbol_id = symbol.symbol_id
-    out.bid = _bounded(bid)
-    out.spread = _bounded(prices[tick.ask][0] - bid)
+    out.bid = bid
+    out.spread = prices[tick.ask][0] - bid
     out.timestamp = tick.timestamp_ms
     out.seq = tick.seq
-    if tick.source_ms:
-        out.source_delta = _bounded(tick.timestamp_ms - tick.source_ms)
+    delta = tick.timestamp_ms - tick.source_ms
+    if tick.source_ms and delta <= _MOST:  # else it is a time of aeons ago; an exception would stop the flush for all
+        out.source_delta = delta
     out.symbol = symbol.name
     out.digits = symbol.digits
     return envelope
