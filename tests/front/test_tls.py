@@ -65,13 +65,13 @@ class TLSClient:
         except ssl.SSLWantReadError:
             return False
         finally:
-            self._pass_on()
+            self.pass_on()
         return True
 
     def ask(self, request: bytes = REQUEST) -> None:
         """Send a request."""
         self.tls.write(request)
-        self._pass_on()
+        self.pass_on()
 
     def hear(self) -> bytes:
         """What the server sent."""
@@ -85,7 +85,8 @@ class TLSClient:
         self._in.write(self.transport.value())
         self.transport.clear()
 
-    def _pass_on(self) -> None:
+    def pass_on(self) -> None:
+        """What the client has written arrives, and the server's answer."""
         data = self._out.read()
         if data:
             self.server.dataReceived(data)

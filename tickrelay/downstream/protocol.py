@@ -261,9 +261,12 @@ class ClientProtocol(WebSocketConnection):
         self.payer.leave()
         if self._reader is not None:
             self._reader.lost()
+            self._reader = None
         if self._subscriber is not None:
             # Again, after the session did: its close frame may have blocked the outbox since.
             self.factory.context.hub.detach(self._subscriber)
+        if self.outbox is not None:
+            self.outbox.lost()
         if self.slot is not None:
             self.slot.leave()
             self.slot = None

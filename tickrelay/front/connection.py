@@ -19,7 +19,7 @@ from tickrelay.front.http import ChannelTransport
 from tickrelay.front.peer import Peer
 from tickrelay.front.reader import HeadReader
 from tickrelay.front.shared import Shared
-from tickrelay.front.tls import end_meter, meter_handshake
+from tickrelay.front.tls import end_meter, free_when_lost, meter_handshake
 from tickrelay.front.upgrade import asks_for_websocket, upgrade_fault
 from tickrelay.http_site import last_answer
 from tickrelay.model.clock import Timer
@@ -62,6 +62,7 @@ class FrontConnection(Protocol):
     def connectionMade(self) -> None:
         """Count the connection; it is aborted if too many are open already. Start the one deadline of its head."""
         self._peer = Peer(self._shared, self.transport, self._accepted_s)
+        free_when_lost(self.transport)
         if self._peer.arrive():
             self._deadline = self._shared.clock.call_later(self._shared.head_timeout_s, self._late)
             if self._peer.payer is not None:

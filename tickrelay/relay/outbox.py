@@ -21,6 +21,15 @@ LARGE_BYTES = 262_144
 """A message of more bytes is large: written in chunks from the start, and not counted in `Outbox.queued_bytes`."""
 
 
+def _write_nothing(data: bytes) -> bool:
+    """Drop *data* of a client that is gone."""
+    return True
+
+
+def _close_nothing(code: CloseCode, reason: str) -> None:
+    """The client is gone already."""
+
+
 class OutboxOwner(Protocol):
     """Called on changes of backpressure."""
 
@@ -89,6 +98,18 @@ class Outbox:
         self._write = write
         self._reading = reading
         self._seen = 0
+
+    def lost(self) -> None:
+        """The connection is gone: drop what is queued, and the ways out, which refer to the connection and to its TLS
+        state. In a reference cycle both would stay until Python collects its oldest generation, which may take
+        thousands of connections.
+        """
+        self.over = True
+        self._queue = None
+        self.queued_bytes = self.large_bytes = 0
+        self.send = len
+        self._write = _write_nothing
+        self.close = _close_nothing
 
     def is_read(self) -> bool:
         """Whether the client has read since the last call, as far as the kernel tells."""
