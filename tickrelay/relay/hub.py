@@ -285,7 +285,8 @@ class Hub:
         cause, channel.lost = channel.lost, ""
         if channel.last is None or cause == NO_SUBSCRIBERS:
             return
-        self.fanout.flush()  # the ticks before the gap are sent before its declaration
+        if channel.pending:
+            self.fanout.flush()  # the ticks before the gap are sent before its declaration
         self.gaps += 1
         gap = Gap(
             symbol=channel.symbol.name,
@@ -295,4 +296,4 @@ class Hub:
             to_ms=self._clock.wall_ms(),
             cause=cause,
         )
-        send_gap(gap, list(self._subscribers[channel.index]))
+        send_gap(gap, self._subscribers[channel.index], self.fanout.send_before_ticks)
