@@ -278,3 +278,46 @@ def test_whatever_is_asked_for_is_done_once_and_in_order(jobs: list[tuple[int, i
     assert sorted(map(int, bench.done)) == list(range(len(jobs)))
     assert bench.ledger.seconds == pytest.approx(total)
     assert MODEST_S < ADDRESS_BURST_S
+
+
+def test_work_that_many_ask_for_waits_while_clients_keep_the_reactor_busy(bench: Bench) -> None:
+    """Within its share or not: one alone goes on at once, of many the rest is done a slice a turn."""
+    ledger, clock = bench.ledger, bench.clock
+    waited: list[bool] = []
+
+    def come(payer: Payer) -> None:
+        def work() -> None:
+            clock.now_s += MODEST_S / 4
+            ledger.wait_if_busy()
+            waited.append(not payer.may_go_on(clock.now_s))
+            if waited[-1]:
+                payer.later(bench.work("rest", SLICE_S / 2))
+            else:
+                clock.now_s += MODEST_S / 4
+
+        payer.do(work)
+
+    payers = [ledger.payer(f"192.0.2.{n}") for n in range(100)]
+    for payer in payers:
+        come(payer)
+    at_once = waited.index(True)
+    assert 1 <= at_once <= 10 and all(waited[at_once:])
+    while rest := bench.turn():
+        assert len(rest) == 2
+    assert bench.done == ["rest"] * (100 - at_once)
+
+
+def test_work_that_has_waited_does_not_wait_again(bench: Bench) -> None:
+    """From the queue it has the time of a piece, however busy the reactor is."""
+    ledger, clock = bench.ledger, bench.clock
+    payer = ledger.payer("192.0.2.1")
+    bench.spend(payer, ADDRESS_BURST_S + 0.01)
+    may_go_on: list[bool] = []
+
+    def work() -> None:
+        ledger.wait_if_busy()
+        may_go_on.append(payer.may_go_on(clock.now_s))
+
+    payer.later(work)
+    bench.turn()
+    assert may_go_on == [True]

@@ -1,12 +1,15 @@
 """Every hole in a client's stream that an outage made while it was subscribed is declared to it."""
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from twisted.internet.task import Clock
 
+from tests.relay.test_slices import TurnClock
 from tests.support.relay import FakeClient, Relay, TlsClient
+from tickrelay.relay import cohort, fanout
 from tickrelay.relay.channel import NO_SUBSCRIBERS
 
 NAMES = ("EURUSD", "GBPUSD")
@@ -29,9 +32,11 @@ class Subscription:
 class Outages(RuleBasedStateMachine):
     """Four clients with the feature ``gap``, two symbols, and a feed that is lost again and again."""
 
+    make_clock = Clock
+
     def __init__(self) -> None:
         super().__init__()
-        self.clock = Clock()
+        self.clock = self.make_clock()
         self.relay = Relay(self.clock)
         self.price = 100_000
         kinds = (FakeClient, TlsClient)
@@ -45,13 +50,14 @@ class Outages(RuleBasedStateMachine):
         channel = self.relay.hub.channels.get(name)
         return channel.seq if channel is not None else 0
 
-    @rule(name=SYMBOLS, count=st.integers(1, 3), seconds=st.sampled_from([0.0, 0.01, 1.0]))
-    def ticks(self, name: str, count: int, seconds: float) -> None:
-        """The market moves."""
+    @rule(name=SYMBOLS, count=st.integers(1, 3), seconds=st.sampled_from([None, 0.0, 0.01, 1.0]))
+    def ticks(self, name: str, count: int, seconds: float | None) -> None:
+        """The market moves; None: the turn goes on."""
         for _ in range(count):
             self.price += 1
             self.relay.spot(name, self.price)
-        self.relay.turn(seconds)
+        if seconds is not None:
+            self.relay.turn(seconds)
 
     @rule(name=SYMBOLS)
     def partial_spot(self, name: str) -> None:
@@ -77,7 +83,7 @@ class Outages(RuleBasedStateMachine):
     def subscribe(self, n: int, name: str) -> None:
         """A client subscribes."""
         if name not in self.streams[n]:
-            self.relay.turn(0.1)
+            self.settle()
             self.relay.subscribe(self.clients[n], name)
             self.streams[n][name] = Subscription(self.seq(name))
 
@@ -85,8 +91,8 @@ class Outages(RuleBasedStateMachine):
     def unsubscribe(self, n: int, name: str) -> None:
         """A client that has read everything unsubscribes."""
         self.clients[n].read()
-        self.streams_are_true()
         self.relay.hub.unsubscribe(self.clients[n].subscriber, [name])
+        self.streams_are_true()
         self.streams[n].pop(name, None)
 
     @rule(n=CLIENTS, room=st.sampled_from([0, 60]))
@@ -121,12 +127,59 @@ class Outages(RuleBasedStateMachine):
             self.ticks(name, 1, 1.0)
         for client in self.clients:
             client.read()
-        self.relay.turn(1.0)
+        self.settle()
         self.streams_are_true()
+
+    def settle(self) -> None:
+        """All that is to be sent is sent."""
+        self.relay.turn(0.1)
 
 
 Outages.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
 test_every_outage_is_declared = Outages.TestCase
+
+
+class SlicedOutages(Outages):
+    """The same, with flushes and declarations that stop after every single client."""
+
+    make_clock = TurnClock
+
+    def __init__(self) -> None:
+        self._patch = pytest.MonkeyPatch()
+        self._patch.setattr(fanout, "SLICE_S", 0.0)
+        self._patch.setattr(cohort, "SENDS_A_LOOK", 1)
+        self._patch.setattr(fanout, "SENDS_A_LOOK", 1)
+        super().__init__()
+
+    def settle(self) -> None:
+        """As many turns as it takes."""
+        for _ in range(50):
+            self.relay.turn(0.1)
+
+    def teardown(self) -> None:
+        """All read to the end."""
+        try:
+            super().teardown()
+        finally:
+            self._patch.undo()
+
+
+SlicedOutages.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+test_every_outage_is_declared_in_slices = SlicedOutages.TestCase
+
+
+def test_ticks_of_the_same_turn_are_sent_before_the_gap(clock: Clock) -> None:
+    """A tick, the loss and the next tick before anything was sent: the client gets them in that order."""
+    relay = Relay(clock)
+    client = relay.client("EURUSD")
+    client.subscriber.features = frozenset({"gap"})
+    clock.advance(1)
+    for bid in (108_000, 108_001):
+        relay.spot("EURUSD", bid)
+    relay.hub.feed_lost("stale", None)
+    relay.spot("EURUSD", 108_002)
+    relay.turn(1.0)
+    assert [m.get("seq", m["type"]) for m in client.take()] == [1, 2, "gap", 3]
 
 
 def test_an_outage_without_subscribers_does_not_hide_the_next_one(clock: Clock) -> None:

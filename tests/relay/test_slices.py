@@ -97,6 +97,68 @@ def test_a_whole_flush_ends_the_one_that_goes_on() -> None:
     assert all([tick["seq"] for tick in client.take()] == [1] for client in clients)
 
 
+def test_a_gap_is_declared_in_slices_before_the_ticks_after_it() -> None:
+    """No turn is longer, of several symbols too; a client gets its gaps in one write, and then its ticks."""
+    clock = TurnClock()
+    relay = Relay(clock)
+    names = ("EURUSD", "GBPUSD", "USDJPY")
+    clients = crowd(relay, clock, 3_000, *names)
+    for client in clients:
+        client.subscriber.features = frozenset({"gap"})
+    clients[0].subscriber.features = frozenset()
+    clients[1].stall()
+    for name in names:
+        relay.spot(name, 108_000)
+    while clock.getDelayedCalls():
+        clock.advance(1)
+    for client in clients[1:]:
+        client.take()
+        client.sends = 0
+    clients[0].take()
+    relay.hub.feed_lost("stale", None)
+    before = clock.seconds()
+    for name in names:
+        relay.spot(name, 108_001)
+    turns = [clock.seconds() - before]
+    while clock.getDelayedCalls():
+        before = clock.seconds()
+        clock.advance(0)
+        if clock.seconds() == before:
+            clock.advance(0.001)
+        else:
+            turns.append(clock.seconds() - before)
+    assert max(turns) <= fanout.SLICE_S + 2 * cohort.SENDS_A_LOOK * SEND_S
+    assert [m["type"] for m in clients[0].take()] == ["tick"] * 3
+    for client in clients[2:]:
+        assert [(m["type"], m["symbol"]) for m in client.take()] == [
+            *[("gap", name) for name in names],
+            *[("tick", name) for name in names],
+        ]
+        assert client.sends == 2
+    clients[1].read()
+    kinds = [(m["type"], m.get("seq")) for m in clients[1].take() if m["symbol"] == "EURUSD"]
+    assert kinds == [("tick", 1), ("gap", None), ("tick", 2)]
+
+
+def test_a_gap_waits_behind_the_flush_that_goes_on() -> None:
+    """Clients that it has not reached yet are sent its ticks, then the gap, then the tick after it."""
+    clock = TurnClock()
+    relay = Relay(clock)
+    clients = crowd(relay, clock, 2_000, "EURUSD")
+    for client in clients:
+        client.subscriber.features = frozenset({"gap"})
+    clock.advance(1)
+    relay.spot("EURUSD", 108_000)
+    assert not all(client.received for client in clients)
+    relay.hub.feed_lost("stale", None)
+    before = clock.seconds()
+    relay.spot("EURUSD", 108_001)
+    assert clock.seconds() - before < fanout.SLICE_S
+    while clock.getDelayedCalls():
+        clock.advance(0.001)
+    assert all([m["type"] for m in client.take()] == ["tick", "gap", "tick"] for client in clients)
+
+
 def test_a_client_that_leaves_the_list_meanwhile_gets_its_ticks_first() -> None:
     """Changed lists, other encodings, pauses: what it was promised is sent before; a newcomer begins after it."""
     clock = TurnClock()

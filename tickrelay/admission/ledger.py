@@ -161,6 +161,8 @@ class Ledger:
         """Addresses with waiting work; the first is served next."""
         self._is_serving = False
         self._is_measuring = False
+        self._is_due = False
+        """The present piece of work has waited for its turn."""
 
     def __len__(self) -> int:
         """How many addresses have an account."""
@@ -190,6 +192,7 @@ class Ledger:
             work()
             return
         self._is_measuring = True
+        self._is_due = is_due
         started_s = self._clock.monotonic_s()
         may_work = is_due or not self.is_over(payer.account, started_s)
         self.piece_ends_s = started_s + PIECE_S if may_work else started_s
@@ -200,6 +203,15 @@ class Ledger:
             now_s = self._clock.monotonic_s()
             self.seconds += now_s - started_s
             payer.charge(now_s - started_s, now_s)
+
+    def wait_if_busy(self) -> None:
+        """Have the present piece of work wait for its turn in the queue before its next step, whoever pays for it, if
+        all clients together used more than `MODEST_S` of late.
+
+        For work that many clients may ask for in one turn, each of them within its share.
+        """
+        if not self._is_due and self.all.used_s(self._clock.monotonic_s()) > MODEST_S:
+            self.piece_ends_s = 0.0
 
     def enqueue(self, payer: Payer, work: Callable[[], object]) -> None:
         """Let *work* wait for its address' turn; within an address, modest connections go first."""

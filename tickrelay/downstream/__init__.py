@@ -17,6 +17,7 @@
               unsubscribe_request  unsubscribe in v1
             basic        subscribe and unsubscribe in basic
     context      what all sessions share
+      broadcasts     messages to many clients, a slice in each turn of the reactor
       notifications  what is sent without a request: statuses, heartbeats, market states, notices
       diagnostics    what is known of a symbol, and why a client gets no ticks of it
       symbol_list    the list in the answer to getSymbols, encoded once for all

@@ -3,12 +3,14 @@
 from tickrelay.admission.guesses import Guesses
 from tickrelay.admission.ledger import Ledger
 from tickrelay.config.settings import ClientSettings
+from tickrelay.downstream.broadcasts import Broadcasts
 from tickrelay.downstream.directory import SymbolDirectory
 from tickrelay.downstream.notifications import Notifications, StatusBroadcast
 from tickrelay.downstream.symbol_list import SymbolList
 from tickrelay.downstream.tokens import Tokens
 from tickrelay.model.clock import Clock
 from tickrelay.relay.hub import Hub
+from tickrelay.relay.replay_frames import ReplayFrames
 from tickrelay.wire.encodings import Encodings
 
 
@@ -28,8 +30,10 @@ class ClientContext:
         """Who used how much of the reactor's time."""
         self.guesses = Guesses(clock.monotonic_s)
         """Wrong tokens by address."""
-        self.statuses = StatusBroadcast(hub, clock.call_later)
-        self.notifications = Notifications(hub, clock.wall_ms)
+        self.broadcasts = Broadcasts(clock)
+        self.statuses = StatusBroadcast(hub, self.broadcasts)
+        self.notifications = Notifications(hub, self.broadcasts, clock.wall_ms)
+        self.replay_frames = ReplayFrames(clock.monotonic_s)
         self._names = SymbolDirectory({})
         self.symbol_list = SymbolList(clock.wall_ms)
 

@@ -52,6 +52,7 @@ class ClientFactory(WebSocketServerFactory):
                 "market_states": notifications.check_markets,
                 "tokens": self._close_revoked,
                 "settled_accounts": self.context.ledger.forget_settled,
+                "replay_frames": self.context.replay_frames.sweep,
             },
         )
         """Done each second, from the service's start to its stop."""
@@ -131,8 +132,9 @@ class ClientFactory(WebSocketServerFactory):
             self.context.statuses.status_changed(status, self.sessions)
 
     def symbols_changed(self) -> None:
-        """The next status carries the new list."""
+        """The next status carries the new list, and replayed ticks the new ids."""
         self.context.statuses.symbols_changed()
+        self.context.replay_frames.clear()
 
     def symbol_refused(self, name: str, code: str, message: str) -> None:
         """Notify the symbol's subscribers."""
@@ -193,8 +195,15 @@ class ClientFactory(WebSocketServerFactory):
                 client.close(CloseCode.RESTART, "service restart")
 
     def _close(self, clients: Sequence[ClientProtocol], code: CloseCode, reason: str) -> None:
-        """Close *clients*, spread over time: else they would all reconnect at one moment."""
+        """Close *clients*, spread over time: else they would all reconnect at one moment. Before that they are sent the
+        broadcasts that were begun.
+        """
         context = self.context
         spread_s = min(context.settings.drain_s, len(clients) / _CLOSES_PER_S)
-        for position, client in enumerate(clients):
-            context.clock.call_later(spread_s * position / len(clients), partial(client.close, code, reason))
+
+        def closes() -> Iterator[None]:
+            for position, client in enumerate(clients):
+                context.clock.call_later(spread_s * position / len(clients), partial(client.close, code, reason))
+                yield
+
+        context.broadcasts.begin(closes())

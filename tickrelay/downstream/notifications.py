@@ -1,11 +1,11 @@
 """What clients are sent without a request: status changes to all, and to v1 clients what they named in ``features``."""
 
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from twisted.logger import Logger
 
+from tickrelay.downstream.broadcasts import Broadcasts
 from tickrelay.downstream.diagnostics import feed_summary, market_state
 from tickrelay.model.status import FeedStatus, Status
 from tickrelay.relay.channel import Channel
@@ -14,9 +14,6 @@ from tickrelay.relay.subscriber import Subscriber
 from tickrelay.wire.encodings import Encoding
 from tickrelay.wire.messages import AnyMessage, Heartbeat, MarketState, Notice, StatusMessage
 from tickrelay.wire.parts import Detail, MarketStateName, ReconnectMs
-
-SLICE_BYTES = 1_048_576
-"""Bytes of a status broadcast in one turn of the reactor."""
 
 FEATURES = ("heartbeat", "gap", "marketState", "notice")
 """What a client can name in ``features``. Gaps are sent by the hub, which knows the moment."""
@@ -50,20 +47,18 @@ class StatusRecipient(Protocol):
 class StatusBroadcast:
     """The present status as a message, as a frame of each encoding, and to every client when it changes.
 
-    A symbol list may be 200 KB; for thousands of clients that is more than one turn of the reactor should carry. So a
-    status is encoded once per encoding and sent in slices, between which ticks go out; statuses keep their order.
+    A symbol list may be 200 KB. A status is encoded once per encoding; statuses keep their order.
     """
 
     _log = Logger()
 
-    def __init__(self, hub: Hub, call_later: Callable[[float, Callable[[], None]], object]) -> None:
+    def __init__(self, hub: Hub, broadcasts: Broadcasts) -> None:
         self.number = 0
         """Of the newest broadcast; a session that was answered with it is left out."""
         self._hub = hub
-        self._call_later = call_later
+        self._broadcasts = broadcasts
         self._sent = hub.status
         self._frames: dict[Encoding, bytes] = {}
-        self._queue: deque[tuple[int, dict[Encoding, bytes], deque[StatusRecipient]]] = deque()
 
     def message(self) -> StatusMessage:
         """The present status; the symbol list is full on ``connected`` and empty on the others."""
@@ -98,12 +93,11 @@ class StatusBroadcast:
         if status.status is sent.status and (status.status is not Status.ERROR or status.message == sent.message):
             return
         self._log_status(status)
-        waiting = deque(recipients())
+        waiting = list(recipients())
         in_use = {recipient.subscriber.encoding for recipient in waiting}
         self.number += 1
-        self._queue.append((self.number, {encoding: self.frame(encoding) for encoding in in_use}, waiting))
-        if len(self._queue) == 1:
-            self._send_slice()
+        frames = {encoding: self.frame(encoding) for encoding in in_use}
+        self._broadcasts.begin(self._send(self.number, frames, waiting))
 
     def _log_status(self, status: FeedStatus) -> None:
         """Log one line. Temporary causes are logged by the feed, an error's cause only here."""
@@ -113,28 +107,23 @@ class StatusBroadcast:
         else:
             self._log.info("status {status} ({state})", **names)
 
-    def _send_slice(self) -> None:
-        room = SLICE_BYTES
-        while self._queue:
-            number, frames, recipients = self._queue[0]
-            while recipients and room > 0:
-                recipient = recipients.popleft()
-                frame = frames.get(recipient.subscriber.encoding)
-                if frame is not None and recipient.is_open and recipient.status_number < number:
-                    recipient.status_number = number
-                    recipient.subscriber.outbox.write(frame)
-                    room -= len(frame)
-            if recipients:
-                self._call_later(0.0, self._send_slice)
-                return
-            self._queue.popleft()
+    def _send(
+        self, number: int, frames: Mapping[Encoding, bytes], recipients: Iterable[StatusRecipient]
+    ) -> Iterator[None]:
+        for recipient in recipients:
+            frame = frames.get(recipient.subscriber.encoding)
+            if frame is not None and recipient.is_open and recipient.status_number < number:
+                recipient.status_number = number
+                recipient.subscriber.outbox.write(frame)
+                yield
 
 
 class Notifications:
     """Heartbeats, market states and notices; the factory calls `send_heartbeats` and `check_markets` each second."""
 
-    def __init__(self, hub: Hub, wall_ms: Callable[[], int]) -> None:
+    def __init__(self, hub: Hub, broadcasts: Broadcasts, wall_ms: Callable[[], int]) -> None:
         self._hub = hub
+        self._broadcasts = broadcasts
         self._wall_ms = wall_ms
         self._second = 0
         # Heartbeats for all clients at once would be a long turn of the reactor: each second serves its share.
@@ -162,8 +151,7 @@ class Notifications:
         self._second += 1
         slot = self._slots[self._second % HEARTBEAT_S]
         if slot:
-            # A copy: a client whose queue overflows on this frame is removed while it is sent.
-            send(Heartbeat(timestamp=self._wall_ms(), feed=self._hub.status.state), list(slot))
+            self._send("heartbeat", Heartbeat(timestamp=self._wall_ms(), feed=self._hub.status.state), slot)
 
     def check_markets(self) -> None:
         """Send the changes of market states, where it is time to look for them."""
@@ -187,7 +175,7 @@ class Notifications:
             due = due or (state == "open" and not self._hub.feed_of(name).refused)
             if state != before:
                 message = MarketState(symbol=name, state=state, timestamp=now_ms)
-                send(message, _with(self._hub.subscribers(channel), "marketState"))
+                self._send("marketState", message, self._hub.subscribers(channel), channel)
         self._hub.expect_ticks(due)
 
     def symbol_refused(self, name: str, code: str) -> None:
@@ -196,25 +184,34 @@ class Notifications:
         if channel is not None:
             detail = Detail(upstream=code)
             notice = Notice(code="SYMBOL_REFUSED", message="Refused by cTrader", symbol=name, detail=detail)
-            send(notice, _with(self._hub.subscribers(channel), "notice"))
+            self._send("notice", notice, self._hub.subscribers(channel), channel)
 
     def draining(self, subscribers: Sequence[Subscriber]) -> None:
         """The service stops: send *subscribers*, those of all clients, the time over which to reconnect."""
         spread_ms = min(max(len(subscribers) * RECONNECT_MS_PER_CLIENT, RECONNECT_MS_LEAST), RECONNECT_MS_MOST)
         notice = Notice(code="SERVER_DRAINING", message="restart", reconnect_ms=ReconnectMs(min=0, max=spread_ms))
-        send(notice, _with(subscribers, "notice"))
+        self._send("notice", notice, subscribers)
+
+    def _send(
+        self, feature: str, message: AnyMessage, subscribers: Iterable[Subscriber], about: Channel | None = None
+    ) -> None:
+        """Send *message* to those of *subscribers* that named *feature*.
+
+        *about*: its symbol; who unsubscribes that before its turn comes is left out.
+        """
+        wanting = [subscriber for subscriber in subscribers if feature in subscriber.features]
+        if wanting:
+            self._broadcasts.begin(_sends(message, wanting, about))
 
 
-def _with(subscribers: Iterable[Subscriber], feature: str) -> list[Subscriber]:
-    """Those of *subscribers* that named *feature*; a copy, since sending may remove some."""
-    return [subscriber for subscriber in subscribers if feature in subscriber.features]
-
-
-def send(message: AnyMessage, subscribers: Iterable[Subscriber]) -> None:
+def _sends(message: AnyMessage, subscribers: Sequence[Subscriber], about: Channel | None) -> Iterator[None]:
     """Send one message to several clients, encoded once per encoding."""
     frames: dict[Encoding, bytes] = {}
     for subscriber in subscribers:
+        if about is not None and about not in subscriber.channels:
+            continue
         frame = frames.get(subscriber.encoding)
         if frame is None:
             frame = frames[subscriber.encoding] = subscriber.encoding.message(message)
         subscriber.outbox.write(frame)
+        yield

@@ -257,6 +257,7 @@ class ClientProtocol(WebSocketConnection):
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
         """End the session, if it has not ended yet, and give up the place."""
         self._lost = True
+        self.after_close_frame()
         self.payer.do(self._end_session)
         self.payer.leave()
         if self._reader is not None:

@@ -5,9 +5,8 @@ has ``seq == previous + 1 + conflated``; the answer's ``seq`` is the position af
 ``fromSeq`` the first tick of a replay that comes before.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -29,8 +28,8 @@ MAX_RATE = 50.0
 
 MIN_RATE = 0.01
 
-STEP_FRAMES = 50
-"""Replayed ticks and snapshots that are encoded in one step and sent in one write: about 0.1 ms."""
+STEP_FRAMES = 100
+"""Replayed ticks and snapshots that are sent in one step, in one write: about 0.3 ms where all are to be encoded."""
 
 
 def effective_rate(asked: float) -> float:
@@ -57,8 +56,10 @@ class _Place:
 class _Arrears:
     """What a client is sent of one symbol between the answer and the live ticks."""
 
-    replay: list[Tick]
-    snapshot: Tick | None = None
+    channel: Channel
+    ticks: Sequence[Tick]
+    """What it missed, or the newest tick alone, as a snapshot."""
+    is_snapshot: bool = False
 
 
 class SubscribeRequest:
@@ -92,6 +93,10 @@ class SubscribeRequest:
 
     def subscribe(self, request: Subscribe) -> Steps[Answer]:
         """Subscribe what can be; the answer has the frames that bring the client up to date."""
+        if request.resume:
+            # When a network comes back, hundreds resume in one turn, each of them within its share.
+            self._context.ledger.wait_if_busy()
+            yield
         yield from self._names.indexed()
         yield from self._find_positions(request)
         yield from self._find_symbols(request)
@@ -207,7 +212,6 @@ class SubscribeRequest:
         seq = subscriber.positions.get(channel, channel.sent_seq)
         feed = hub.feed_of(symbol.name)
         result = results.subscribed(place.spelled, channel, hub.epoch, seq, subscriber.channels[channel], feed)
-        arrears = _Arrears([])
         snapshot = request.snapshot
         position = self._resume.get(symbol.name)
         if position is not None and not place.was_subscribed:
@@ -217,31 +221,34 @@ class SubscribeRequest:
             if missed:
                 self.replays_left -= len(missed)
                 result.from_seq = missed[0].seq
-                arrears.replay.extend(missed)
+                self._arrears.append(_Arrears(channel, missed))
                 snapshot = False
             elif missed is None:
                 snapshot = True
-        if snapshot and seq == channel.sent_seq:
-            arrears.snapshot = channel.sent
-        elif snapshot:
+        if snapshot and seq != channel.sent_seq:
             self._behind.append(channel)
-        self._arrears.append(arrears)
+        elif snapshot and channel.sent is not None:
+            self._arrears.append(_Arrears(channel, (channel.sent,), is_snapshot=True))
         return result
 
     def _frames(self) -> Iterator[bytes]:
-        """All that brings the client up to date, some frames at a time."""
-        frames = self._each_frame()
-        while some := list(islice(frames, STEP_FRAMES)):
-            yield b"".join(some)
-
-    def _each_frame(self) -> Iterator[bytes]:
-        encoding = self._subscriber.encoding
+        """All that brings the client up to date, `STEP_FRAMES` at a time."""
+        context, encoding = self._context, self._subscriber.encoding
+        frames: list[bytes] = []
         for arrears in self._arrears:
-            for tick in arrears.replay:
-                # Not `tick`: a binary frame for this client alone must name the symbol and its digits (`V1Protobuf`).
-                yield encoding.newest(tick, 0)
-            if arrears.snapshot is not None:
-                yield encoding.snapshot(arrears.snapshot, self._age_ms(arrears.snapshot))
+            ticks = arrears.ticks
+            while ticks:
+                room = STEP_FRAMES - len(frames)
+                some, ticks = ticks[:room], ticks[room:]
+                if arrears.is_snapshot:
+                    frames += [encoding.snapshot(tick, self._age_ms(tick)) for tick in some]
+                else:
+                    frames += context.replay_frames.of(encoding, arrears.channel, some)
+                if len(frames) == STEP_FRAMES:
+                    yield b"".join(frames)
+                    frames = []
+        if frames:
+            yield b"".join(frames)
 
     def _release(self) -> None:
         """Let the live ticks go on; those whose rate would hold them back are sent now where a snapshot was asked."""

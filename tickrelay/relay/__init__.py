@@ -16,6 +16,7 @@
       subscriber     one client: its channels, rates and positions
         outbox         one client's bytes and backpressure
       channel        one symbol: last tick, sequence number, history
+    replay_frames  frames of replayed ticks, for all clients that resume at about the same time
 
 A client that keeps up is a member of a cohort and shares its bytes. For one that does not, is paused, or asked for a
 lower rate, only the sequence number of its last tick of each symbol is kept; it catches up with one frame per symbol,

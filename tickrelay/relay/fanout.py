@@ -74,7 +74,9 @@ class Fanout:
         """What sending to one client took of late, all parts of a flush included."""
         self._conflators: dict[float, Conflator] = {}
         self._unsent: dict[Outbox, bytes] = {}
-        """Clients to whom the flush that is going on has sent nothing yet, and their data."""
+        """Clients that are sent something before the next flush, and their data: those to whom the flush that is going
+        on has sent nothing yet, and those of `send_before_ticks`.
+        """
 
     def add_channel(self) -> None:
         """One more channel exists; its index is the next one."""
@@ -100,6 +102,16 @@ class Fanout:
         """Send all pending ticks now."""
         self._send_unsent(inf)
         self._flush(inf)
+
+    def send_before_ticks(self, outbox: Outbox, frame: bytes) -> None:
+        """Send *frame* after the ticks of the flush that is going on, and before those of the next one.
+
+        Like a flush it is sent in slices, and all that is sent to a client in this way goes out in one write.
+        """
+        self._unsent[outbox] = self._unsent.get(outbox, b"") + frame
+        if not self._scheduled:
+            self._scheduled = True
+            self._clock.call_later(0.0, self._turn)
 
     def _turn(self) -> None:
         """Go on with a flush, or begin one, for `SLICE_S`; the rest of it in the reactor's next turn."""

@@ -1,14 +1,15 @@
 """Sends the declaration of a gap to those who asked for it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
+from tickrelay.relay.outbox import Outbox
 from tickrelay.relay.subscriber import Subscriber
 from tickrelay.wire.encodings import Encoding
 from tickrelay.wire.messages import Gap
 
 
-def send_gap(gap: Gap, subscribers: Iterable[Subscriber]) -> None:
-    """Send *gap* to each of *subscribers* with that feature, encoded once per encoding.
+def send_gap(gap: Gap, subscribers: Iterable[Subscriber], send: Callable[[Outbox, bytes], None]) -> None:
+    """*send* the frame of *gap* to each of *subscribers* with that feature, encoded once per encoding.
 
     Whoever is held by a request gets it behind the ticks that the request brings.
     """
@@ -21,4 +22,4 @@ def send_gap(gap: Gap, subscribers: Iterable[Subscriber]) -> None:
             if subscriber.held is not None:
                 subscriber.held.append(frames[encoding])
             else:
-                subscriber.outbox.write(frames[encoding])
+                send(subscriber.outbox, frames[encoding])

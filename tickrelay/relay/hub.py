@@ -287,7 +287,8 @@ class Hub:
         cause, channel.lost = channel.lost, ""
         if channel.last is None or cause == NO_SUBSCRIBERS:
             return
-        self.fanout.flush()  # the ticks before the gap are sent before its declaration
+        if channel.pending:
+            self.fanout.flush()  # the ticks before the gap are sent before its declaration
         self.gaps += 1
         gap = Gap(
             symbol=channel.symbol.name,
@@ -297,4 +298,4 @@ class Hub:
             to_ms=max(self._clock.wall_ms(), channel.last.timestamp_ms),  # the system's clock may be set back
             cause=cause,
         )
-        send_gap(gap, list(self._subscribers[channel.index]))
+        send_gap(gap, self._subscribers[channel.index], self.fanout.send_before_ticks)

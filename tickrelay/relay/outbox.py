@@ -87,7 +87,7 @@ class Outbox:
         self.was_blocked = False
         """It has held data; cleared by whoever asks from time to time."""
         self.over = False
-        """The close frame is written: what follows is dropped."""
+        """The close frame is written, or the connection gone: what follows is dropped."""
         self.queued_bytes = 0
         self.large_bytes = 0
         """What is queued of a large message besides, of bytes that clients share. While it is not 0 no further request
