@@ -21,6 +21,7 @@ from tickrelay.front.shared import Shared
 from tickrelay.model.clock import Clock
 from tickrelay.model.errors import Problems, SettingError
 from tickrelay.model.status import FeedState, FeedStatus, Status
+from tickrelay.pauses import GarbageService
 from tickrelay.recording.recorder import Recorder
 from tickrelay.relay.hub import Hub
 from tickrelay.reloading import compare
@@ -74,6 +75,7 @@ class RelayService(MultiService):
         self._factory = ClientFactory(self.hub, encodings, config.clients, clock)
         self._front = front_of(self._factory, clock, reactor)
         self.clients = ClientService(self._factory)
+        GarbageService(self._factory.context.ledger, clock).setServiceParent(self)
         self.upstream: UpstreamService | None = None
         self.settings = config.ctrader
         """Of the cTrader connection; with a simulator that listens, of the one to it."""

@@ -264,6 +264,8 @@ class ClientProtocol(WebSocketConnection):
         if self._subscriber is not None:
             # Again, after the session did: its close frame may have blocked the outbox since.
             self.factory.context.hub.detach(self._subscriber)
+            self._subscriber.outbox.end()
+            self.outbox = self._reader = self._subscriber = None
         if self.slot is not None:
             self.slot.leave()
             self.slot = None

@@ -90,6 +90,13 @@ class Outbox:
         self._reading = reading
         self._seen = 0
 
+    def end(self) -> None:
+        """The connection is gone: drop what is queued and what follows. The owner is not called any more."""
+        self.over = True
+        self._queue = None
+        # Else the client would stay, in a circle of references, until Python's next full collection.
+        del self.owner
+
     def is_read(self) -> bool:
         """Whether the client has read since the last call, as far as the kernel tells."""
         seen, self._seen = self._seen, self._reading()

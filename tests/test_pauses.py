@@ -1,0 +1,127 @@
+"""Pauses stay short: few sockets in a turn of the reactor, full collections only after connections have ended."""
+
+import gc
+import os
+import select
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.turns import Turns
+from tickrelay.admission.ledger import Ledger, Payer
+from tickrelay.pauses import FEWEST_GONE, MOST_EVENTS, GarbageService, serve_few
+
+
+class Reactor:
+    """A reactor with a poller, as Twisted's epoll reactor has one."""
+
+    def __init__(self, poller: Any) -> None:
+        self._poller = poller
+
+
+@pytest.fixture
+def ready() -> Iterator[list[int]]:
+    """Descriptors that epoll finds ready."""
+    ends = [end for _ in range(2 * MOST_EVENTS) for end in os.pipe()]
+    yield ends[1::2]
+    for end in ends:
+        os.close(end)
+
+
+def test_epoll_is_asked_for_few_events(ready: list[int]) -> None:
+    """Never for more than the reactor asks for; those that are left are the first of the next turn."""
+    with select.epoll() as epoll:
+        few = serve_few(Reactor(epoll))._poller
+        for descriptor in ready:
+            few.register(descriptor, select.EPOLLOUT)
+        assert len(few.poll(0, 3)) == 3
+        turns = [few.poll(0, 5_000) for _ in range(2)]
+        assert [len(turn) for turn in turns] == [MOST_EVENTS] * 2
+        assert {descriptor for turn in turns for descriptor, _ in turn} == set(ready)
+        assert few.fileno() == epoll.fileno()
+
+
+def test_other_reactors_are_left_alone() -> None:
+    """Those of other systems have no epoll."""
+    poller = object()
+    reactor = Reactor(poller)
+    assert serve_few(reactor) is reactor and reactor._poller is poller
+
+
+class Garbage:
+    """The service, with a ledger, and how often it has made a full collection."""
+
+    def __init__(self) -> None:
+        self.clock = Turns()
+        self.ledger = Ledger(self.clock)
+        self.collections = 0
+        self.service = GarbageService(self.ledger, self.clock, self._collect)
+        self.service.startService()
+        self.at_start = self.collections
+
+    def _collect(self) -> None:
+        self.collections += 1
+
+    def join(self, connections: int) -> list[Payer]:
+        """So many connect, a hundred a second."""
+        payers = []
+        for number in range(connections):
+            payers.append(self.ledger.payer("192.0.2.1"))
+            if number % 100 == 99:
+                self.second()
+        return payers
+
+    def second(self) -> int:
+        """A second passes; returns the full collections since the start."""
+        self.clock.now_s += 1.0
+        self.clock.turn()
+        return self.collections - self.at_start
+
+
+@pytest.fixture
+def garbage() -> Iterator[Garbage]:
+    """A service that runs, with nobody connected."""
+    before = gc.get_threshold()
+    garbage = Garbage()
+    yield garbage
+    garbage.service.stopService()
+    assert gc.get_threshold() == before and not gc.get_freeze_count()
+    assert not garbage.clock.is_busy
+
+
+def test_what_was_there_at_the_start_is_left_out(garbage: Garbage) -> None:
+    """It is collected once, and then counts to no collection."""
+    assert garbage.at_start == 1
+    assert gc.get_freeze_count() > 10_000
+
+
+def test_clients_that_come_cause_no_full_collection(garbage: Garbage) -> None:
+    """Neither by the service, nor by CPython, whose young collections go on."""
+    full, young = gc.get_stats()[2]["collections"], gc.get_stats()[0]["collections"]
+    payers = garbage.join(5_000)
+    objects = [[payer] for payer in payers for _ in range(40)]  # of which one client has as many
+    assert garbage.second() == 0
+    assert gc.get_stats()[2]["collections"] == full
+    assert gc.get_stats()[0]["collections"] > young + 100
+    assert len(objects) == 200_000
+
+
+def test_a_full_collection_follows_those_who_leave(garbage: Garbage) -> None:
+    """When as many have left as are connected, and no more often."""
+    payers = garbage.join(4 * FEWEST_GONE)
+    for payer in payers[: 2 * FEWEST_GONE - 1]:
+        payer.leave()
+    assert garbage.second() == 0
+    payers[-1].leave()
+    assert garbage.second() == 1
+    assert garbage.second() == 1
+
+
+def test_with_few_connected_it_waits_for_many_to_leave(garbage: Garbage) -> None:
+    """A single client that comes and goes causes none for a long time."""
+    for _ in range(FEWEST_GONE - 1):
+        garbage.ledger.payer("192.0.2.1").leave()
+    assert garbage.second() == 0
+    garbage.ledger.payer("192.0.2.1").leave()
+    assert garbage.second() == 1
