@@ -24,9 +24,9 @@ about 0.1 ms each: so what is due waits for some 4 ms of joins.
 FEWEST_GONE = 1_000
 """Connections that must have ended before a full collection, where fewer are open."""
 
-YOUNG_OBJECTS, YOUNG_COLLECTIONS, MIDDLE_COLLECTIONS = 700, 10, 1_000
-"""Thresholds of `gc.set_threshold`; the first two are CPython's own. The third (10) counts objects that were made and
-stayed, not garbage: it is reached by every 1,800 clients that join.
+MIDDLE_COLLECTIONS = 1_000
+"""CPython's third threshold (`gc.set_threshold`), of itself 10. It counts objects that were made and stayed, not
+garbage: 1,800 clients that join reach 10.
 """
 
 
@@ -81,7 +81,7 @@ class GarbageService(Service):
         self._thresholds = gc.get_threshold()
         self._collect()
         gc.freeze()
-        gc.set_threshold(YOUNG_OBJECTS, YOUNG_COLLECTIONS, MIDDLE_COLLECTIONS)
+        gc.set_threshold(*self._thresholds[:2], MIDDLE_COLLECTIONS)
         self._jobs.start()
 
     def stopService(self) -> None:
