@@ -18,10 +18,10 @@ from tickrelay.endpoints import PortInUse, UnixRehearsal, bind
 from tickrelay.front.factory import FrontFactory
 from tickrelay.front.proxies import LOCAL, TrustedProxies
 from tickrelay.front.shared import Shared
+from tickrelay.garbage import GarbageService
 from tickrelay.model.clock import Clock
 from tickrelay.model.errors import Problems, SettingError
 from tickrelay.model.status import FeedState, FeedStatus, Status
-from tickrelay.pauses import GarbageService
 from tickrelay.recording.recorder import Recorder
 from tickrelay.relay.hub import Hub
 from tickrelay.reloading import compare

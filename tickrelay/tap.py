@@ -25,7 +25,6 @@ from tickrelay.config.schema import Secret
 from tickrelay.config.settings import Config
 from tickrelay.logs.service_log import ServiceLog
 from tickrelay.model.errors import SettingError
-from tickrelay.pauses import serve_few
 from tickrelay.recording.recorder import Recorder
 from tickrelay.service import RelayService
 from tickrelay.simulator.service import SimulatorService
@@ -155,7 +154,7 @@ def makeService(options: Options) -> IService:
     """Called by twistd."""
     from twisted.internet import reactor
 
-    relay, _ = _relay(options, serve_few(steady(reactor)))
+    relay, _ = _relay(options, steady(reactor))
     log = ServiceLog(options.config.log.levels)
 
     def reload() -> None:

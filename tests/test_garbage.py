@@ -1,52 +1,13 @@
-"""Pauses stay short: few sockets in a turn of the reactor, full collections only after connections have ended."""
+"""Full garbage collections come after connections have ended, and not because clients have come."""
 
 import gc
-import os
-import select
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from tests.support.turns import Turns
 from tickrelay.admission.ledger import Ledger, Payer
-from tickrelay.pauses import FEWEST_GONE, MOST_EVENTS, GarbageService, serve_few
-
-
-class Reactor:
-    """A reactor with a poller, as Twisted's epoll reactor has one."""
-
-    def __init__(self, poller: Any) -> None:
-        self._poller = poller
-
-
-@pytest.fixture
-def ready() -> Iterator[list[int]]:
-    """Descriptors that epoll finds ready."""
-    ends = [end for _ in range(2 * MOST_EVENTS) for end in os.pipe()]
-    yield ends[1::2]
-    for end in ends:
-        os.close(end)
-
-
-def test_epoll_is_asked_for_few_events(ready: list[int]) -> None:
-    """Never for more than the reactor asks for; those that are left are the first of the next turn."""
-    with select.epoll() as epoll:
-        few = serve_few(Reactor(epoll))._poller
-        for descriptor in ready:
-            few.register(descriptor, select.EPOLLOUT)
-        assert len(few.poll(0, 3)) == 3
-        turns = [few.poll(0, 5_000) for _ in range(2)]
-        assert [len(turn) for turn in turns] == [MOST_EVENTS] * 2
-        assert {descriptor for turn in turns for descriptor, _ in turn} == set(ready)
-        assert few.fileno() == epoll.fileno()
-
-
-def test_other_reactors_are_left_alone() -> None:
-    """Those of other systems have no epoll."""
-    poller = object()
-    reactor = Reactor(poller)
-    assert serve_few(reactor) is reactor and reactor._poller is poller
+from tickrelay.garbage import FEWEST_GONE, GarbageService
 
 
 class Garbage:

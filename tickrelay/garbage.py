@@ -1,25 +1,13 @@
-"""What keeps the process' pauses short while thousands of clients join or leave: few sockets a turn, rare collections.
-
-In a pause no tick is read or sent. Two kinds of pauses grow with the number of clients, and are not made by our code:
-Twisted serves every socket that is ready before any timer, and Python's collector of cyclic garbage looks at all
-objects of all clients in one piece.
-"""
+"""Keeps the pauses of Python's collector of cyclic garbage rare while thousands of clients join or leave."""
 
 import gc
-import select
 from collections.abc import Callable
-from typing import Any
 
 from twisted.application.service import Service
 
 from tickrelay.admission.ledger import Ledger
 from tickrelay.model.clock import Clock
 from tickrelay.model.periodic import PeriodicJobs
-
-MOST_EVENTS = 32
-"""Sockets that are served in one turn of the reactor. Opening one client's WebSocket, or subscribing its symbols, is
-about 0.1 ms each: so what is due waits for some 4 ms of joins.
-"""
 
 FEWEST_GONE = 1_000
 """Connections that must have ended before a full collection, where fewer are open."""
@@ -28,34 +16,6 @@ MIDDLE_COLLECTIONS = 1_000
 """CPython's third threshold (`gc.set_threshold`), of itself 10. It counts objects that were made and stayed, not
 garbage: 1,800 clients that join reach 10.
 """
-
-
-def serve_few(reactor: Any) -> Any:
-    """The *reactor*, with at most `MOST_EVENTS` sockets served in a turn; does nothing to one without epoll.
-
-    Twisted (26.10) asks epoll for as many events as it has sockets, and calls all their readers before it looks at its
-    timers. epoll hands out what is ready in turn (epoll_wait(2), NOTES), so none is passed over.
-    """
-    poller = getattr(reactor, "_poller", None)
-    if isinstance(poller, select.epoll):
-        reactor._poller = FewEvents(poller)
-    return reactor
-
-
-class FewEvents:
-    """An epoll object as far as Twisted's reactor uses one."""
-
-    def __init__(self, poller: select.epoll) -> None:
-        self._poll = poller.poll
-        self.register = poller.register
-        self.modify = poller.modify
-        self.unregister = poller.unregister
-        self.close = poller.close
-        self.fileno = poller.fileno
-
-    def poll(self, timeout: float, most: int) -> list[tuple[int, int]]:
-        """Wait up to *timeout* seconds (-1: without end) for events; returns *most* of them, and `MOST_EVENTS`."""
-        return self._poll(timeout, min(most, MOST_EVENTS))
 
 
 class GarbageService(Service):
