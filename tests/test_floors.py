@@ -16,7 +16,7 @@ FLOORS = {
     "relay": 2, "admission": 2,
     "upstream": 3, "downstream": 3, "front": 3, "web": 3, "simulator": 3, "recording": 3,
     "tap": 4, "service": 4, "simulator_tap": 4, "metrics": 4, "endpoints": 4,
-    "startup": 4, "twistd_files": 4, "signals": 4, "reloading": 4, "logs": 4, "cli": 4, "__main__": 4,
+    "startup": 4, "garbage": 4, "twistd_files": 4, "signals": 4, "reloading": 4, "logs": 4, "cli": 4, "__main__": 4,
 }  # fmt: skip
 TAPS = {"tap.py", "simulator_tap.py"}
 

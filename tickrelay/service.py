@@ -18,6 +18,7 @@ from tickrelay.endpoints import PortInUse, UnixRehearsal, bind
 from tickrelay.front.factory import FrontFactory
 from tickrelay.front.proxies import LOCAL, TrustedProxies
 from tickrelay.front.shared import Shared
+from tickrelay.garbage import GarbageService
 from tickrelay.model.clock import Clock
 from tickrelay.model.errors import Problems, SettingError
 from tickrelay.model.status import FeedState, FeedStatus, Status
@@ -74,6 +75,7 @@ class RelayService(MultiService):
         self._factory = ClientFactory(self.hub, encodings, config.clients, clock)
         self._front = front_of(self._factory, clock, reactor)
         self.clients = ClientService(self._factory)
+        GarbageService(self._factory.context.ledger, clock).setServiceParent(self)
         self.upstream: UpstreamService | None = None
         self.settings = config.ctrader
         """Of the cTrader connection; with a simulator that listens, of the one to it."""

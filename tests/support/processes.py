@@ -45,9 +45,9 @@ _OFTEN_IGNORED = (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
 def usual_signals() -> Iterator[None]:
     """What is started meanwhile does not inherit that SIGINT, SIGQUIT or SIGHUP is ignored.
 
-    A shell without job control ignores the first two for its background jobs, nohup ignores SIGHUP. Twisted, Python and
-    the relay then leave it so, and a test that sends it would wait for ever. (`Popen`'s ``preexec_fn`` would do, but not
-    in a process with threads.)
+    A shell without job control ignores the first two for its background jobs, nohup ignores SIGHUP. Twisted, Python
+    and the relay then leave it so, and a test that sends it would wait for ever. (`Popen`'s ``preexec_fn`` would do,
+    but not in a process with threads.)
     """
     ignored = [number for number in _OFTEN_IGNORED if signal.getsignal(number) is signal.SIG_IGN]
     for number in ignored:

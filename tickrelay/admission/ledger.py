@@ -152,6 +152,10 @@ class Ledger:
         """Pieces of work that had to wait."""
         self.seconds = 0.0
         """All that was ever measured."""
+        self.connections = 0
+        """How many have an account open."""
+        self.ended = 0
+        """How many had one and are gone."""
         self.piece_ends_s = 0.0
         """Until when the present piece of work may take another step, monotonic seconds."""
         self._addresses: dict[str, AddressAccount] = {}
@@ -177,6 +181,7 @@ class Ledger:
             account = self._addresses[key] = AddressAccount(key, now_s)
         self._idle.pop(key, None)
         account.connections += 1
+        self.connections += 1
         return Payer(self, account, now_s)
 
     def is_over(self, account: AddressAccount, now_s: float | None = None) -> bool:
@@ -228,6 +233,8 @@ class Ledger:
 
     def leave(self, account: AddressAccount) -> None:
         """A connection of the address is gone."""
+        self.connections -= 1
+        self.ended += 1
         account.connections -= 1
         if not account.connections:
             self._idle[account.key] = None

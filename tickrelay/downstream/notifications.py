@@ -59,12 +59,14 @@ class StatusBroadcast:
         self._broadcasts = broadcasts
         self._sent = hub.status
         self._frames: dict[Encoding, bytes] = {}
+        self._names: list[str] | None = None
 
     def message(self) -> StatusMessage:
         """The present status; the symbol list is full on ``connected`` and empty on the others."""
         status = self._hub.status
-        connected = status.status is Status.CONNECTED
-        names = [symbol.name for symbol in self._hub.symbols.values() if symbol.enabled] if connected else []
+        if self._names is None:
+            self._names = [symbol.name for symbol in self._hub.symbols.values() if symbol.enabled]
+        names = self._names if status.status is Status.CONNECTED else []
         message = StatusMessage(
             status=status.status, available_symbols=names, epoch=self._hub.epoch, feed=feed_summary(self._hub)
         )
@@ -84,6 +86,7 @@ class StatusBroadcast:
     def symbols_changed(self) -> None:
         """The next frame carries the new list."""
         self._frames = {}
+        self._names = None
 
     def status_changed(self, status: FeedStatus, recipients: Callable[[], Iterable[StatusRecipient]]) -> None:
         """Log the change and send it to all *recipients*, if it is one that clients can see."""

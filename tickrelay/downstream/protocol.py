@@ -4,10 +4,11 @@ Checks the opening request, passes messages to the session, and owns the outbox 
 """
 
 import random
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
-from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
+from autobahn.websocket.types import ConnectionDeny
 from twisted.internet.interfaces import IPullProducer, IPushProducer, ISSLTransport
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -82,16 +83,16 @@ class ClientProtocol(WebSocketConnection):
 
     # The opening handshake.
 
-    def onConnect(self, request: ConnectionRequest) -> str | None:
+    def choose_subprotocol(self, offers: Sequence[str], fields: Mapping[str, str]) -> str | None:
         """Choose the encoding, and whether `onOpen` refuses the client."""
         factory = self.factory
         if factory.draining:
             raise ConnectionDeny(ConnectionDeny.SERVICE_UNAVAILABLE, "Shutting down")
         if factory.context.tokens is not None:
-            self._shown = offered(request.protocols, request.headers.get("authorization", ""))
-        origin = request.origin or ""
+            self._shown = offered(offers, fields.get("authorization", ""))
+        origin = fields.get("origin", "")
         refusal = None if factory.admission.allows_origin(origin) else origin_refusal(origin)
-        self._opening = choose(request.protocols, factory.context.encodings, refusal)
+        self._opening = choose(offers, factory.context.encodings, refusal)
         return self._opening.subprotocol
 
     def onOpen(self) -> None:
@@ -268,6 +269,7 @@ class ClientProtocol(WebSocketConnection):
             self.factory.context.hub.detach(self._subscriber)
         if self.outbox is not None:
             self.outbox.lost()
+        self.outbox = self._subscriber = None
         if self.slot is not None:
             self.slot.leave()
             self.slot = None

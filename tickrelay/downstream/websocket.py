@@ -2,16 +2,19 @@
 
 As shipped a connection carries 89 attributes in 8 KiB (the factory's options copied and pretty-printed for a debug
 line, two Deferreds, event lists, statistics, the opening request), and taking it costs 250 µs. Here the options are
-class attributes, what never changes stands once on the class, and the rest is dropped once the connection is open.
+class attributes, what never changes stands once on the class, and the rest is dropped once the connection is open. The
+opening request, which was read and checked before a connection is made, is not parsed a second time.
 
 Only public API of Autobahn is used outside this file. What is assumed here is compared with the installed version by
 ``tests/downstream/test_websocket.py``; setup.cfg has the newest version for which it was.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autobahn.twisted.websocket import WebSocketServerProtocol
-from autobahn.websocket.protocol import TrafficStats
+from autobahn.websocket.protocol import TrafficStats, _url_to_origin
+from autobahn.websocket.types import ConnectionDeny
 from twisted.logger import Logger, LogLevel
 
 from tickrelay.http_site import last_answer
@@ -97,21 +100,12 @@ class WebSocketConnection(WebSocketServerProtocol):
     _closing_bytes = _closing_steps = 0
 
     _HANDSHAKE_STATE = (
-        "http_headers",
-        "http_request_data",
-        "http_request_host",
-        "http_request_params",
-        "http_request_path",
-        "http_request_uri",
         "http_response_data",
-        "http_status_line",
         "send_queue",
         "trafficStats",
         "websocket_extensions",
         "websocket_extensions_in_use",
-        "websocket_origin",
         "websocket_protocols",
-        "websocket_version",
         "_wskey",
     )
     """Attributes that only the opening handshake needs, or whose value on the class serves."""
@@ -131,6 +125,13 @@ class WebSocketConnection(WebSocketServerProtocol):
         return type(cls.__name__, (cls,), {**values, "CONFIG_ATTRS": ()})
 
     # Hooks: a subclass overrides them.
+
+    def choose_subprotocol(self, offers: Sequence[str], fields: Mapping[str, str]) -> str | None:
+        """One of the *offers* for the answer to an opening request with these header *fields*, or None.
+
+        Raises ConnectionDeny: answer with its status, and close.
+        """
+        return None
 
     def may_read_frame(self) -> bool:
         """Whether to read the next frame now; False: `read_on` will be called. Only of an open connection."""
@@ -155,7 +156,33 @@ class WebSocketConnection(WebSocketServerProtocol):
     def pong_missing(self) -> None:
         """The client did not answer a ping in time."""
 
-    # What the subclass calls.
+    # What the subclass and the factory's user call.
+
+    def answer_opening(self, fields: Mapping[str, str], rest: bytes) -> None:
+        """Answer the opening request; called once, when the connection is made.
+
+        *fields*: its header, by names in lower case, of a sound head that asks for WebSocket (RFC 6455, 4.2.1), with
+        no field twice that must not be. Autobahn's `processHandshake` parses and checks the head again. *rest*: what
+        the client has sent after it.
+        """
+        asked = fields.get("sec-websocket-protocol")
+        offers = [] if asked is None else [offer.strip() for offer in asked.split(",")]
+        try:
+            if len(set(offers)) < len(offers):
+                raise ValueError("a subprotocol is there twice")
+            if "origin" in fields:
+                _url_to_origin(fields["origin"])  # the value does not matter: which are allowed is asked elsewhere
+            chosen = self.choose_subprotocol(offers, fields)
+        except ConnectionDeny as e:
+            self.failHandshake(e.reason or "", e.code)
+        except ValueError:
+            self.failHandshake("the opening request is malformed")
+        else:
+            self.websocket_protocols = offers
+            self.websocket_extensions = self._parseExtensionsHeader(fields.get("sec-websocket-extensions", ""))
+            self._wskey = fields["sec-websocket-key"]
+            self.data = rest
+            self.succeedHandshake(chosen)
 
     @property
     def is_established(self) -> bool:

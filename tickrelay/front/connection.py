@@ -170,7 +170,7 @@ class FrontConnection(Protocol):
         is_wrapped = vars(self.transport).get("wrappedProtocol") is self
         setattr(self.transport, "wrappedProtocol" if is_wrapped else "protocol", protocol)
         protocol.makeConnection(self.transport)
-        protocol.dataReceived(head.raw + self._heads.take_rest())
+        protocol.answer_opening(head.fields, self._heads.take_rest())
 
     # HTTP: the channel's owner.
 

@@ -84,13 +84,12 @@ class EncodingGroup:
         subscriber.cohort = cohort.key
 
     def leave(self, subscriber: Subscriber) -> Iterable[Channel]:
-        """Remove *subscriber* from its cohort, and the cohort with its last member.
+        """Remove *subscriber* from its cohort, which it must have, and the cohort with its last member.
 
-        Returns the channels of the cohort; none if the subscriber was in no cohort.
+        Returns the channels of the cohort.
         """
         key, subscriber.cohort = subscriber.cohort, None
-        if key is None:
-            return ()
+        assert key is not None
         cohort = self._cohorts[key]
         del cohort.members[subscriber.outbox]
         if not cohort.members:

@@ -100,9 +100,9 @@ class Outbox:
         self._seen = 0
 
     def lost(self) -> None:
-        """The connection is gone: drop what is queued, and the ways out, which refer to the connection and to its TLS
-        state. In a reference cycle both would stay until Python collects its oldest generation, which may take
-        thousands of connections.
+        """The connection is gone: drop what is queued, the ways out, which refer to the connection and to its TLS
+        state, and the owner, which is not called any more. In a reference cycle all of them would stay until Python's
+        next full collection, thousands of connections later.
         """
         self.over = True
         self._queue = None
@@ -110,6 +110,7 @@ class Outbox:
         self.send = len
         self._write = _write_nothing
         self.close = _close_nothing
+        del self.owner
 
     def is_read(self) -> bool:
         """Whether the client has read since the last call, as far as the kernel tells."""

@@ -1,6 +1,7 @@
 """The basic protocol: JSON text frames with exactly the fields that its clients have always been sent."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -85,18 +86,23 @@ class Basic:
         return json_requests.parse_basic(b"" if binary else payload)
 
 
+@cache
+def _names(kind: type[Message | Part]) -> tuple[tuple[str, str], ...]:
+    """The fields of a class that basic clients are sent: the name of each here, and in JSON."""
+    names = dict(zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True))
+    return tuple((field, names[field]) for field in kind.basic)
+
+
 def _pruned(message: Message | Part) -> dict[str, Any]:
-    if not message.basic:
-        raise ValueError(f"{type(message).__name__} is not for basic clients")
-    out: dict[str, Any] = {}
-    if isinstance(message, Message):
-        out["type"] = message.__struct_config__.tag
-    names = dict(zip(message.__struct_fields__, message.__struct_encode_fields__, strict=True))
-    for field in message.basic:
+    kind = type(message)
+    if not kind.basic:
+        raise ValueError(f"{kind.__name__} is not for basic clients")
+    out: dict[str, Any] = {"type": message.__struct_config__.tag} if isinstance(message, Message) else {}
+    for field, name in _names(kind):
         value = getattr(message, field)
         if value is UNSET:
             continue
         if isinstance(value, list) and value and isinstance(value[0], Part):
             value = [_pruned(part) for part in value]
-        out[names[field]] = value
+        out[name] = value
     return out
