@@ -1,6 +1,7 @@
 """TLS handshakes are measured, and wait in turn, before there is a byte of a request."""
 
 import ssl
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,11 +10,11 @@ import trustme
 from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.ssl import PrivateCertificate
 from twisted.internet.task import Clock
-from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 
 from tests.front.test_peer import use_up
 from tests.support.browser import KEY, Server, Transport
-from tickrelay.front.tls import end_meter, meter_handshake
+from tickrelay.front.tls import MAX_STEPS_AFTER, bound_messages, end_meter, meter_handshake
 
 pytestmark = pytest.mark.filterwarnings("ignore:Passing pyOpenSSL:DeprecationWarning")
 
@@ -188,3 +189,30 @@ def test_a_connection_without_tls_is_left_alone() -> None:
     end_meter(transport)
     assert not ISSLTransport.providedBy(transport)
     assert "dataReceived" not in vars(transport)
+
+
+class Handle:
+    """OpenSSL's connection, which says at each step of its state machine what it does."""
+
+    def set_info_callback(self, callback: Callable[..., None]) -> None:
+        """Keep it."""
+        self.step = callback
+
+
+def test_messages_after_the_handshake_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They reach nobody who is charged for what clients say; OpenSSL is not called back from within."""
+    aborts: list[None] = []
+    handle = Handle()
+    transport = TCPTransport()
+    monkeypatch.setattr(transport, "abortConnection", lambda: aborts.append(None))
+    tls = TLSMemoryBIOProtocol.__new__(TLSMemoryBIOProtocol)
+    tls.transport = transport
+    monkeypatch.setattr(tls, "getHandle", lambda: handle)
+    bound_messages(tls)
+    for _ in range(MAX_STEPS_AFTER - 1):
+        handle.step(None, 1, 1)
+    assert not aborts
+    handle.step(None, 1, 1)
+    handle.step(None, 1, 1)
+    assert len(aborts) == 1
+    bound_messages(transport)

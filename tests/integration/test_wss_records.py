@@ -109,6 +109,27 @@ def test_a_client_that_asks_for_new_keys(relay: Twistd) -> None:
 
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is not installed")
+def test_a_client_that_asks_for_new_keys_again_and_again(relay: Twistd, trust: ssl.SSLContext) -> None:
+    """It is cut off: nothing else bounds what the relay does for it. Others go on."""
+    port = port_of(relay)
+    with connect(f"wss://localhost:{port}/", ssl=trust) as other:
+        client = Openssl(port, "tls1_3")
+        try:
+            client.wait_for(b"---\n")
+            client.say(OPEN)
+            at = client.wait_for(b"101 Switching")
+            with contextlib.suppress(BrokenPipeError):
+                for _ in range(100):
+                    client.say(b"K\n")
+                    at = client.wait_for(b"KEYUPDATE", at)
+            client.process.wait(15)
+        finally:
+            client.end()
+        other.send('{"type":"ping"}')
+        assert "pong" in str(other.recv(timeout=10))
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is not installed")
 def test_a_renegotiation_is_refused(relay: Twistd) -> None:
     """TLS 1.2's is expensive for a server; the relay goes on."""
     client = Openssl(port_of(relay), "tls1_2")

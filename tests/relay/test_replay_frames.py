@@ -105,17 +105,6 @@ def test_frames_that_nobody_needs_are_dropped(encoding: Counting) -> None:
     assert encoding.made == 30
 
 
-def test_other_ids_are_not_in_old_frames(encoding: Counting) -> None:
-    """Cleared, it makes the frames anew."""
-    frames, channel = ReplayFrames(Clock().seconds), channel_of(1)
-    (before,) = frames.of(encoding, channel, after(channel, 0))
-    channel.relist(Symbol(symbol_id=99, name="S0"))
-    frames.clear()
-    (now,) = frames.of(encoding, channel, after(channel, 0))
-    assert b'"symbolId":1,' in before and b'"symbolId":99,' in now
-    assert len(frames) == 1
-
-
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(1, 30), st.integers(1, 20)), max_size=60))
 def test_no_more_is_kept_than_the_history_has_and_than_all_may(actions: list[tuple[int, int, int]]) -> None:
     """Whatever is replayed in whatever order, and however old the ticks of a long replay are by now."""

@@ -134,7 +134,6 @@ class ClientFactory(WebSocketServerFactory):
     def symbols_changed(self) -> None:
         """The next status carries the new list, and replayed ticks the new ids."""
         self.context.statuses.symbols_changed()
-        self.context.replay_frames.clear()
 
     def symbol_refused(self, name: str, code: str, message: str) -> None:
         """Notify the symbol's subscribers."""

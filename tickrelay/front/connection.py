@@ -19,7 +19,7 @@ from tickrelay.front.http import ChannelTransport
 from tickrelay.front.peer import Peer
 from tickrelay.front.reader import HeadReader
 from tickrelay.front.shared import Shared
-from tickrelay.front.tls import end_meter, free_when_lost, meter_handshake
+from tickrelay.front.tls import bound_messages, end_meter, free_when_lost, meter_handshake
 from tickrelay.front.upgrade import asks_for_websocket, upgrade_fault
 from tickrelay.http_site import last_answer
 from tickrelay.model.clock import Timer
@@ -74,6 +74,7 @@ class FrontConnection(Protocol):
     def handshakeCompleted(self) -> None:
         """Called by Twisted at the end of a TLS handshake."""
         end_meter(self.transport)
+        bound_messages(self.transport)
 
     def dataReceived(self, data: bytes) -> None:
         """Bytes were received."""

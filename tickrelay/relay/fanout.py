@@ -235,9 +235,9 @@ class Fanout:
 
     def leave_cohort(self, subscriber: Subscriber) -> None:
         """Remove the client from its cohort, and note its position in each of the cohort's channels."""
+        self._send_now(subscriber.outbox)
         if subscriber.cohort is None:
             return
-        self._send_now(subscriber.outbox)
         for channel in self.groups[subscriber.encoding].leave(subscriber):
             subscriber.positions[channel] = channel.sent_seq
 

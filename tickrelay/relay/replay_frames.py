@@ -33,7 +33,10 @@ class _Kept:
 
 
 class ReplayFrames:
-    """Of all channels and encodings. `sweep` is to be called each second, `clear` when symbols have other ids."""
+    """Of all channels and encodings. `sweep` is to be called each second.
+
+    A channel whose symbol has another id loses its history: the frames of before are asked for no more.
+    """
 
     def __init__(self, monotonic_s: Callable[[], float]) -> None:
         self._monotonic_s = monotonic_s
@@ -77,11 +80,6 @@ class ReplayFrames:
         until_s = self._monotonic_s() - KEPT_S
         while self._kept and next(iter(self._kept.values())).used_s < until_s:
             self._forget_oldest()
-
-    def clear(self) -> None:
-        """Drop all frames: a symbol that they name by its id may have another one."""
-        self._kept.clear()
-        self._count = 0
 
     def _forget_oldest(self) -> None:
         self._count -= len(self._kept.pop(next(iter(self._kept))).frames)
