@@ -7,7 +7,7 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,15 +34,36 @@ COLUMNS = (
     Column("A", "A max, k/s", 0),
     Column("B", "B max, k/s", 0),
     Column("light", "A equal light, k per CPU-s", 0),
-    Column("light p99", "its p99, ms", 1),
+    Column("light p50", "its p50, ms", 1),
+    Column("light p99", "p99", 1),
+    Column("own light", "B equal light, k per CPU-s", 0),
+    Column("own light p50", "its p50, ms", 1),
+    Column("own light p99", "p99", 1),
     Column("heavy", "A equal heavy, k per CPU-s", 0),
     Column("heavy p99", "its p99, ms", 1),
+    Column("own heavy", "B equal heavy, k per CPU-s", 0),
+    Column("own heavy p99", "its p99, ms", 1),
     Column("kib", "C: KiB a client", 1),
     Column("handshakes", "C: handshakes/s", 0),
     Column("subscribes", "C: subscribes/s", 0),
     Column("p50", "D: p50, ms", 2),
     Column("p99", "D: p99, ms", 2),
     Column("cpu", "D: CPU, %", 1),
+)
+
+WSS_COLUMNS = (
+    Column("wss kib", "KiB a client", 1),
+    Column("wss slow cpu", "100 ticks/s: CPU, %", 0),
+    Column("wss slow p50", "p50, ms", 1),
+    Column("wss slow p99", "p99", 1),
+    Column("wss light cpu", "500 ticks/s: CPU, %", 0),
+    Column("wss light", "k per CPU-s", 0),
+    Column("wss light p50", "p50, ms", 1),
+    Column("wss light p99", "p99", 1),
+    Column("wss heavy cpu", "8,000 ticks/s: CPU, %", 0),
+    Column("wss heavy", "k per CPU-s", 0),
+    Column("wss heavy p50", "p50, ms", 1),
+    Column("wss heavy p99", "p99", 1),
 )
 
 OWN_COLUMNS = (
@@ -52,10 +73,38 @@ OWN_COLUMNS = (
     Column("cost 10000", "10,000 clients, µs", 2),
     Column("skew", "skewed popularity: max, k/s", 0),
     Column("few", "100 clients, 50 symbols each: max, k/s", 0),
+    Column("many p50", "10,000 clients, 1 symbol each, 500 ticks/s: p50, ms", 1),
+    Column("many p99", "p99", 1),
+    Column("many trip", "longest wait of a request", 1),
     Column("churn p99", "B light, 1,000 list changes/s: p99, ms", 1),
     Column("churn cpu", "CPU, %", 0),
-    Column("storm p99", "A light while 1,000 more join: p99, ms", 1),
-    Column("many", "10,000 clients, 1 symbol each: max, k/s", 0),
+    Column("steps light", "A, light and heavy load by turns: p99 light, ms", 1),
+    Column("steps heavy", "heavy", 1),
+    Column("burst worst", "A light, 5,000 ticks at once: p99 of the worst 100 ms, ms", 1),
+    Column("burst max", "oldest", 1),
+    Column("join before", "A light: p99, ms", 1),
+    Column("join p99", "while 5,000 join in 5 s", 1),
+    Column("join worst", "worst 250 ms", 1),
+    Column("join took", "p99 of a join", 1),
+    Column("stuck before", "A, 2,000 ticks/s: p99, ms", 1),
+    Column("stuck p99", "while 100 read nothing", 1),
+    Column("stuck grown", "memory, MB more", 1),
+    Column("slow before", "p99 again, ms", 1),
+    Column("slow p99", "while 100 read 20 KB/s", 1),
+    Column("slow grown", "memory, MB more", 1),
+)
+
+V1_COLUMNS = (
+    Column("unlimited p50", "2,000 clients, 200 ticks/s: p50, ms", 1),
+    Column("unlimited p99", "p99", 1),
+    Column("unlimited cpu", "CPU, %", 0),
+    Column("rated p50", "with limits of 1 to 10 ticks/s: p50 of ticks that are due at once, ms", 1),
+    Column("rated p99", "p99", 1),
+    Column("rated cpu", "CPU, %", 0),
+    Column("resume before", "A light: p99, ms", 1),
+    Column("resume worst before", "its worst 100 ms", 1),
+    Column("resume worst", "worst 100 ms while 200 resume", 1),
+    Column("resume ticks", "k ticks replayed", 0),
 )
 
 NOTES = """\
@@ -69,6 +118,22 @@ out, heavy 8,000 in and 1.6 million out. *cannot*: the server does not sustain t
 The server has one core, the load generator and the feed share another. tickrelay is the real service as a process and
 decodes its ticks from a TLS connection; the others get theirs as 20-byte records over plain TCP, and NATS even as
 finished JSON, which is in their favour."""
+
+
+CHECKED = """\
+Every tick that a client is sent is parsed and checked: its form, its numbers, that it was asked for, that it follows
+the one before of its symbol. One that is wrong ends the run of that server. *Missing* are ticks that were fed and never
+came: what a server drops or merges for clients that do not keep up, at rates beyond its limit or on purpose;
+*conflated* those of which the server said so."""
+
+
+def tallies(counts: Mapping[str, Mapping[str, int]]) -> str:
+    """What was checked, a line a contender."""
+    lines = ["| server | ticks checked | missing | conflated |", "|---|---|---|---|"]
+    lines += [
+        f"| {name} | {of['checked']:,} | {of['missing']:,} | {of['conflated']:,} |" for name, of in counts.items()
+    ]
+    return "\n".join(lines)
 
 
 def collect(rounds: Iterable[dict[str, Figures]], absent: Iterable[str]) -> Rows:
