@@ -35,8 +35,10 @@ def build() -> Path:
     CACHE.mkdir(exist_ok=True)
     command = [compiler, "-O2", "-D_GNU_SOURCE", "-o", str(program), *map(str, sources), "-lssl", "-lcrypto"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    if "openssl/ssl.h: No such file" in done.stderr:
+        raise MissingError("uncompiled")
     if done.returncode:
-        raise BenchError(f"the load generator does not compile (it needs OpenSSL's headers): {done.stderr[-400:]}")
+        raise BenchError(f"the load generator does not compile: {done.stderr[-400:]}")
     return program
 
 

@@ -4,10 +4,11 @@ Only limits that would turn the load generator away are lifted; everything else 
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 
 from benchmarks.certificates import server_pem
 from benchmarks.contender import CACHE, Contender, Feed, MissingError, Start
@@ -36,7 +37,7 @@ def _prepare() -> str:
 WSS_SCENARIOS = ("wss kib", "wss slow", "wss light", "wss heavy")
 
 
-def _start(*, tls: bool = False, **more: str) -> Callable[[int, int], Start]:
+def _start(more: Mapping[str, str] = MappingProxyType({}), *, tls: bool = False) -> Callable[[int, int], Start]:
     """The command, with environment variables more."""
 
     def start(port: int, feed_port: int) -> Start:
@@ -71,13 +72,13 @@ def _prepare_window() -> str:
 def _start_window(port: int, feed_port: int) -> Start:
     setting = _window_setting()
     assert setting, "prepared without it"
-    return _start(**dict([setting]))(port, feed_port)
+    return _start(dict([setting]))(port, feed_port)
 
 
 def stuck_contender(timeout_s: float) -> Contender:
     """The relay with more patience than usual, to see stuck clients come back."""
     return Contender(
-        "tickrelay", "**tickrelay**", _prepare, _start(TICKRELAY_STUCK_TIMEOUT=f"{timeout_s:g}"), feed=FEED
+        "tickrelay", "**tickrelay**", _prepare, _start({"TICKRELAY_STUCK_TIMEOUT": f"{timeout_s:g}"}), feed=FEED
     )
 
 

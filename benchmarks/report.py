@@ -8,9 +8,9 @@ import platform
 import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.columns import Column
 from benchmarks.scenarios import Figure, Figures
 
 BASELINE = "ws"
@@ -20,92 +20,6 @@ CANNOT_TEXT = "cannot"
 Rows = dict[str, dict[str, Figure | str]]
 """By contender and column: the median, or `CANNOT_TEXT`. Contenders that took no part have an empty row."""
 
-
-@dataclass(frozen=True)
-class Column:
-    """One column of the table."""
-
-    key: str
-    title: str
-    digits: int
-
-
-COLUMNS = (
-    Column("A", "A max, k/s", 0),
-    Column("B", "B max, k/s", 0),
-    Column("light", "A equal light, k per CPU-s", 0),
-    Column("light p50", "its p50, ms", 1),
-    Column("light p99", "p99", 1),
-    Column("own light", "B equal light, k per CPU-s", 0),
-    Column("own light p50", "its p50, ms", 1),
-    Column("own light p99", "p99", 1),
-    Column("heavy", "A equal heavy, k per CPU-s", 0),
-    Column("heavy p99", "its p99, ms", 1),
-    Column("own heavy", "B equal heavy, k per CPU-s", 0),
-    Column("own heavy p99", "its p99, ms", 1),
-    Column("kib", "C: KiB a client", 1),
-    Column("handshakes", "C: handshakes/s", 0),
-    Column("subscribes", "C: subscribes/s", 0),
-    Column("p50", "D: p50, ms", 2),
-    Column("p99", "D: p99, ms", 2),
-    Column("cpu", "D: CPU, %", 1),
-)
-
-WSS_COLUMNS = (
-    Column("wss kib", "KiB a client", 1),
-    Column("wss slow cpu", "100 ticks/s: CPU, %", 0),
-    Column("wss slow p50", "p50, ms", 1),
-    Column("wss slow p99", "p99", 1),
-    Column("wss light cpu", "500 ticks/s: CPU, %", 0),
-    Column("wss light", "k per CPU-s", 0),
-    Column("wss light p50", "p50, ms", 1),
-    Column("wss light p99", "p99", 1),
-    Column("wss heavy cpu", "8,000 ticks/s: CPU, %", 0),
-    Column("wss heavy", "k per CPU-s", 0),
-    Column("wss heavy p50", "p50, ms", 1),
-    Column("wss heavy p99", "p99", 1),
-)
-
-OWN_COLUMNS = (
-    Column("upstream", "received and published with no subscriber, k ticks per CPU-s", 0),
-    Column("cost 100", "CPU per delivered tick, 100 clients, µs", 2),
-    Column("cost 1000", "1,000 clients, µs", 2),
-    Column("cost 10000", "10,000 clients, µs", 2),
-    Column("skew", "skewed popularity: max, k/s", 0),
-    Column("few", "100 clients, 50 symbols each: max, k/s", 0),
-    Column("many p50", "10,000 clients, 1 symbol each, 500 ticks/s: p50, ms", 1),
-    Column("many p99", "p99", 1),
-    Column("many trip", "longest wait of a request", 1),
-    Column("churn p99", "B light, 1,000 list changes/s: p99, ms", 1),
-    Column("churn cpu", "CPU, %", 0),
-    Column("steps light", "A, light and heavy load by turns: p99 light, ms", 1),
-    Column("steps heavy", "heavy", 1),
-    Column("burst worst", "A light, 5,000 ticks at once: p99 of the worst 100 ms, ms", 1),
-    Column("burst max", "oldest", 1),
-    Column("join before", "A light: p99, ms", 1),
-    Column("join p99", "while 5,000 join in 5 s", 1),
-    Column("join worst", "worst 250 ms", 1),
-    Column("join took", "p99 of a join", 1),
-    Column("stuck before", "A, 2,000 ticks/s: p99, ms", 1),
-    Column("stuck p99", "while 100 read nothing", 1),
-    Column("stuck grown", "memory, MB more", 1),
-    Column("slow before", "p99 again, ms", 1),
-    Column("slow p99", "while 100 read 20 KB/s", 1),
-    Column("slow grown", "memory, MB more", 1),
-)
-
-V1_COLUMNS = (
-    Column("unlimited p50", "2,000 clients, 200 ticks/s: p50, ms", 1),
-    Column("unlimited p99", "p99", 1),
-    Column("unlimited cpu", "CPU, %", 0),
-    Column("rated p50", "with limits of 1 to 10 ticks/s: p50 of ticks that are due at once, ms", 1),
-    Column("rated p99", "p99", 1),
-    Column("rated cpu", "CPU, %", 0),
-    Column("resume before", "A light: p99, ms", 1),
-    Column("resume worst before", "its worst 100 ms", 1),
-    Column("resume worst", "worst 100 ms while 200 resume", 1),
-    Column("resume ticks", "k ticks replayed", 0),
-)
 
 NOTES = """\
 A: 1,000 clients, the same 10 of 50 symbols. B: 1,000 clients, 10 random symbols each. C: 10,000 clients, one symbol
@@ -174,6 +88,17 @@ def table(rows: Rows, columns: Iterable[Column], title: Callable[[str], str], ba
     for name in rows:
         cells = [_cell(rows, name, column, baseline) for column in shown]
         lines.append(f"| {title(name)} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def turned_table(rows: Rows, columns: Iterable[Column], title: Callable[[str], str]) -> str:
+    """The same with a line for each figure and a column for each server; only servers that have one of them."""
+    keys = {column.key for column in columns}
+    mine = {name: cells for name, cells in rows.items() if keys & cells.keys()}
+    lines = ["| | " + " | ".join(map(title, mine)) + " |", "|---" * (len(mine) + 1) + "|"]
+    for column in columns:
+        if any(column.key in cells for cells in mine.values()):
+            lines.append(f"| {column.title} | " + " | ".join(_cell(rows, name, column, None) for name in mine) + " |")
     return "\n".join(lines)
 
 

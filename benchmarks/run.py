@@ -14,7 +14,7 @@ from collections import Counter
 from itertools import groupby
 from pathlib import Path
 
-from benchmarks import report, targets
+from benchmarks import columns, report, targets
 from benchmarks.catalogue import CONTENDERS
 from benchmarks.contender import CACHE, Contender, MissingError
 from benchmarks.processes import ROOT, BenchError
@@ -100,19 +100,16 @@ def document(rows: report.Rows, absent: dict[str, str], tally: Tally, machine: s
     def title(name: str) -> str:
         return CONTENDERS[name].title + (f" ({absent[name]})" if name in absent else "")
 
-    def part(columns: tuple[report.Column, ...], baseline: str | None) -> str:
-        keys = {column.key for column in columns}
-        mine = {name: cells for name, cells in rows.items() if keys & cells.keys() or name in absent}
-        return report.table(mine, columns, title, baseline)
-
     parts = [
         "# Results",
         f"Written by `make bench`; {how}.",
-        part(report.COLUMNS, report.BASELINE),
+        report.table(
+            {name: rows[name] for name in rows if not CONTENDERS[name].tls}, columns.COLUMNS, title, report.BASELINE
+        ),
         report.NOTES.format(baseline=report.BASELINE),
-        part(report.WSS_COLUMNS, None),
-        part(report.OWN_COLUMNS, None),
-        part(report.V1_COLUMNS, None),
+        report.turned_table(rows, columns.WSS_COLUMNS, title),
+        report.turned_table(rows, columns.OWN_COLUMNS, title),
+        report.turned_table(rows, columns.V1_COLUMNS, title),
         report.CHECKED,
         report.tallies({title(name): counts for name, counts in tally.items()}),
         targets.check(rows),

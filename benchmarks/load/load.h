@@ -1,6 +1,8 @@
 /* The load generator: many WebSocket clients on one thread, which read all they are sent and check it.
  *
- * main.c       commands on standard input, answers on standard output, the loop
+ * main.c       commands on standard input, answers on standard output
+ * commands.c   what the commands do
+ * loop.c       what is due by the clock, and reading
  * plan.c       who the clients are, as load.py wrote it
  * client.c     one connection: opening, TLS, reading, writing
  * frames.c     WebSocket frames, NATS' lines inside them
@@ -112,6 +114,7 @@ extern int epoll;
 extern struct group groups[MAX_GROUPS];
 
 uint64_t now_us(void);
+void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void fail(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
 void plan_read(const char *path, struct group *group);
@@ -125,5 +128,23 @@ void client_watch(struct client *client, int on);
 
 /* All whole frames of data; returns how many bytes they were. */
 size_t frames_read(struct client *client, char *data, size_t size, uint64_t now);
+
+/* Read what came within so many seconds at most; returns after a few clients. */
+void turn(double seconds);
+
+extern struct group probes; /* the one client that asks for pongs */
+extern uint64_t probe_gap_us, longest_turn_us;
+extern int slow_bytes;
+
+void connect_all(struct group *group);
+void request_all(struct group *group);
+void subscribe_all(struct group *group);
+void join(struct group *group, double per_s);
+void joined(struct group *group);
+void probe_from_now(double gap_ms);
+void set_apart(int clients, int bytes_s);
+void awake(double seconds);
+void measure(double seconds, double window_ms);
+void count_ticks(struct group *group);
 
 #endif
