@@ -99,6 +99,7 @@ WORKLOADS: dict[str, Workload] = {
         Workload("single", 1, "all", "one client, all 50 symbols"),
         Workload("few", 100, "all", "100 clients, all 50 symbols each"),
         Workload("skew", 1_000, "skewed", "1,000 clients, 10 symbols each, a few of them in nearly every list"),
+        Workload("own-5000", 5_000, "own", "5,000 clients, 10 random of 50 symbols each"),
         Workload("own-10000", 10_000, "own", "10,000 clients, 10 random of 50 symbols each"),
     )
 }
