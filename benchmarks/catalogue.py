@@ -56,10 +56,10 @@ def _python(package: str, *others: str) -> Callable[[], str]:
     return prepare
 
 
-def _python_server(module: str) -> Callable[[int, int], Start]:
+def _python_server(module: str, *words: str) -> Callable[[int, int], Start]:
     def start(port: int, feed_port: int) -> Start:
         command = [str(VENV / "bin" / "python"), "-m", f"benchmarks.contenders.{module}", str(port), str(feed_port)]
-        return Start(command, {})
+        return Start([*command, *words], {})
 
     return start
 
@@ -153,9 +153,15 @@ CONTENDERS: dict[str, Contender] = {
         ),
         Contender(
             "autobahn",
-            "Autobahn, `sendMessage` loop",
+            "Autobahn, `sendMessage` for each client",
             _python("autobahn", "twisted"),
-            _python_server("autobahn_server"),
+            _python_server("autobahn_server", "each"),
+        ),
+        Contender(
+            "autobahn-prepared",
+            "Autobahn, `sendPreparedMessage`",
+            _python("autobahn", "twisted"),
+            _python_server("autobahn_server", "prepared"),
         ),
         Contender("nats", "NATS over WebSocket", _prepare_nats, _start_nats, dialect="nats", feed=TO_NATS),
         Contender("floor", "C, one `send` per client and turn", _prepare_floor, _start_floor("0")),
