@@ -9,9 +9,10 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+from benchmarks.certificates import server_pem
 from benchmarks.contender import CACHE, TO_NATS, Contender, MissingError, Start
 from benchmarks.processes import ROOT
-from benchmarks.relay import RELAYS
+from benchmarks.relay import RELAYS, WSS_SCENARIOS
 from benchmarks.workloads import SYMBOLS
 
 HERE = ROOT / "benchmarks" / "contenders"
@@ -26,6 +27,7 @@ PYTHON_PACKAGES = {
     "autobahn": "autobahn==26.10.2",
     "twisted": "twisted==26.10.0",
 }
+FLOOR_SCENARIOS = ("light", "A", "heavy", "own light", "B", "own heavy")
 WS_VERSION = "8.23.0"
 
 
@@ -54,10 +56,10 @@ def _python(package: str, *others: str) -> Callable[[], str]:
     return prepare
 
 
-def _python_server(module: str) -> Callable[[int, int], Start]:
+def _python_server(module: str, *words: str) -> Callable[[int, int], Start]:
     def start(port: int, feed_port: int) -> Start:
         command = [str(VENV / "bin" / "python"), "-m", f"benchmarks.contenders.{module}", str(port), str(feed_port)]
-        return Start(command, {})
+        return Start([*command, *words], {})
 
     return start
 
@@ -73,9 +75,13 @@ def _prepare_ws() -> str:
     return f"ws {WS_VERSION}, node {_run(node, '--version')}"
 
 
-def _start_ws(port: int, feed_port: int) -> Start:
-    script = str(HERE / "ws_server.mjs")
-    return Start(["node", script, str(port), str(feed_port), str(NODE), ",".join(SYMBOLS)], {})
+def _node(mode: str, *, tls: bool = False) -> Callable[[int, int], Start]:
+    def start(port: int, feed_port: int) -> Start:
+        script = str(HERE / "node_server.mjs")
+        command = ["node", script, mode, str(port), str(feed_port), str(NODE), ",".join(SYMBOLS)]
+        return Start([*command, *map(str, (server_pem(), server_pem()))] if tls else command, {})
+
+    return start
 
 
 def _prepare_floor() -> str:
@@ -86,8 +92,11 @@ def _prepare_floor() -> str:
     return _run(compiler, "--version").splitlines()[0]
 
 
-def _start_floor(port: int, feed_port: int) -> Start:
-    return Start([str(CACHE / "floor"), str(port), str(feed_port), ",".join(SYMBOLS)], {})
+def _start_floor(rest: str) -> Callable[[int, int], Start]:
+    def start(port: int, feed_port: int) -> Start:
+        return Start([str(CACHE / "floor"), str(port), str(feed_port), ",".join(SYMBOLS), rest], {})
+
+    return start
 
 
 def _nats_server() -> str:
@@ -115,7 +124,26 @@ CONTENDERS: dict[str, Contender] = {
     contender.name: contender
     for contender in (
         *RELAYS,
-        Contender("ws", "`ws` on Node.js, loop + `JSON.stringify` + `send`", _prepare_ws, _start_ws),
+        Contender("ws", "`ws` on Node.js, `JSON.stringify` and `send` for each client", _prepare_ws, _node("naive")),
+        Contender("ws-once", "`ws`, `JSON.stringify` once", _prepare_ws, _node("once")),
+        Contender("ws-corked", "`ws`, once, corked for a turn", _prepare_ws, _node("corked")),
+        Contender("node", "`ws`, its frames coalesced as here", _prepare_ws, _node("coalesced")),
+        Contender(
+            "ws-tls",
+            "`ws`, once, corked for a turn, TLS",
+            _prepare_ws,
+            _node("corked", tls=True),
+            scenarios=WSS_SCENARIOS,
+            tls=True,
+        ),
+        Contender(
+            "node-tls",
+            "`ws`, its frames coalesced as here, TLS",
+            _prepare_ws,
+            _node("coalesced", tls=True),
+            scenarios=WSS_SCENARIOS,
+            tls=True,
+        ),
         Contender(
             "websockets", "`websockets`, `broadcast`", _python("websockets"), _python_server("websockets_server")
         ),
@@ -125,11 +153,24 @@ CONTENDERS: dict[str, Contender] = {
         ),
         Contender(
             "autobahn",
-            "Autobahn, `sendMessage` loop",
+            "Autobahn, `sendMessage` for each client",
             _python("autobahn", "twisted"),
-            _python_server("autobahn_server"),
+            _python_server("autobahn_server", "each"),
+        ),
+        Contender(
+            "autobahn-prepared",
+            "Autobahn, `sendPreparedMessage`",
+            _python("autobahn", "twisted"),
+            _python_server("autobahn_server", "prepared"),
         ),
         Contender("nats", "NATS over WebSocket", _prepare_nats, _start_nats, dialect="nats", feed=TO_NATS),
-        Contender("floor", "C, one `send` per client and turn", _prepare_floor, _start_floor),
+        Contender("floor", "C, one `send` per client and turn", _prepare_floor, _start_floor("0")),
+        Contender(
+            "floor-rest",
+            "C, the same with a rest after each turn",
+            _prepare_floor,
+            _start_floor("1"),
+            scenarios=FLOOR_SCENARIOS,
+        ),
     )
 }

@@ -43,7 +43,8 @@ class Contender:
     """One row of the table.
 
     ``prepare`` installs or finds it and gives its version; ``start`` gives the command for a port of its own and the
-    port of its feed. ``scenarios`` names those of a variant that need not go through all of them.
+    port of its feed. ``scenarios`` names those of a variant that need not go through all of them, ``extra`` those that
+    are not for everybody.
     """
 
     name: str
@@ -53,3 +54,6 @@ class Contender:
     dialect: str = "basic"
     feed: Feed = PLAIN
     scenarios: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()
+    tls: bool = False
+    """Whether its clients speak TLS."""

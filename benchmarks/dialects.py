@@ -1,4 +1,4 @@
-"""What the load generator says to each kind of server, and how it recognises ticks in what comes back.
+"""What the load generator says to each kind of server.
 
 Bytes in, bytes out: no sockets, no clock. Client frames are masked with a key of zeros, which leaves the payload as
 it is and costs nothing to make.
@@ -6,7 +6,7 @@ it is and costs nothing to make.
 
 import json
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tickrelay.wire.tickrelay_pb2 import ClientMessage
@@ -37,19 +37,23 @@ def handshake(host: str, port: int, subprotocol: str | None) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode()
 
 
+JSON, PROTOBUF, NATS = range(3)
+"""How ticks look: ``enum kind`` in ``load/load.h``."""
+
+
 @dataclass(frozen=True)
 class Dialect:
-    """How to ask for ticks, how to know that the request was taken, how to count ticks and read one's age.
+    """How to ask for ticks, and how to know that the request was taken.
 
-    ``ping`` is the protocol's own, sent now and then: frames are not read, so a WebSocket ping is never answered.
+    ``requests`` takes symbols and a limit of ticks a second and symbol (0: none). ``ping`` is the protocol's own, sent
+    now and then.
     """
 
     subprotocol: str | None
-    requests: Callable[[list[str]], bytes]
+    kind: int
+    requests: Callable[[Sequence[str], float], bytes]
     ping: bytes
     ready: bytes
-    tick: bytes
-    stamp: Callable[[bytearray, int, bool], float | None]
 
     def change(self, dropped: list[str], taken: list[str]) -> bytes:
         """The requests that change a subscription; known for basic only."""
@@ -57,62 +61,40 @@ class Dialect:
         return b"".join(frame(TEXT, json.dumps(request).encode()) for request in (unsubscribe, subscribe))
 
 
-def _json_requests(symbols: list[str]) -> bytes:
-    subscribe = json.dumps({"type": "subscribe", "symbols": symbols}, separators=(",", ":"))
-    return frame(TEXT, b'{"type":"connect"}') + frame(TEXT, subscribe.encode())
+def json_requests(symbols: Sequence[str], max_rate: float = 0.0, **more: object) -> bytes:
+    """``connect`` and ``subscribe`` as frames."""
+    subscribe: dict[str, object] = {"type": "subscribe", "symbols": symbols, **more}
+    if max_rate:
+        subscribe["maxRate"] = max_rate
+    return frame(TEXT, b'{"type":"connect"}') + frame(TEXT, json.dumps(subscribe, separators=(",", ":")).encode())
 
 
-def _nats_requests(symbols: list[str]) -> bytes:
+def _nats_requests(symbols: Sequence[str], max_rate: float) -> bytes:
     lines = ['CONNECT {"verbose":false,"pedantic":false,"protocol":1}']
     lines += [f"SUB {symbol} {i}" for i, symbol in enumerate(symbols, 1)]
     return frame(BINARY, "\r\n".join([*lines, "PING", ""]).encode())
 
 
-def _protobuf_requests(symbols: list[str]) -> bytes:
+def _protobuf_requests(symbols: Sequence[str], max_rate: float) -> bytes:
     connect, subscribe = ClientMessage(connect={}), ClientMessage(subscribe={"symbols": symbols})
+    if max_rate:
+        subscribe.subscribe.max_rate = max_rate
     return frame(BINARY, connect.SerializeToString()) + frame(BINARY, subscribe.SerializeToString())
-
-
-def _json_stamp(buffer: bytearray, end: int, newest: bool) -> float | None:
-    """The bid of the newest or of the oldest tick in the buffer, times 100,000: its send time in microseconds."""
-    at = buffer.rfind(b'"bid":', 0, end) if newest else buffer.find(b'"bid":', 0, end)
-    stop = buffer.find(b",", at, min(end, at + 40))
-    if at < 0 or stop < 0:
-        return None
-    return float(buffer[at + 6 : stop]) * 100_000
-
-
-PROTOBUF_TICK = b"\x18\x06\x20"
-"""Inside each tick: the tag of the spread, the feed's spread, the tag of the timestamp. The bid stands before it."""
-
-
-def _protobuf_stamp(buffer: bytearray, end: int, newest: bool) -> float | None:
-    """The same from a varint, read backwards: only its last byte lacks the top bit."""
-    at = buffer.rfind(PROTOBUF_TICK, 0, end) if newest else buffer.find(PROTOBUF_TICK, 0, end)
-    if at < 8:
-        return None
-    at -= 1
-    value = buffer[at]
-    while buffer[at - 1] & 0x80:
-        at -= 1
-        value = value << 7 | buffer[at] & 0x7F
-    return value >> 1
 
 
 JSON_PING = frame(TEXT, b'{"type":"ping"}')
 
+READY = b'"subscribeResponse"'
+
 DIALECTS: dict[str, Dialect] = {
-    "basic": Dialect(None, _json_requests, JSON_PING, b'"subscribeResponse"', b'"type":"tick"', _json_stamp),
-    "nats": Dialect(None, _nats_requests, frame(BINARY, b"PING\r\n"), b"PONG\r\n", b'"type":"tick"', _json_stamp),
-    "v1-json": Dialect(
-        "tickrelay.v1.json", _json_requests, JSON_PING, b'"subscribeResponse"', b'"type":"tick"', _json_stamp
-    ),
+    "basic": Dialect(None, JSON, json_requests, JSON_PING, READY),
+    "nats": Dialect(None, NATS, _nats_requests, frame(BINARY, b"PING\r\n"), b"PONG\r\n"),
+    "v1-json": Dialect("tickrelay.v1.json", JSON, json_requests, JSON_PING, READY),
     "v1-protobuf": Dialect(
         "tickrelay.v1.protobuf",
+        PROTOBUF,
         _protobuf_requests,
         frame(BINARY, ClientMessage(ping={}).SerializeToString()),
         b"\x12\x0asubscribed",
-        PROTOBUF_TICK,
-        _protobuf_stamp,
     ),
 }

@@ -1,10 +1,11 @@
 """The feed every contender but tickrelay is given: ticks over one plain TCP connection, at a rate set from outside.
 
 Run as a process; it listens, takes one connection (the contender's) or, for a broker, connects to it, and writes
-ticks until standard input closes. Lines on standard input set the rate: ``rate 500``; ``count`` asks how many ticks
-there were so far. A tick carries the monotonic time at which it was sent, in microseconds, as its bid (bid * 100,000),
-so that whoever reads it back knows its age. When the contender stops reading, ticks wait here and grow old, as they
-should. It must stay cheap: it shares its core with the load generator.
+ticks until standard input closes. Lines on standard input set the rate: ``rate 500``; ``burst 1000`` makes so many due
+at once; ``count`` asks how many ticks there were so far. A tick carries the monotonic time at which it was sent, in
+microseconds, as its bid (bid * 100,000), and the count of its symbol's ticks as its spread, so that whoever reads it
+back knows its age, and whether one is missing before it. When the contender stops reading, ticks wait here and grow
+old, as they should. It must stay cheap: it shares its core with the load generator.
 """
 
 import argparse
@@ -22,7 +23,9 @@ from benchmarks.workloads import SYMBOLS
 RECORD = struct.Struct("<Idd")
 """One tick as the contenders get it: symbol id, bid, ask."""
 
-SPREAD_POINTS = 3
+NUMBERS = 900
+"""The spread is the number of the tick, of its symbol's, modulo this, and one: in points. Known to ``load/load.h``."""
+
 POINT = 100_000
 BACKLOG_BYTES = 8 << 20
 TURN_S = 0.001
@@ -38,8 +41,8 @@ class Wire(Protocol):
     def hear(self) -> None:
         """Read, and answer, what the other side says."""
 
-    def batch(self, symbol_ids: list[int], stamp: int) -> bytes:
-        """The bytes of one tick of each of the symbols, all with the same bid (in points)."""
+    def batch(self, ticks: list[tuple[int, int]], stamp: int) -> bytes:
+        """The bytes of ticks (symbol id, spread in points), all with the same bid (in points)."""
 
 
 class Records:
@@ -59,10 +62,10 @@ class Records:
     def hear(self) -> None:
         """See `Wire`."""
 
-    def batch(self, symbol_ids: list[int], stamp: int) -> bytes:
+    def batch(self, ticks: list[tuple[int, int]], stamp: int) -> bytes:
         """See `Wire`."""
-        bid, ask = stamp / POINT, (stamp + SPREAD_POINTS) / POINT
-        return b"".join([RECORD.pack(symbol_id, bid, ask) for symbol_id in symbol_ids])
+        bid = stamp / POINT
+        return b"".join([RECORD.pack(symbol_id, bid, (stamp + spread) / POINT) for symbol_id, spread in ticks])
 
 
 class Publications(Records):
@@ -80,19 +83,19 @@ class Publications(Records):
         except BlockingIOError:
             pass
 
-    def batch(self, symbol_ids: list[int], stamp: int) -> bytes:
+    def batch(self, ticks: list[tuple[int, int]], stamp: int) -> bytes:
         """See `Wire`."""
-        return b"".join([self._publication(symbol_id, stamp) for symbol_id in symbol_ids])
+        return b"".join([self._publication(symbol_id, stamp, spread) for symbol_id, spread in ticks])
 
-    def _publication(self, symbol_id: int, stamp: int) -> bytes:
+    def _publication(self, symbol_id: int, stamp: int, spread: int) -> bytes:
         symbol = SYMBOLS[symbol_id - 1]
         tick = {
             "type": "tick",
             "symbol": symbol,
             "symbolId": symbol_id,
             "bid": stamp / POINT,
-            "ask": (stamp + SPREAD_POINTS) / POINT,
-            "spread": SPREAD_POINTS / POINT,
+            "ask": (stamp + spread) / POINT,
+            "spread": spread / POINT,
             "timestamp": int(time.time() * 1000),
         }
         payload = json.dumps(tick, separators=(",", ":")).encode()
@@ -120,6 +123,10 @@ class Pace:
         """Send ``rate`` ticks a second from ``now`` on."""
         self._rate, self._began, self._sent = rate, now, 0
 
+    def burst(self, ticks: int) -> None:
+        """So many are due at once."""
+        self._sent -= ticks
+
     def due(self, now: float) -> list[int]:
         """The symbol ids of the ticks to be sent now."""
         count = int((now - self._began) * self._rate) - self._sent
@@ -139,6 +146,23 @@ class Pace:
         return min(max(TURN_S, self._began + (self._sent + 1) / self._rate - now), 0.02)
 
 
+class Numbering:
+    """Counts the ticks of each symbol that are sent."""
+
+    def __init__(self) -> None:
+        self._next = [1] * (len(SYMBOLS) + 1)
+
+    def number(self, symbol_ids: list[int]) -> list[tuple[int, int]]:
+        """Ticks as (symbol id, spread in points)."""
+        following = self._next
+        ticks = []
+        for symbol_id in symbol_ids:
+            number = following[symbol_id]
+            following[symbol_id] = number % NUMBERS + 1
+            ticks.append((symbol_id, number))
+        return ticks
+
+
 def commands() -> list[str] | None:
     """The lines waiting on standard input; None once it is closed."""
     if not select.select([0], [], [], 0)[0]:
@@ -149,7 +173,7 @@ def commands() -> list[str] | None:
 
 def run(wire: Wire) -> None:
     """Write ticks until standard input closes or the other side leaves."""
-    pace = Pace()
+    pace, numbering = Pace(), Numbering()
     waiting = bytearray()
     looked = 0.0
     while True:
@@ -160,14 +184,17 @@ def run(wire: Wire) -> None:
             if lines is None:
                 return
             for line in lines:
-                if line == "count":
-                    print(pace.total, flush=True)
-                else:
-                    pace.set_rate(float(line.removeprefix("rate ")), now)
+                match line.split():
+                    case ["count"]:
+                        print(pace.total, flush=True)
+                    case ["burst", ticks]:
+                        pace.burst(int(ticks))
+                    case ["rate", rate]:
+                        pace.set_rate(float(rate), now)
             wire.hear()
         ids = pace.due(now)
         if ids and len(waiting) < BACKLOG_BYTES:
-            waiting += wire.batch(ids, int(time.monotonic() * 1_000_000))
+            waiting += wire.batch(numbering.number(ids), int(time.monotonic() * 1_000_000))
         while waiting:
             taken = wire.send(waiting)
             if not taken:

@@ -4,12 +4,15 @@ Only limits that would turn the load generator away are lifted; everything else 
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 
+from benchmarks.certificates import server_pem
 from benchmarks.contender import CACHE, Contender, Feed, MissingError, Start
+from benchmarks.processes import ROOT
 from tickrelay.config import settings
 
 CA = CACHE / "upstream-ca.pem"
@@ -31,15 +34,23 @@ def _prepare() -> str:
     return f"tickrelay {version('tickrelay')}, {libraries}"
 
 
-def _start(**more: str) -> Callable[[int, int], Start]:
+WSS_SCENARIOS = ("wss kib", "wss slow", "wss light", "wss heavy")
+
+
+def _start(more: Mapping[str, str] = MappingProxyType({}), *, tls: bool = False) -> Callable[[int, int], Start]:
     """The command, with environment variables more."""
 
     def start(port: int, feed_port: int) -> Start:
         command = [str(Path(sys.executable).with_name("twistd")), "--nodaemon", "--pidfile=", "tickrelay"]
-        command += ["--env-file", "/dev/null", "--listen", f"tcp:{port}:interface=127.0.0.1:backlog=1024"]
+        listen = f"tcp:{port}:interface=127.0.0.1:backlog=1024"
+        if tls:
+            pem = server_pem()
+            listen = f"{listen.replace('tcp', 'ssl', 1)}:privateKey={pem}:certKey={pem}"
+        command += ["--env-file", "/dev/null", "--listen", listen]
         command += ["--ctrader-host", "localhost", "--ctrader-port", str(feed_port), "--ctrader-ca", str(CA)]
         command += ["--max-connections", CLIENTS, "--max-connections-per-address", CLIENTS]
-        return Start(command, {**CREDENTIALS, **more})
+        # Else twistd would load the tickrelay that its environment has installed, which may be another checkout's.
+        return Start(command, {"PYTHONPATH": str(ROOT), **CREDENTIALS, **more})
 
     return start
 
@@ -61,25 +72,30 @@ def _prepare_window() -> str:
 def _start_window(port: int, feed_port: int) -> Start:
     setting = _window_setting()
     assert setting, "prepared without it"
-    return _start(**dict([setting]))(port, feed_port)
+    return _start(dict([setting]))(port, feed_port)
 
 
 def stuck_contender(timeout_s: float) -> Contender:
     """The relay with more patience than usual, to see stuck clients come back."""
     return Contender(
-        "tickrelay", "**tickrelay**", _prepare, _start(TICKRELAY_STUCK_TIMEOUT=f"{timeout_s:g}"), feed=FEED
+        "tickrelay", "**tickrelay**", _prepare, _start({"TICKRELAY_STUCK_TIMEOUT": f"{timeout_s:g}"}), feed=FEED
     )
 
 
+OWN_SCENARIOS = (
+    *("steps", "burst", "join", "many", "grow-100", "upstream", "grow-1000", "grow-10000", "skew", "churn", "few"),
+    *("stuck", "slow"),
+)
+
 RELAYS = (
-    Contender("tickrelay", "**tickrelay**", _prepare, _start(), feed=FEED),
+    Contender("tickrelay", "**tickrelay**", _prepare, _start(), feed=FEED, extra=OWN_SCENARIOS),
     Contender(
         "tickrelay-10ms",
         "**tickrelay**, 10 ms window",
         _prepare_window,
         _start_window,
         feed=FEED,
-        scenarios=("light", "heavy", "D"),
+        scenarios=("light", "heavy", "own light", "D"),
     ),
     Contender(
         "tickrelay-v1",
@@ -88,7 +104,7 @@ RELAYS = (
         _start(),
         dialect="v1-json",
         feed=FEED,
-        scenarios=("light", "A", "heavy"),
+        scenarios=("light", "A", "heavy", "unlimited", "rated", "resume"),
     ),
     Contender(
         "tickrelay-v1-protobuf",
@@ -98,5 +114,8 @@ RELAYS = (
         dialect="v1-protobuf",
         feed=FEED,
         scenarios=("light", "A", "heavy"),
+    ),
+    Contender(
+        "tickrelay-wss", "**tickrelay**, TLS", _prepare, _start(tls=True), feed=FEED, scenarios=WSS_SCENARIOS, tls=True
     ),
 )

@@ -7,10 +7,10 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from benchmarks.columns import Column
 from benchmarks.scenarios import Figure, Figures
 
 BASELINE = "ws"
@@ -20,43 +20,6 @@ CANNOT_TEXT = "cannot"
 Rows = dict[str, dict[str, Figure | str]]
 """By contender and column: the median, or `CANNOT_TEXT`. Contenders that took no part have an empty row."""
 
-
-@dataclass(frozen=True)
-class Column:
-    """One column of the table."""
-
-    key: str
-    title: str
-    digits: int
-
-
-COLUMNS = (
-    Column("A", "A max, k/s", 0),
-    Column("B", "B max, k/s", 0),
-    Column("light", "A equal light, k per CPU-s", 0),
-    Column("light p99", "its p99, ms", 1),
-    Column("heavy", "A equal heavy, k per CPU-s", 0),
-    Column("heavy p99", "its p99, ms", 1),
-    Column("kib", "C: KiB a client", 1),
-    Column("handshakes", "C: handshakes/s", 0),
-    Column("subscribes", "C: subscribes/s", 0),
-    Column("p50", "D: p50, ms", 2),
-    Column("p99", "D: p99, ms", 2),
-    Column("cpu", "D: CPU, %", 1),
-)
-
-OWN_COLUMNS = (
-    Column("upstream", "received and published with no subscriber, k ticks per CPU-s", 0),
-    Column("cost 100", "CPU per delivered tick, 100 clients, µs", 2),
-    Column("cost 1000", "1,000 clients, µs", 2),
-    Column("cost 10000", "10,000 clients, µs", 2),
-    Column("skew", "skewed popularity: max, k/s", 0),
-    Column("few", "100 clients, 50 symbols each: max, k/s", 0),
-    Column("churn p99", "B light, 1,000 list changes/s: p99, ms", 1),
-    Column("churn cpu", "CPU, %", 0),
-    Column("storm p99", "A light while 1,000 more join: p99, ms", 1),
-    Column("many", "10,000 clients, 1 symbol each: max, k/s", 0),
-)
 
 NOTES = """\
 A: 1,000 clients, the same 10 of 50 symbols. B: 1,000 clients, 10 random symbols each. C: 10,000 clients, one symbol
@@ -69,6 +32,22 @@ out, heavy 8,000 in and 1.6 million out. *cannot*: the server does not sustain t
 The server has one core, the load generator and the feed share another. tickrelay is the real service as a process and
 decodes its ticks from a TLS connection; the others get theirs as 20-byte records over plain TCP, and NATS even as
 finished JSON, which is in their favour."""
+
+
+CHECKED = """\
+Every tick that a client is sent is parsed and checked: its form, its numbers, that it was asked for, that it follows
+the one before of its symbol. One that is wrong ends the run of that server. *Missing* are ticks that were fed and never
+came: what a server drops or merges for clients that do not keep up, at rates beyond its limit or on purpose;
+*conflated* those of which the server said so."""
+
+
+def tallies(counts: Mapping[str, Mapping[str, int]]) -> str:
+    """What was checked, a line a contender."""
+    lines = ["| server | ticks checked | missing | conflated |", "|---|---|---|---|"]
+    lines += [
+        f"| {name} | {of['checked']:,} | {of['missing']:,} | {of['conflated']:,} |" for name, of in counts.items()
+    ]
+    return "\n".join(lines)
 
 
 def collect(rounds: Iterable[dict[str, Figures]], absent: Iterable[str]) -> Rows:
@@ -109,6 +88,17 @@ def table(rows: Rows, columns: Iterable[Column], title: Callable[[str], str], ba
     for name in rows:
         cells = [_cell(rows, name, column, baseline) for column in shown]
         lines.append(f"| {title(name)} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def turned_table(rows: Rows, columns: Iterable[Column], title: Callable[[str], str]) -> str:
+    """The same with a line for each figure and a column for each server; only servers that have one of them."""
+    keys = {column.key for column in columns}
+    mine = {name: cells for name, cells in rows.items() if keys & cells.keys()}
+    lines = ["| | " + " | ".join(map(title, mine)) + " |", "|---" * (len(mine) + 1) + "|"]
+    for column in columns:
+        if any(column.key in cells for cells in mine.values()):
+            lines.append(f"| {column.title} | " + " | ".join(_cell(rows, name, column, None) for name in mine) + " |")
     return "\n".join(lines)
 
 

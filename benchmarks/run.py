@@ -10,10 +10,11 @@ import argparse
 import signal
 import sys
 import time
+from collections import Counter
 from itertools import groupby
 from pathlib import Path
 
-from benchmarks import report, targets
+from benchmarks import columns, report, targets
 from benchmarks.catalogue import CONTENDERS
 from benchmarks.contender import CACHE, Contender, MissingError
 from benchmarks.processes import ROOT, BenchError
@@ -50,12 +51,16 @@ def prepare(names: list[str]) -> tuple[list[Contender], dict[str, str], dict[str
 
 def takes_part(contender: Contender, scenario: Scenario) -> bool:
     """Whether this row has a figure in this scenario."""
-    if contender.scenarios:
-        return scenario.name in contender.scenarios
-    return scenario.everybody or contender.name == OWN
+    if scenario.name in contender.extra:
+        return True
+    return scenario.name in contender.scenarios if contender.scenarios else scenario.everybody
 
 
-def one_session(contender: Contender, scenarios: list[Scenario], now: Pass) -> Figures:
+Tally = dict[str, Counter[str]]
+"""By contender: see `Session.tally`."""
+
+
+def one_session(contender: Contender, scenarios: list[Scenario], now: Pass, tally: Tally) -> Figures:
     """All scenarios that share a population of clients."""
     figures: Figures = {}
     try:
@@ -64,12 +69,15 @@ def one_session(contender: Contender, scenarios: list[Scenario], now: Pass) -> F
                 found = scenario.measure(session, now)
                 figures.update(found)
                 now.hints.update({key: figure.value for key, figure in found.items() if figure})
+            tally[contender.name] += session.tally
     except BenchError as error:
         log(f"  {contender.name}: {error}")
     return figures
 
 
-def one_round(contenders: list[Contender], scenarios: list[Scenario], hints: dict[str, Pass]) -> dict[str, Figures]:
+def one_round(
+    contenders: list[Contender], scenarios: list[Scenario], hints: dict[str, Pass], tally: Tally
+) -> dict[str, Figures]:
     """Every workload once, and under each the contenders one after the other."""
     figures: dict[str, Figures] = {contender.name: {} for contender in contenders}
     for workload, group in groupby(scenarios, key=lambda s: s.workload):
@@ -79,26 +87,31 @@ def one_round(contenders: list[Contender], scenarios: list[Scenario], hints: dic
             if not mine:
                 continue
             began = time.monotonic()
-            found = one_session(contender, mine, hints[contender.name])
+            found = one_session(contender, mine, hints[contender.name], tally)
             figures[contender.name].update(found)
             shown = ", ".join(f"{key} {cell.value:,.4g}" if cell else f"{key} cannot" for key, cell in found.items())
             log(f"  {workload:8} {contender.name:14} {shown}  [{time.monotonic() - began:.0f} s]")
     return figures
 
 
-def document(rows: report.Rows, absent: dict[str, str], machine: str, how: str) -> str:
+def document(rows: report.Rows, absent: dict[str, str], tally: Tally, machine: str, how: str) -> str:
     """The whole of RESULTS.md."""
 
     def title(name: str) -> str:
         return CONTENDERS[name].title + (f" ({absent[name]})" if name in absent else "")
 
-    own = {OWN: rows[OWN]} if OWN in rows else {}
     parts = [
         "# Results",
         f"Written by `make bench`; {how}.",
-        report.table(rows, report.COLUMNS, title, report.BASELINE),
+        report.table(
+            {name: rows[name] for name in rows if not CONTENDERS[name].tls}, columns.COLUMNS, title, report.BASELINE
+        ),
         report.NOTES.format(baseline=report.BASELINE),
-        report.table(own, report.OWN_COLUMNS, title, None),
+        report.turned_table(rows, columns.WSS_COLUMNS, title),
+        report.turned_table(rows, columns.OWN_COLUMNS, title),
+        report.turned_table(rows, columns.V1_COLUMNS, title),
+        report.CHECKED,
+        report.tallies({title(name): counts for name, counts in tally.items()}),
         targets.check(rows),
         "## Machine and versions",
         machine,
@@ -133,14 +146,15 @@ def main() -> None:
     contenders, versions, absent = prepare(names)
     machine = report.machine(versions)
     hints = {contender.name: Pass(seconds, {}) for contender in contenders}
+    tally: Tally = {contender.name: Counter() for contender in contenders}
     began = time.monotonic()
     found = []
     for number in range(1, rounds + 1):
         log(f"round {number} of {rounds}")
-        found.append(one_round(contenders, scenarios, hints))
+        found.append(one_round(contenders, scenarios, hints, tally))
     minutes = (time.monotonic() - began) / 60
     how = f"medians of {rounds} rounds in one run of {minutes:.0f} minutes" if rounds > 1 else "one round"
-    text = document(report.collect(found, absent), absent, machine, how)
+    text = document(report.collect(found, absent), absent, tally, machine, how)
     print(text)
     partial = options.quick or options.only or options.scenario
     output = options.output or (None if partial else RESULTS)

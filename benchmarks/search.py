@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from benchmarks.processes import BenchError
 from benchmarks.session import Reading, Session
 
-CEILING = 3_200_000
+CEILING = 9_000_000
 """Deliveries a second at which the load generator ends."""
 FLOOR = 5_000
 MOSTLY = 0.8

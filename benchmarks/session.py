@@ -1,20 +1,23 @@
-"""One contender under one workload: server, feed and fleet brought up, measured as often as one likes, taken down.
+"""One contender under one workload: server, feed and clients brought up, measured as often as one likes, taken down.
 
 It knows how the pieces fit together, not what is asked of them (``scenarios.py``), and prints nothing.
 """
 
 import sys
 import time
+from collections import Counter
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from benchmarks.contender import CACHE, Contender
+from benchmarks.dialects import DIALECTS, Dialect
+from benchmarks.loadgen import STAGE_TIMEOUT_S, Load, Plan
 from benchmarks.processes import BenchError, Process, cores, free_port
-from benchmarks.workloads import WORKLOADS
+from benchmarks.workloads import WORKLOADS, changes
 
-STAGE_TIMEOUT_S = 150.0
 FRESH_MS = 100.0
 """A rate is sustained while 99 of 100 ticks arrive younger than this,"""
 COMPLETE = 0.95
@@ -22,11 +25,12 @@ COMPLETE = 0.95
 IDLE_TICKS = 50.0
 SATURATED = 0.9
 """The load generator's share of its core beyond which it is the limit."""
+WINDOW_MS = 100.0
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What one measurement saw."""
+    """What one measurement saw. Ages are those of all ticks of the clients that are measured."""
 
     offered: float
     """Deliveries a second that were asked for,"""
@@ -34,28 +38,38 @@ class Reading:
     """that the feed made due,"""
     rate: float
     """and that arrived."""
-    p50_ms: float
-    p99_ms: float
-    max_ms: float
     cpu_share: float
-    load_busy: float
     rss_kib: int
-    closed: int
+    seen: dict[str, float]
+    """What the load generator says: see `measure` in ``load/main.c``."""
+
+    @property
+    def p50_ms(self) -> float:
+        """The median age."""
+        return self.seen["p50_ms"]
+
+    @property
+    def p99_ms(self) -> float:
+        """The age that one tick in a hundred exceeds."""
+        return self.seen["p99_ms"]
 
     @property
     def sustained(self) -> bool:
         """Whether the server kept up with what it was fed."""
-        return self.p99_ms < FRESH_MS and self.rate >= COMPLETE * self.fed and not self.closed
+        return self.p99_ms < FRESH_MS and self.rate >= COMPLETE * self.fed and not self.seen["closed"]
 
     @property
     def starved(self) -> bool:
         """Whether the load generator or the feed was at its end: a failure is not the server's then."""
-        return self.load_busy > SATURATED or self.fed < COMPLETE * self.offered
+        return self.seen["busy"] > SATURATED or self.fed < COMPLETE * self.offered
 
     @property
     def per_cpu_second(self) -> float:
         """Ticks delivered for each second of the server's CPU time."""
         return self.rate / self.cpu_share if self.cpu_share else 0.0
+
+
+WRONG = ("malformed", "unasked", "disordered", "repeated")
 
 
 class Session:
@@ -67,6 +81,8 @@ class Session:
         self.clients = self._workload.clients
         self._stack = ExitStack()
         self.fan_out = self._workload.fan_out()
+        self.tally: Counter[str] = Counter()
+        """Of the ticks that were measured: ``checked``, ``missing`` and ``conflated``."""
 
     def __enter__(self) -> Self:
         try:
@@ -79,39 +95,39 @@ class Session:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._stack.close()
 
+    @property
+    def dialect(self) -> Dialect:
+        """What the clients speak."""
+        return DIALECTS[self.contender.dialect]
+
     def _start(self) -> None:
-        port, feed_port = free_port(), free_port()
+        self.port, feed_port = free_port(), free_port()
         server_core, load_core = cores()
-        start = self.contender.start(port, feed_port)
+        start = self.contender.start(self.port, feed_port)
         feeder = [sys.executable, "-m", *self.contender.feed.command(feed_port)]
         broker = self.contender.feed.connects
-        self._port = port
         if not broker:
             self.feed = self._launch("feed", feeder, load_core)
             self.feed.hear(20)  # "listening"
         self.server = self._launch("server", start.command, server_core, start.env)
-        self.server.await_port(port)
+        self.server.await_port(self.port)
         if broker:
             self.server.await_port(feed_port)
             self.feed = self._launch("feed", feeder, load_core)
         self.feed.hear(30)  # "connected"
         self.rss_before_kib = self.server.rss_kib()
-        self._load = self._launch_load("load")
-        opened = self._load.ask("connect", STAGE_TIMEOUT_S)
-        self.handshakes_per_s = self.clients / opened["handshakes_s"]
-        self.subscribes_per_s = self.clients / opened["subscribes_s"]
+        command = Load.command(self.port, self.contender.tls)
+        self.load = Load(self._launch("load", command, load_core), CACHE, self.port)
+        work = self._workload
+        self.load.plan(0, Plan(self.dialect, work.subscriptions(), work.max_rates(), changes=changes(work)))
+        self.handshakes_per_s = self.clients / self.load.ask("connect 0")["seconds"]
+        self.subscribes_per_s = self.clients / self.load.ask("subscribe 0")["seconds"]
         self._offered = 0.0
 
     def _launch(self, name: str, command: list[str], core: int, env: dict[str, str] | None = None) -> Process:
         """Start a process that ends with the session; the server, which gets an environment, is not talked to."""
         log = CACHE / f"{self.contender.name}.{name}.log"
         return self._stack.enter_context(Process(command, core, log=log, env=env, talks=env is None))
-
-    def _launch_load(self, name: str) -> Process:
-        """A load generator with this session's clients, not connected yet."""
-        command = [sys.executable, "-m", "benchmarks.load", "--port", str(self._port)]
-        command += ["--workload", self._workload.name, "--dialect", self.contender.dialect]
-        return self._launch(name, command, cores()[1])
 
     def offer(self, delivered: float, settle_s: float = 0.5) -> None:
         """Let the feed run at a rate that makes so many deliveries a second, and wait for it to settle."""
@@ -123,25 +139,31 @@ class Session:
         self._offered = ticks * self.fan_out
         time.sleep(settle_s)
 
-    def measure(self, seconds: float) -> Reading:
-        """Count for so long at the rate that is set."""
+    def burst(self, ticks: int) -> None:
+        """Make so many ticks due at once, beside the rate."""
+        self.feed.tell(f"burst {ticks}")
+
+    def measure(self, seconds: float, window_ms: float = WINDOW_MS) -> Reading:
+        """Count for so long at the rate that is set. Raises BenchError if the server sent anything wrong."""
         ticks, cpu, began = self._count(), self.server.cpu_s(), time.monotonic()
-        seen = self._load.ask(f"measure {seconds}", seconds + 30)
+        seen = self.load.ask(f"measure {seconds} {window_ms}", seconds + 30)
         self.server.require_life()
         elapsed = time.monotonic() - began
         cpu_share = (self.server.cpu_s() - cpu) / elapsed
+        self._check(seen)
         return Reading(
             offered=self._offered,
             fed=(self._count() - ticks) / (time.monotonic() - began) * self.fan_out,
             rate=seen["rate"],
-            p50_ms=seen["p50_ms"],
-            p99_ms=seen["p99_ms"],
-            max_ms=seen["max_ms"],
             cpu_share=cpu_share,
-            load_busy=seen["busy"],
             rss_kib=self.server.rss_kib(),
-            closed=seen["closed"],
+            seen=seen,
         )
+
+    def _check(self, seen: dict[str, Any]) -> None:
+        if wrong := {what: seen[what] for what in WRONG if seen[what]}:
+            raise BenchError(f"{self.contender.name} sent what is wrong: {wrong}")
+        self.tally += Counter(checked=seen["ticks"], missing=seen["missing"], conflated=seen["conflated"])
 
     def _count(self) -> int:
         """Ticks that fell due since the feed started."""
@@ -156,26 +178,10 @@ class Session:
             if time.monotonic() > deadline:
                 raise BenchError("does not calm down")
 
-    def stall(self, clients: int) -> None:
-        """So many clients stop reading."""
-        self._load.ask(f"stall {clients}", STAGE_TIMEOUT_S)
-
-    def churn(self, changes_per_s: float) -> None:
-        """Clients change their lists all the time."""
-        self._load.ask(f"churn {changes_per_s}", STAGE_TIMEOUT_S)
-
-    def storm(self, seconds: float) -> Reading:
-        """Measure while as many clients again join as fast as they can."""
-        joining = self._launch_load("storm")
-        joining.tell("connect")
-        seen = self.measure(seconds)
-        joining.hear(STAGE_TIMEOUT_S)
-        return seen
+    def more(self, group: int, lists: Sequence[Sequence[str]], requests: Sequence[bytes] = ()) -> None:
+        """Another group of clients, not connected yet."""
+        self.load.plan(group, Plan(self.dialect, lists, requests=requests))
 
     def leave(self) -> None:
         """Every client closes its connection."""
-        self._load.ask("leave", STAGE_TIMEOUT_S)
-
-    def resume(self, seconds: float) -> dict[str, float]:
-        """They read again; says what they got."""
-        return self._load.ask(f"resume {seconds}", seconds + STAGE_TIMEOUT_S)
+        self.load.ask("leave 0", STAGE_TIMEOUT_S)

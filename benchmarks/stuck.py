@@ -35,11 +35,10 @@ COLUMNS = (
     ("highest during", "{rss_during:.1f}"),
     ("after", "{rss_after:.1f}"),
     ("stuck clients cut off", "{closed:.0f} of {clients:.0f}"),
-    ("old data each, KiB", "{old_kib:.0f}"),
-    ("then jumped to the newest", "{jumped:.0f}"),
-    ("new prices after, ms (median, max)", "{new_after_ms:.0f}, {new_after_ms_max:.0f}"),
-    ("age of each symbol's first new price, ms (median, max)", "{first_age_ms:.0f}, {first_age_ms_max:.0f}"),
-    ("clients with old after new, out of order", "{old_after_new:.0f}, {disordered:.0f}"),
+    ("data older than 1 s, each, KiB", "{stale_kib:.0f}"),
+    ("then got new prices", "{fresh:.0f}"),
+    ("after, ms (median, max)", "{fresh_after_ms:.0f}, {fresh_after_ms_max:.0f}"),
+    ("and old ones again", "{stale_after_fresh:.0f}"),
 )
 
 
@@ -47,12 +46,12 @@ def observe(session: Session, ticks: float, stuck: int, seconds: float) -> dict[
     """One contender's figures."""
     session.offer_ticks(ticks, 2.0)
     before = session.measure(BEFORE_S)
-    session.stall(stuck)
+    session.load.ask(f"stall {stuck}")
     slices = []
     ends = time.monotonic() + seconds
     while (left := ends - time.monotonic()) > 1.0:
         slices.append(session.measure(min(SLICE_S, left)))
-    back = session.resume(RESUME_S)
+    back = session.load.ask(f"awake {RESUME_S}", RESUME_S + 30)
     after = session.measure(BEFORE_S)
     reading = 1 - stuck / session.clients
     return {

@@ -8,18 +8,13 @@ generator. For a server that behaves like the real one see `tickrelay.simulator`
 
 import argparse
 import ssl
-import tempfile
 import time
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from google.protobuf.message import Message
 
-from benchmarks.feed import SPREAD_POINTS, accept, run
+from benchmarks.certificates import self_signed
+from benchmarks.feed import accept, run
 from benchmarks.workloads import SYMBOLS
 from tickrelay.openapi import registry
 from tickrelay.openapi.common_pb2 import ProtoMessage
@@ -32,38 +27,11 @@ from tickrelay.openapi.messages_pb2 import (
     ProtoOAVersionRes,
 )
 
-HOST = "localhost"
 ACCOUNT = 1001
 BID, ASK, TIMESTAMP = b"\x20", b"\x28", b"\x40"
 """The tags of a spot event's fields 4, 5 and 8."""
 QUIET_S = 0.3
 """So long after its last question the session is taken to be live."""
-
-
-def tls_context(authority: Path) -> ssl.SSLContext:
-    """A certificate for `HOST` that is its own authority, good for a day; written to *authority* to be trusted."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, HOST)])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(HOST)]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    authority.write_bytes(certificate.public_bytes(Encoding.PEM))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with tempfile.NamedTemporaryFile() as kept:  # the ssl module reads keys from files only
-        kept.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-        kept.write(certificate.public_bytes(Encoding.PEM))
-        kept.flush()
-        context.load_cert_chain(kept.name)
-    return context
 
 
 def varint(value: int) -> bytes:
@@ -106,17 +74,25 @@ def answer(envelope: ProtoMessage) -> bytes:
 
 
 class Spots:
-    """Puts spot frames together: head made once a symbol and length, prices once a batch."""
+    """Puts spot frames together: head made once a symbol and length, prices once a batch and spread."""
 
     def __init__(self) -> None:
         self._heads: dict[int, list[bytes]] = {}
 
-    def batch(self, symbol_ids: list[int], stamp: int) -> bytes:
-        """One spot event of each symbol, with the same prices."""
-        now_ms = int(time.time() * 1000)
-        body = BID + varint(stamp) + ASK + varint(stamp + SPREAD_POINTS) + TIMESTAMP + varint(now_ms)
-        heads = self._heads.get(len(body)) or self._make_heads(body)
-        return b"".join([heads[symbol_id] + body for symbol_id in symbol_ids])
+    def batch(self, ticks: list[tuple[int, int]], stamp: int) -> bytes:
+        """One spot event for each tick (symbol id, spread in points), with the same bid."""
+        bid, end = BID + varint(stamp) + ASK, TIMESTAMP + varint(int(time.time() * 1000))
+        made: dict[int, tuple[bytes, list[bytes]]] = {}
+        frames = []
+        for symbol_id, spread in ticks:
+            prices = made.get(spread)
+            if prices is None:
+                body = bid + varint(stamp + spread) + end
+                prices = made[spread] = (body, self._heads.get(len(body)) or self._make_heads(body))
+            body, heads = prices
+            frames.append(heads[symbol_id])
+            frames.append(body)
+        return b"".join(frames)
 
     def _make_heads(self, body: bytes) -> list[bytes]:
         """Everything before the prices; the envelope has its fields in the order of their numbers."""
@@ -175,7 +151,7 @@ def main() -> None:
     parser.add_argument("--listen", type=int, required=True)
     parser.add_argument("--ca", type=Path, required=True, help="where to write the authority that the relay must trust")
     options = parser.parse_args()
-    context = tls_context(options.ca)
+    context = self_signed(options.ca)
     try:
         run(Link(context.wrap_socket(accept(options.listen), server_side=True)))
     except (BrokenPipeError, ConnectionResetError, ssl.SSLError):

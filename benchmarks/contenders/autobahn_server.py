@@ -1,4 +1,4 @@
-"""The contender ``autobahn``: the plain loop over clients that call ``sendMessage``, on Twisted."""
+"""The contender ``autobahn``: a loop over clients on Twisted; ``sendMessage``, or ``sendPreparedMessage`` if told."""
 
 import sys
 from collections import defaultdict
@@ -43,11 +43,23 @@ class Feed(Protocol):
     def dataReceived(self, data: bytes) -> None:
         """Some ticks."""
         for symbol, message in self._ticks.feed(data):
-            payload = message.encode()
-            for client in subscribers[symbol]:
-                client.sendMessage(payload)
+            send(subscribers[symbol], message.encode())
 
 
+def send_each(clients: set[Client], payload: bytes) -> None:
+    """A frame is made for each client."""
+    for client in clients:
+        client.sendMessage(payload)
+
+
+def send_prepared(clients: set[Client], payload: bytes) -> None:
+    """A frame is made once."""
+    message = factory.prepareMessage(payload)
+    for client in clients:
+        client.sendPreparedMessage(message)
+
+
+send = send_prepared if sys.argv[3] == "prepared" else send_each
 factory = WebSocketServerFactory()
 factory.protocol = Client
 reactor.listenTCP(int(sys.argv[1]), factory, interface="127.0.0.1", backlog=1024)

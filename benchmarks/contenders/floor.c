@@ -2,7 +2,10 @@
  * everything the turn brought. It does only what the comparison needs: no TLS, no limits, no slow consumers (what a
  * socket does not take is waited for), requests recognised by a search for symbol names.
  *
- *     floor PORT FEED_PORT SYMBOL[,SYMBOL...]
+ *     floor PORT FEED_PORT SYMBOL[,SYMBOL...] REST
+ *
+ * With REST 1 it sleeps after each turn's sends as long as they took, but no longer than 5 ms: each turn carries more
+ * then, as the relay's do under load.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -19,6 +22,8 @@
 #include <unistd.h>
 
 enum { MAX_SYMBOLS = 64, MAX_FDS = 20000, RECORD_BYTES = 20, TURN_BYTES = 1 << 20, READ_BYTES = 1 << 16 };
+
+#define MAX_REST_S 0.005
 
 struct client {
     uint64_t wanted; /* one bit a symbol */
@@ -145,8 +150,20 @@ static void flush(void) {
     memset(block_used, 0, sizeof block_used);
 }
 
+static double now_s(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec + now.tv_nsec / 1e9;
+}
+
+static void rest_for(double seconds) {
+    double most = seconds < MAX_REST_S ? seconds : MAX_REST_S;
+    struct timespec rest = {.tv_nsec = (long)(most * 1e9)};
+    nanosleep(&rest, NULL);
+}
+
 int main(int argc, char **argv) {
-    if (argc != 4) return 2;
+    if (argc != 5) return 2;
     for (char *name = strtok(argv[3], ","); name && symbols < MAX_SYMBOLS; name = strtok(NULL, ",")) {
         block[symbols] = malloc(TURN_BYTES / 16);
         names[symbols++] = name;
@@ -166,6 +183,7 @@ int main(int argc, char **argv) {
     epoll_ctl(poll, EPOLL_CTL_ADD, feed, &event);
     char data[READ_BYTES];
     size_t rest = 0;
+    int rests = atoi(argv[4]);
     for (;;) {
         int count = epoll_wait(poll, ready, 1024, -1);
         for (int i = 0; i < count; i++) {
@@ -187,6 +205,8 @@ int main(int argc, char **argv) {
                 request(fd);
             }
         }
+        double began = now_s();
         flush();
+        if (rests) rest_for(now_s() - began);
     }
 }
