@@ -43,7 +43,8 @@ def bound_messages(transport: Any) -> None:
     """
     if isinstance(transport, TLSMemoryBIOProtocol):
         # TCP's abort, which waits for the next turn: OpenSSL must not be called again from within a call of it.
-        transport.getHandle().set_info_callback(_Steps(transport.transport.abortConnection))
+        tcp: Any = transport.transport
+        transport.getHandle().set_info_callback(_Steps(tcp.abortConnection))
 
 
 class _Steps:
