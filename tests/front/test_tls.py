@@ -14,7 +14,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 
 from tests.front.test_peer import use_up
 from tests.support.browser import KEY, Server, Transport
-from tickrelay.front.tls import MAX_STEPS_AFTER, bound_messages, end_meter, meter_handshake
+from tickrelay.front.tls import MAX_STEPS_AFTER, READ_BYTES, bound_messages, end_meter, meter_handshake
 
 pytestmark = pytest.mark.filterwarnings("ignore:Passing pyOpenSSL:DeprecationWarning")
 
@@ -200,7 +200,7 @@ class Handle:
 
 
 def test_messages_after_the_handshake_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They reach nobody who is charged for what clients say; OpenSSL is not called back from within."""
+    """In all and in one read: they reach nobody who is charged for what clients say."""
     aborts: list[None] = []
     handle = Handle()
     transport = TCPTransport()
@@ -209,6 +209,7 @@ def test_messages_after_the_handshake_have_a_bound(monkeypatch: pytest.MonkeyPat
     tls.transport = transport
     monkeypatch.setattr(tls, "getHandle", lambda: handle)
     bound_messages(tls)
+    assert transport.bufferSize == READ_BYTES
     for _ in range(MAX_STEPS_AFTER - 1):
         handle.step(None, 1, 1)
     assert not aborts
