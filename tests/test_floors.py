@@ -162,7 +162,7 @@ ELSEWHERE = {
     # The contract of a package, tried on all of its modules together.
     "test_startup.py": "model/clock",
     "config/test_settings.py": "config/host_and_port",
-    "downstream/test_protocol.py": "downstream/context downstream/factory downstream/read_limiter",
+    "downstream/test_connection.py": "downstream/context downstream/factory downstream/read_limiter",
     "downstream/test_basic.py": "downstream/session",
     "downstream/test_subscribe_request.py": "downstream/results downstream/unsubscribe_request",
     "recording/test_recorder.py": "recording/segments",

@@ -8,8 +8,8 @@ from twisted.internet.task import Clock
 
 from tests.support.browser import Browser, Server
 from tests.support.frames import frame
-from tickrelay.downstream.protocol import LINGER_S
-from tickrelay.downstream.websocket import MAX_CLOSING_BYTES, MAX_CLOSING_STEPS, WebSocketConnection
+from tickrelay.downstream.autobahn_adapter import MAX_CLOSING_BYTES, MAX_CLOSING_STEPS, WebSocketConnection
+from tickrelay.downstream.connection import LINGER_S
 from tickrelay.model.errors import CloseCode
 
 PONG = frame(b"", opcode=10)

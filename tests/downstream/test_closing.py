@@ -9,7 +9,7 @@ from twisted.logger import LogEvent
 
 from tests.support.browser import CONNECTING, LOST, Browser, Server
 from tests.support.frames import frame
-from tickrelay.downstream.protocol import LINGER_S
+from tickrelay.downstream.connection import LINGER_S
 from tickrelay.downstream.session import ClientSession
 from tickrelay.model.errors import CloseCode
 

@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 
 from tests.support.browser import KEY, Browser, Server
 from tests.support.frames import frame
-from tickrelay.downstream.protocol import ClientProtocol
+from tickrelay.downstream.connection import ClientProtocol
 from tickrelay.front.connection import CLOSE_S, LINGER_S, MAX_LINGER_BYTES
 
 GET = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -56,11 +56,11 @@ def test_lines_that_strangers_can_cause_are_limited(clock: Clock) -> None:
     """So many of a namespace and a level in a minute; the count of the rest follows with the next line of any kind."""
     clock.advance(1_000_000)
     log = Log(clock)
-    noisy = "tickrelay.downstream.websocket.QuietLogger"
+    noisy = "tickrelay.downstream.autobahn_adapter.QuietLogger"
     log.say(noisy, 5000, LogLevel.debug)
     assert log.lines == [f"{noisy} again"] * LINES
     log.say(noisy, 1, LogLevel.error)
-    log.say("tickrelay.downstream.protocol.ClientProtocol", 1)
+    log.say("tickrelay.downstream.connection.ClientProtocol", 1)
     assert len(log.lines) == LINES + 2, "another level and another namespace have lines of their own"
     log.lines.clear()
     clock.advance(WINDOW_S)

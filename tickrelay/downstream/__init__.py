@@ -4,8 +4,8 @@
 
     service      the port, the periodic work, the stop
       factory      all connections; the hub's observer
-        protocol     one connection: the opening request, the read limit, the outbox, the close
-          websocket    all that is assumed about Autobahn's internals
+        connection   one connection: the opening request, the read limit, the outbox, the close
+          autobahn_adapter  all that is assumed about Autobahn's internals
           opening      the opening request: head, subprotocol, refusal
           reader       reads frames and has messages answered, in pieces of work of the ledger
             read_limiter how fast one client is read

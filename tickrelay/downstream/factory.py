@@ -11,8 +11,8 @@ from tickrelay.admission.ledger import Payer
 from tickrelay.admission.places import Admission, Slot
 from tickrelay.admission.refusals import Refusals
 from tickrelay.config.settings import ClientSettings
+from tickrelay.downstream.connection import LINGER_S, ClientProtocol
 from tickrelay.downstream.context import ClientContext
-from tickrelay.downstream.protocol import LINGER_S, ClientProtocol
 from tickrelay.downstream.session import ClientSession
 from tickrelay.downstream.tokens import Tokens
 from tickrelay.model.clock import Clock

@@ -1,4 +1,4 @@
-"""What `tickrelay.downstream.websocket` assumes about Autobahn's internals, compared with the installed version."""
+"""What the adapter assumes about Autobahn's internals, compared with the installed version."""
 
 import hashlib
 import inspect
@@ -15,8 +15,8 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent, LogLevel
 
 from tests.support.browser import KEY, Transport, frame
-from tickrelay.downstream.protocol import ClientProtocol
-from tickrelay.downstream.websocket import QuietLogger, WebSocketConnection
+from tickrelay.downstream.autobahn_adapter import QuietLogger, WebSocketConnection
+from tickrelay.downstream.connection import ClientProtocol
 
 OPTIONS = set(
     """allowNullOrigin allowedOrigins allowedOriginsPatterns applyMask autoFragmentSize autoPingInterval
@@ -103,13 +103,17 @@ def moved(what: str, assumed: set[str], found: set[str]) -> str:
     """A sentence on the difference; empty: none."""
     parts = [f"{name} is new" for name in sorted(found - assumed)]
     parts += [f"{name} is gone" for name in sorted(assumed - found)]
-    return f"Autobahn {VERSION}, {what}: {', '.join(parts)}: adapt tickrelay/downstream/websocket.py" if parts else ""
+    return (
+        f"Autobahn {VERSION}, {what}: {', '.join(parts)}: adapt tickrelay/downstream/autobahn_adapter.py"
+        if parts
+        else ""
+    )
 
 
 def test_the_sentence_names_what_moved() -> None:
     """Who reads a failure of this file learns where to look."""
     said = moved("options", {"a", "b"}, {"b", "c"})
-    assert said == f"Autobahn {VERSION}, options: c is new, a is gone: adapt tickrelay/downstream/websocket.py"
+    assert said == f"Autobahn {VERSION}, options: c is new, a is gone: adapt tickrelay/downstream/autobahn_adapter.py"
     assert moved("options", {"a"}, {"a"}) == ""
 
 
@@ -157,7 +161,7 @@ def test_a_replaced_method_does_what_it_did(name: str) -> None:
     source = inspect.getsource(getattr(WebSocketServerProtocol, name))
     found = hashlib.sha256(source.encode()).hexdigest()[:16]
     assert found == SOURCES[name], (
-        f"Autobahn {VERSION}: {name} was rewritten ({found}): compare it with ours in tickrelay/downstream/websocket.py"
+        f"Autobahn {VERSION}: {name} was rewritten ({found}): compare it with ours in {ADAPTER}"
     )
 
 

@@ -6,7 +6,7 @@ class attributes, what never changes stands once on the class, and the rest is d
 opening request, which was read and checked before a connection is made, is not parsed a second time.
 
 Only public API of Autobahn is used outside this file. What is assumed here is compared with the installed version by
-``tests/downstream/test_websocket.py``; setup.cfg has the newest version for which it was.
+``tests/downstream/test_autobahn_adapter.py``; setup.cfg has the newest version for which it was.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ class QuietLogger:
     the client sent (an origin, a key): they become one debug line without the quote.
     """
 
-    _log = Logger(namespace="tickrelay.downstream.websocket")
+    _log = Logger(namespace="tickrelay.downstream.autobahn_adapter")
 
     def debug(self, *args: object, **kwargs: object) -> None:
         """Drop the line."""

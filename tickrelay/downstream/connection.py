@@ -17,6 +17,7 @@ from zope.interface import implementer
 from tickrelay.admission.ledger import Payer
 from tickrelay.admission.places import Admission, Slot
 from tickrelay.admission.refusals import BY_CODE, Refusal, Refusals, origin_refusal
+from tickrelay.downstream.autobahn_adapter import WebSocketConnection
 from tickrelay.downstream.context import ClientContext
 from tickrelay.downstream.opening import Opening, choose
 from tickrelay.downstream.reader import Reader
@@ -24,7 +25,6 @@ from tickrelay.downstream.session import ClientSession
 from tickrelay.downstream.tcp import has_left, is_slow, own_socket, reading, set_options
 from tickrelay.downstream.tls import tls_sender
 from tickrelay.downstream.tokens import Shown, offered
-from tickrelay.downstream.websocket import WebSocketConnection
 from tickrelay.model.errors import CloseCode
 from tickrelay.relay.outbox import Outbox
 from tickrelay.relay.subscriber import Subscriber
