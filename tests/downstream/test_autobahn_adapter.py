@@ -18,6 +18,8 @@ from tests.support.browser import KEY, Transport, frame
 from tickrelay.downstream.autobahn_adapter import QuietLogger, WebSocketConnection
 from tickrelay.downstream.connection import ClientProtocol
 
+ADAPTER = "tickrelay/downstream/autobahn_adapter.py"
+
 OPTIONS = set(
     """allowNullOrigin allowedOrigins allowedOriginsPatterns applyMask autoFragmentSize autoPingInterval
     autoPingRestartOnAnyTraffic autoPingSize autoPingTimeout closeHandshakeTimeout echoCloseCodeReason
@@ -103,11 +105,7 @@ def moved(what: str, assumed: set[str], found: set[str]) -> str:
     """A sentence on the difference; empty: none."""
     parts = [f"{name} is new" for name in sorted(found - assumed)]
     parts += [f"{name} is gone" for name in sorted(assumed - found)]
-    return (
-        f"Autobahn {VERSION}, {what}: {', '.join(parts)}: adapt tickrelay/downstream/autobahn_adapter.py"
-        if parts
-        else ""
-    )
+    return f"Autobahn {VERSION}, {what}: {', '.join(parts)}: adapt {ADAPTER}" if parts else ""
 
 
 def test_the_sentence_names_what_moved() -> None:
