@@ -26,6 +26,24 @@ def server_context() -> SSL.Context:
 CONTEXT = server_context()
 
 
+class Tcp:
+    """A TCP transport that holds what it is given."""
+
+    producer = None
+    _tempDataLen = 0
+
+    def __init__(self) -> None:
+        self.dataBuffer = bytearray()
+        self.write = self.dataBuffer.extend
+
+
+class Aggregator:
+    """Has gathered nothing."""
+
+    def flush(self) -> None:
+        """Write it."""
+
+
 class Line:
     """A server's connection, a socket with *room* bytes and a transport behind it, and a client of the ssl module."""
 
@@ -38,11 +56,13 @@ class Line:
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.client = trust.wrap_bio(self._in, self._out, server_hostname="localhost")
         self.room = 1 << 30
-        self.held = bytearray()
         self.sends = 0
         self.aborted = 0
         self.broken = False
-        self.sender = TlsSender(self.server, self._send, self.held.extend, lambda: bool(self.held), self._abort)
+        self._aggregator = Aggregator()
+        self.transport = Tcp()
+        self.held = self.transport.dataBuffer
+        self.sender = TlsSender(self, self._send)
         self._shake_hands()
 
     def _shake_hands(self) -> None:
@@ -83,7 +103,12 @@ class Line:
         self.room -= taken
         return taken
 
-    def _abort(self) -> None:
+    def getHandle(self) -> SSL.Connection:
+        """As Twisted's TLS transport."""
+        return self.server
+
+    def abortConnection(self) -> None:
+        """As Twisted's TLS transport."""
         self.aborted += 1
 
     def drain(self, most: int = 1 << 30) -> None:

@@ -23,7 +23,7 @@ from tickrelay.downstream.opening import Opening, choose
 from tickrelay.downstream.reader import Reader
 from tickrelay.downstream.session import ClientSession
 from tickrelay.downstream.tcp import has_left, is_slow, own_socket, reading, set_options
-from tickrelay.downstream.tls import tls_sender
+from tickrelay.downstream.tls import TlsSender
 from tickrelay.downstream.tokens import Shown, offered
 from tickrelay.model.errors import CloseCode
 from tickrelay.relay.outbox import Outbox
@@ -115,7 +115,7 @@ class ClientProtocol(WebSocketConnection):
         if socket is None:
             send, write = self._send_through, self._write_through
         elif is_tls:
-            sender = tls_sender(self.transport, socket)
+            sender = TlsSender(self.transport, socket.send)
             send, write = sender.send, sender.write
         else:
             send, write = socket.send, self._write_direct

@@ -17,53 +17,24 @@ MAX_OVERHEAD_BYTES = 128
 """Of one record: header, nonce, tag or MAC, padding; 17 to 37 bytes with the ciphers in use."""
 
 
-def tls_sender(transport: Any, handle: Any) -> "TlsSender":
-    """The way out of a TLS *transport* of Twisted's, around its TCP socket *handle*.
+class TlsSender:
+    """The way out of a TLS *transport* of Twisted's whose handshake is done. *send* is its TCP socket's.
 
     A push producer must be registered with the transport. It is paused here, and resumed when TCP has written out what
-    it holds: now the answer to the handshake, later what the socket did not take.
-    """
-    tcp = transport.transport
-
-    def hold(records: bytes) -> None:
-        tcp.write(records)
-        # Twisted (26.10) pauses its producer at 64 KiB, and resumes no other than a paused one.
-        if tcp.producer is not None:
-            tcp.producerPaused = True
-            tcp.producer.pauseProducing()
-
-    def is_full() -> bool:
-        return bool(tcp.dataBuffer or tcp._tempDataLen)
-
-    # The answer to the handshake is among what Twisted gathers until the next turn: whatever is sent would overtake it.
-    # Waiting is not enough: TCP may write out the last of the TLS handshake before, and resume the producer.
-    transport._aggregator.flush()
-    hold(b"")
-    return TlsSender(transport.getHandle(), handle.send, hold, is_full, transport.abortConnection)
-
-
-class TlsSender:
-    """The way out of one connection whose handshake is done.
-
-    *connection* is OpenSSL's, on memory BIOs. *send* is the socket's; *hold* gives records to the TCP transport, which
-    sends them when it can, and *is_full* returns whether it still holds some. *abort* ends the connection.
+    it holds: at first the answer to the opening request, later what the socket did not take.
     """
 
-    __slots__ = ("_abort", "_connection", "_hold", "_is_full", "_send")
+    __slots__ = ("_connection", "_send", "_transport")
 
-    def __init__(
-        self,
-        connection: SSL.Connection,
-        send: Callable[[bytes], int],
-        hold: Callable[[bytes], object],
-        is_full: Callable[[], bool],
-        abort: Callable[[], object],
-    ) -> None:
-        self._connection = connection
+    def __init__(self, transport: Any, send: Callable[[bytes], int]) -> None:
+        self._transport = transport
+        self._connection: SSL.Connection = transport.getHandle()
         self._send = send
-        self._hold = hold
-        self._is_full = is_full
-        self._abort = abort
+        # The answer to the opening request is among what Twisted gathers until the next turn: whatever is sent would
+        # overtake it. Waiting is not enough: TCP may write out the last of the TLS handshake before, and resume the
+        # producer.
+        transport._aggregator.flush()
+        self._hold(b"")
 
     def send(self, data: bytes) -> int:
         """Send *data*. Returns its length, or -1 where the transport has to send some of it later.
@@ -74,7 +45,8 @@ class TlsSender:
         records = self._encrypt(data)
         sent = 0
         # Twisted may hold records of its own, such as the answer to a key update: these come first.
-        if not self._is_full():
+        tcp = self._transport.transport
+        if not (tcp.dataBuffer or tcp._tempDataLen):
             try:
                 sent = self._send(records)
             except OSError:
@@ -91,6 +63,15 @@ class TlsSender:
             return self.send(data) < 0
         except OSError:
             return True  # the connection ends
+
+    def _hold(self, records: bytes) -> None:
+        """Give *records* to TCP, which sends them when it can."""
+        tcp = self._transport.transport
+        tcp.write(records)
+        # Twisted (26.10) pauses its producer at `bufferSize` bytes, and resumes no other than a paused one.
+        if tcp.producer is not None:
+            tcp.producerPaused = True
+            tcp.producer.pauseProducing()
 
     def _encrypt(self, data: bytes) -> bytes:
         connection = self._connection
@@ -111,7 +92,7 @@ class TlsSender:
             return b"".join(pieces)
         except SSL.Error as e:
             # WantReadError too: it would mean a renegotiation, which OpenSSL 3 refuses to clients.
-            self._abort()
+            self._transport.abortConnection()
             raise ConnectionAbortedError(f"TLS: {type(e).__name__}") from None
 
     def _records(self, most: int) -> bytes:
