@@ -223,5 +223,5 @@ def test_errors_of_jobs_are_counted_by_job(clock: Clock, tmp_path: Path) -> None
     found = dict(re.findall(r'^tickrelay_job_errors_total\{job="(\w+)"\} (\S+)$', shown, re.MULTILINE))
     assert found == {
         "stuck_clients": "0.0", "heartbeats": "0.0", "market_states": "0.0", "tokens": "3.0", "settled_accounts": "0.0",
-        "replay_frames": "0.0", "recording": "0.0",
+        "replay_cache": "0.0", "recording": "0.0",
     }  # fmt: skip

@@ -20,7 +20,7 @@ from tests.support.view import View
 from tickrelay.admission.ledger import ADDRESS_BURST_S, MODEST_S, PIECE_S, SLICE_S
 from tickrelay.downstream import subscribe_request
 from tickrelay.model.ticks import Symbol
-from tickrelay.relay import replay_frames
+from tickrelay.relay import replay_cache
 from tickrelay.wire import protobuf
 from tickrelay.wire.tickrelay_pb2 import ClientMessage
 from tickrelay.wire.v1_json import V1Json
@@ -198,7 +198,7 @@ class Resumes(RuleBasedStateMachine):
         super().__init__()
         self.patch = pytest.MonkeyPatch()
         self.patch.setattr(subscribe_request, "STEP_FRAMES", 2)
-        self.patch.setattr(replay_frames, "MOST_KEPT", 10)
+        self.patch.setattr(replay_cache, "MOST_KEPT", 10)
         self.turns = Turns()
         self.server = a_server(self.turns)
         self.price = 100_000

@@ -4,16 +4,16 @@
 
     service      the port, the periodic work, the stop
       factory      all connections; the hub's observer
-        connection   one connection: the opening request, the read limit, the outbox, the close
-          autobahn_adapter  all that is assumed about Autobahn's internals
-          opening      the opening request: head, subprotocol, refusal
+        connection   one connection from the opened WebSocket to its close: session, outbox, pings
+          autobahn_adapter  Autobahn's internals; the answer to the opening request
+          opening      the opening request: which encoding, or refusal (its head: front/)
           reader       reads frames and has messages answered, in pieces of work of the ledger
             read_limiter how fast one client is read
-          tcp          the socket, for sends that bypass the transport
-          tls          the same over TLS
+          tcp          the client's socket: options, and how far the client has read
+          tls          sends to TLS clients (their handshake: front/)
           session      one client: its token, and the answer to each request
             v1           the requests of v1
-              subscribe_request    subscribe in v1
+              subscribe_request    subscribe in v1, with resume and snapshot
               unsubscribe_request  unsubscribe in v1
             basic        subscribe and unsubscribe in basic
     context      what all sessions share

@@ -10,7 +10,7 @@ from tickrelay.downstream.symbol_list import SymbolList
 from tickrelay.downstream.tokens import Tokens
 from tickrelay.model.clock import Clock
 from tickrelay.relay.hub import Hub
-from tickrelay.relay.replay_frames import ReplayFrames
+from tickrelay.relay.replay_cache import ReplayCache
 from tickrelay.wire.encodings import Encodings
 
 
@@ -33,7 +33,7 @@ class ClientContext:
         self.broadcasts = Broadcasts(clock)
         self.statuses = StatusBroadcast(hub, self.broadcasts)
         self.notifications = Notifications(hub, self.broadcasts, clock.wall_ms)
-        self.replay_frames = ReplayFrames(clock.monotonic_s)
+        self.replay_cache = ReplayCache(clock.monotonic_s)
         self._names = SymbolDirectory({})
         self.symbol_list = SymbolList(clock.wall_ms)
 

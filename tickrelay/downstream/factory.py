@@ -52,7 +52,7 @@ class ClientFactory(WebSocketServerFactory):
                 "market_states": notifications.check_markets,
                 "tokens": self._close_revoked,
                 "settled_accounts": self.context.ledger.forget_settled,
-                "replay_frames": self.context.replay_frames.sweep,
+                "replay_cache": self.context.replay_cache.sweep,
             },
         )
         """Done each second, from the service's start to its stop."""

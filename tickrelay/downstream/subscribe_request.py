@@ -28,6 +28,9 @@ MAX_RATE = 50.0
 
 MIN_RATE = 0.01
 
+MOST_REPLAYED = 10_000
+"""Ticks replayed on one connection, of all symbols together."""
+
 STEP_FRAMES = 100
 """Replayed ticks and snapshots that are sent in one step, in one write: about 0.3 ms where all are to be encoded."""
 
@@ -243,7 +246,7 @@ class SubscribeRequest:
                 if arrears.is_snapshot:
                     frames += [encoding.snapshot(tick, self._age_ms(tick)) for tick in some]
                 else:
-                    frames += context.replay_frames.of(encoding, arrears.channel, some)
+                    frames += context.replay_cache.of(encoding, arrears.channel, some)
                 if len(frames) == STEP_FRAMES:
                     yield b"".join(frames)
                     frames = []

@@ -8,16 +8,13 @@ from tickrelay.downstream.context import ClientContext
 from tickrelay.downstream.diagnostics import explanation
 from tickrelay.downstream.notifications import FEATURES, HEARTBEAT_S
 from tickrelay.downstream.results import Answer, Steps, number
-from tickrelay.downstream.subscribe_request import MAX_RATE, SubscribeRequest, effective_rate
+from tickrelay.downstream.subscribe_request import MAX_RATE, MOST_REPLAYED, SubscribeRequest, effective_rate
 from tickrelay.downstream.unsubscribe_request import unsubscribe
 from tickrelay.model.errors import CloseCode, ErrorCode
 from tickrelay.relay.subscriber import Subscriber
 from tickrelay.wire.messages import ConfigureResponse, Error, Symbols
 from tickrelay.wire.parts import Limits
 from tickrelay.wire.requests import Configure, Connect, Explain, GetSymbols, Subscribe, Unsubscribe
-
-MOST_REPLAYED = 10_000
-"""Ticks replayed on one connection, of all symbols together."""
 
 
 class V1Requests:

@@ -6,7 +6,7 @@
     ticks      symbols, ticks, prices as integers
     schedule   when a symbol trades
     zones      time zones by name
-    quotes     a spot event as a value
+    quotes     a quote of the simulator or of a recording; not on the way of a tick
     status     the status that clients see, and the finer state of the session
     errors     close codes, error codes, the exceptions that cross floors
     periodic   jobs that are done every so many seconds

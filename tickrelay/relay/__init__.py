@@ -8,15 +8,15 @@
 
 ::
 
-    hub            subscriptions: symbols to channels, channels to subscribers; gaps; the feed's listener
-      fanout         batches ticks per reactor turn, sends per cohort, conflates for slow clients
-        conflator      sends the newest ticks at a lower rate: one timer per rate
+    hub            subscriptions: symbols to channels, channels to subscribers; gaps; what may be replayed
+      fanout         batches ticks per reactor turn, sends per cohort; slow clients: behind, caught up, closed
+        conflator      rates that clients asked for: the newest ticks, one timer per rate
         cohort         subscribers that get identical bytes, grouped by encoding
       gaps           sends the declaration of a gap
       subscriber     one client: its channels, rates and positions
-        outbox         one client's bytes and backpressure
+        outbox         one client's bytes and backpressure, and their bound
       channel        one symbol: last tick, sequence number, history
-    replay_frames  frames of replayed ticks, for all clients that resume at about the same time
+    replay_cache   frames of replayed ticks, for all clients that resume at about the same time
 
 A client that keeps up is a member of a cohort and shares its bytes. For one that does not, is paused, or asked for a
 lower rate, only the sequence number of its last tick of each symbol is kept; it catches up with one frame per symbol,

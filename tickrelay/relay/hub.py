@@ -246,9 +246,8 @@ class Hub:
         """The ticks after the position *(epoch, seq)*, oldest first; None if any is gone, or they exceed *limit*."""
         if epoch != self.epoch or channel.lost:
             return None
-        oldest_ms = self._clock.wall_ms() - int(self.settings.history_s * 1000)
         most = self.settings.replay_ticks if limit is None else min(limit, self.settings.replay_ticks)
-        return channel.since(seq, oldest_ms, most)
+        return channel.since(seq, self._clock.wall_ms() - int(self.settings.history_s * 1000), most)
 
     # The feed is called for the first and the last subscriber of a symbol.
 

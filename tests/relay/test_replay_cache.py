@@ -10,9 +10,9 @@ from twisted.internet.task import Clock
 
 from tests.support.relay import EPOCH
 from tickrelay.model.ticks import Symbol, Tick
-from tickrelay.relay import replay_frames
+from tickrelay.relay import replay_cache
 from tickrelay.relay.channel import Channel
-from tickrelay.relay.replay_frames import KEPT_S, ReplayFrames
+from tickrelay.relay.replay_cache import KEPT_S, ReplayCache
 from tickrelay.wire.encodings import Encoding, make_encodings
 from tickrelay.wire.v1_json import V1Json
 
@@ -61,14 +61,14 @@ def after(channel: Channel, seq: int) -> Sequence[Tick]:
 def test_frames_are_those_of_a_client_that_gets_every_tick(name: str) -> None:
     """In both encodings, the first time and each later one."""
     encoding: Encoding = getattr(make_encodings(EPOCH), name)
-    frames, channel = ReplayFrames(Clock().seconds), channel_of(5)
+    frames, channel = ReplayCache(Clock().seconds), channel_of(5)
     expected = [encoding.newest(tick, 0) for tick in after(channel, 2)]
     assert [frames.of(encoding, channel, after(channel, 2)) for _ in range(2)] == [expected] * 2
 
 
 def test_many_clients_at_similar_positions_cost_one_frame_a_tick(encoding: Counting) -> None:
     """From the same place, from others before and behind it, and with ticks that came in between."""
-    frames, channel = ReplayFrames(Clock().seconds), channel_of(300)
+    frames, channel = ReplayCache(Clock().seconds), channel_of(300)
     for client in range(200):
         missed = after(channel, 100 + client * 7 % 90)
         for start in range(0, len(missed), 50):
@@ -81,7 +81,7 @@ def test_many_clients_at_similar_positions_cost_one_frame_a_tick(encoding: Count
 
 def test_encodings_and_channels_do_not_share(encoding: Counting) -> None:
     """Each pair of them has frames of its own."""
-    frames, one, other = ReplayFrames(Clock().seconds), channel_of(3), channel_of(3, index=1)
+    frames, one, other = ReplayCache(Clock().seconds), channel_of(3), channel_of(3, index=1)
     protobuf = make_encodings(EPOCH).v1_protobuf
     assert len({frames.of(e, c, after(c, 2))[0] for e in (encoding, protobuf) for c in (one, other)}) == 4
     assert len(frames) == 4
@@ -90,7 +90,7 @@ def test_encodings_and_channels_do_not_share(encoding: Counting) -> None:
 def test_frames_that_nobody_needs_are_dropped(encoding: Counting) -> None:
     """Some seconds after their last use, channel by channel; then a client pays for them again."""
     clock = Clock()
-    frames, one, other = ReplayFrames(clock.seconds), channel_of(10), channel_of(10, index=1)
+    frames, one, other = ReplayCache(clock.seconds), channel_of(10), channel_of(10, index=1)
     frames.of(encoding, one, after(one, 0))
     frames.of(encoding, other, after(other, 0))
     for _ in range(int(KEPT_S) + 1):
@@ -111,8 +111,8 @@ def test_no_more_is_kept_than_the_history_has_and_than_all_may(actions: list[tup
     most_of_one, most, step = 20, 30, 5
     encoding = make_encodings(EPOCH).v1_json
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(replay_frames, "MOST_KEPT", most)
-        frames = ReplayFrames(Clock().seconds)
+        patched.setattr(replay_cache, "MOST_KEPT", most)
+        frames = ReplayCache(Clock().seconds)
         channels = [channel_of(1, most_of_one, index) for index in range(3)]
         old = [list(after(channel, 0)) for channel in channels]
         for index, ticks, missed in actions:

@@ -32,7 +32,7 @@ class _Kept:
         """When a client was last sent some of them, monotonic seconds."""
 
 
-class ReplayFrames:
+class ReplayCache:
     """Of all channels and encodings. `sweep` is to be called each second.
 
     A channel whose symbol has another id loses its history: the frames of before are asked for no more.
