@@ -18,7 +18,7 @@ help:
 	@echo "make docs   the documentation as a site, into build/docs"
 	@echo "make proto  generate the protobuf modules from proto/"
 	@echo "make wheel  build the wheel into dist/"
-	@echo "make bench  compare with the alternatives: 20 minutes, installs them first; writes benchmarks/RESULTS.md"
+	@echo "make bench  compare with the alternatives: 40 minutes, installs them first; writes benchmarks/RESULTS.md"
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "tickrelay needs Python 3.11 or newer: PYTHON=python3.12 make ...")'
