@@ -9,7 +9,7 @@ from tickrelay.admission.ledger import Ledger
 from tickrelay.model.clock import Clock
 from tickrelay.model.periodic import PeriodicJobs
 
-FEWEST_GONE = 1_000
+FEWEST_GONE = 100
 """Connections that must have ended before a full collection, where fewer are open."""
 
 MIDDLE_COLLECTIONS = 1_000
