@@ -85,17 +85,23 @@ SOURCES = {
 """SHA-256, its first 16 digits, of the source of each method that is replaced."""
 
 
+def connected(factory: WebSocketServerFactory) -> Any:
+    """A connection of a factory of Autobahn's own."""
+    factory.doStart()
+    protocol = factory.buildProtocol(None)
+    transport = Transport(peerAddress=IPv4Address("TCP", "10.0.0.1", 1234))
+    transport.protocol = protocol
+    protocol.makeConnection(transport)
+    return protocol
+
+
 @pytest.fixture
 def stock(clock: Clock) -> Any:
     """An open connection of Autobahn's own class."""
     txaio.config.loop = clock
     factory = WebSocketServerFactory(server="")
     factory.protocol = WebSocketServerProtocol
-    factory.doStart()
-    protocol = factory.buildProtocol(None)
-    transport = Transport(peerAddress=IPv4Address("TCP", "10.0.0.1", 1234))
-    transport.protocol = protocol
-    protocol.makeConnection(transport)
+    protocol = connected(factory)
     head = b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
     protocol.dataReceived(head + b"Sec-WebSocket-Key: " + KEY + b"\r\n\r\n")
     return protocol

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 import txaio
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 from autobahn.websocket.types import ConnectionRequest
-from twisted.internet.address import IPv4Address
 from twisted.internet.task import Clock
 
-from tests.support.browser import KEY, Browser, Server, Transport
+from tests.downstream.test_autobahn_adapter import connected
+from tests.support.browser import KEY, Browser, Server
 from tests.support.frames import frame
 from tickrelay.downstream.opening import choose
 from tickrelay.wire.encodings import make_encodings
@@ -58,13 +58,9 @@ def stock_answer(head: bytes) -> bytes:
     factory = WebSocketServerFactory(server="")
     factory.setProtocolOptions(allowedOrigins=["*"], allowNullOrigin=True, webStatus=False)
     factory.protocol = Stock
-    factory.doStart()
-    protocol = factory.buildProtocol(None)
-    transport = Transport(peerAddress=IPv4Address("TCP", "10.0.0.1", 1234))
-    transport.protocol = protocol
-    protocol.makeConnection(transport)
+    protocol = connected(factory)
     protocol.dataReceived(head)
-    return bytes(transport.value().partition(b"\r\n\r\n")[0])
+    return bytes(protocol.transport.value().partition(b"\r\n\r\n")[0])
 
 
 @settings(deadline=None, max_examples=300)

@@ -1,6 +1,5 @@
 """Many clients that resume at once: an encoding a tick, short turns, and each stream as the protocol promises it."""
 
-import json
 from typing import Any
 
 import pytest
@@ -10,10 +9,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from twisted.internet.task import Clock
 
-from tests.downstream.test_steps import ANSWERS, FIELDS, PARSE
+from tests.downstream.test_steps import ANSWERS, request_frame
 from tests.support.browser import Browser, Server
 from tests.support.checker import Checker
-from tests.support.frames import frame
 from tests.support.turns import Turns
 from tests.support.v1 import JSON, PROTOBUF
 from tests.support.view import View
@@ -21,8 +19,6 @@ from tickrelay.admission.ledger import ADDRESS_BURST_S, MODEST_S, PIECE_S, SLICE
 from tickrelay.downstream import subscribe_request
 from tickrelay.model.ticks import Symbol
 from tickrelay.relay import replay_cache
-from tickrelay.wire import protobuf
-from tickrelay.wire.tickrelay_pb2 import ClientMessage
 from tickrelay.wire.v1_json import V1Json
 from tickrelay.wire.v1_protobuf import V1Protobuf
 
@@ -57,14 +53,7 @@ class Resumer:
     def say(self, **request: Any) -> None:
         """Send a request in the client's encoding."""
         self.unanswered += 1
-        payload = json.dumps(request).encode()
-        if self.offer is JSON:
-            self.browser.protocol.dataReceived(frame(payload))
-            return
-        parsed = PARSE(payload, False)
-        envelope = ClientMessage()
-        protobuf.fill(parsed, getattr(envelope, FIELDS[request["type"]]))
-        self.browser.protocol.dataReceived(frame(envelope.SerializeToString(), opcode=2))
+        self.browser.protocol.dataReceived(request_frame(self.offer, request))
 
     def resume(self, names: list[str]) -> None:
         """Subscribe from the positions that the checker knows."""
@@ -130,13 +119,8 @@ def test_two_hundred_resumes_cost_one_encoding_a_tick(addresses: int, monkeypatc
     for number in range(200):
         names = ["EURUSD", "GBPUSD"]
         resume = {name: {"epoch": "e1", "seq": number % 50} for name in names}
-        payload = json.dumps({"type": "subscribe", "symbols": names, "resume": resume}).encode()
-        if number // 2 % 2:
-            envelope = ClientMessage()
-            protobuf.fill(PARSE(payload, False), envelope.subscribe)
-            requests.append(frame(envelope.SerializeToString(), opcode=2))
-        else:
-            requests.append(frame(payload))
+        request = {"type": "subscribe", "symbols": names, "resume": resume}
+        requests.append(request_frame((JSON, PROTOBUF)[number // 2 % 2], request))
     turns.cost_s = COST_S
     before_s = turns.now_s
     for client, request in zip(clients, requests, strict=True):

@@ -28,6 +28,18 @@ FIELDS = {field.json_name: field.name for field in ClientMessage.DESCRIPTOR.fiel
 PARSE = make_encodings("").v1_json.parse
 
 
+def request_frame(offer: Any, request: dict[str, Any]) -> bytes:
+    """A request in the encoding of *offer*."""
+    payload = json.dumps(request).encode()
+    if offer is JSON:
+        return frame(payload)
+    parsed = PARSE(payload, False)
+    envelope = ClientMessage()
+    protobuf.set_mark(envelope, parsed.id)
+    protobuf.fill(parsed, getattr(envelope, FIELDS[request["type"]]))
+    return frame(envelope.SerializeToString(), opcode=2)
+
+
 @pytest.fixture(autouse=True, scope="module")
 def one_thing_a_step() -> Any:
     """Each name, item and frame is a step of its own."""
@@ -74,15 +86,7 @@ class Stage:
     def say(self, **request: Any) -> None:
         """Send a request in the client's encoding."""
         self.unanswered += 1
-        payload = json.dumps(request).encode()
-        if self.offer is JSON:
-            self.client.protocol.dataReceived(frame(payload))
-            return
-        parsed = PARSE(payload, False)
-        envelope = ClientMessage()
-        protobuf.set_mark(envelope, parsed.id)
-        protobuf.fill(parsed, getattr(envelope, FIELDS[request["type"]]))
-        self.client.protocol.dataReceived(frame(envelope.SerializeToString(), opcode=2))
+        self.client.protocol.dataReceived(request_frame(self.offer, request))
 
     def hear(self) -> list[dict[str, Any]]:
         """Give what came to the checker."""

@@ -64,6 +64,12 @@ class Openssl:
         while data := self.process.stdout.read1(65_536):  # type: ignore[attr-defined]
             self.output += data
 
+    def open(self) -> int:
+        """Open the WebSocket; returns where the answer stands in the output."""
+        self.wait_for(b"---\n")
+        self.say(OPEN)
+        return self.wait_for(b"101 Switching")
+
     def say(self, data: bytes) -> None:
         """Type *data*; a line that begins with K or R is a command."""
         assert self.process.stdin is not None
@@ -94,9 +100,7 @@ def test_a_client_that_asks_for_new_keys(relay: Twistd) -> None:
     """After a key update (RFC 8446, 4.6.3), which the relay has to answer, its frames are still readable."""
     client = Openssl(port_of(relay), "tls1_3")
     try:
-        client.wait_for(b"---\n")
-        client.say(OPEN)
-        at = client.wait_for(b"101 Switching")
+        at = client.open()
         for _ in range(3):
             client.say(b"K\n")
             at = client.wait_for(b"KEYUPDATE", at)
@@ -115,9 +119,7 @@ def test_a_client_that_asks_for_new_keys_again_and_again(relay: Twistd, trust: s
     with connect(f"wss://localhost:{port}/", ssl=trust) as other:
         client = Openssl(port, "tls1_3")
         try:
-            client.wait_for(b"---\n")
-            client.say(OPEN)
-            at = client.wait_for(b"101 Switching")
+            at = client.open()
             with contextlib.suppress(BrokenPipeError):
                 for _ in range(100):
                     client.say(b"K\n")
@@ -134,9 +136,7 @@ def test_a_renegotiation_is_refused(relay: Twistd) -> None:
     """TLS 1.2's is expensive for a server; the relay goes on."""
     client = Openssl(port_of(relay), "tls1_2")
     try:
-        client.wait_for(b"---\n")
-        client.say(OPEN)
-        at = client.wait_for(b"101 Switching")
+        at = client.open()
         client.say(b"R\n")
         client.wait_for(b"RENEGOTIATING", at)
         client.process.wait(15)

@@ -1,15 +1,13 @@
 """Every hole in a client's stream that an outage made while it was subscribed is declared to it."""
 
-import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from twisted.internet.task import Clock
 
-from tests.relay.test_slices import TurnClock
+from tests.relay.test_slices import TurnClock, smallest_slices
 from tests.support.relay import FakeClient, Relay, TlsClient
-from tickrelay.relay import cohort, fanout
 from tickrelay.relay.channel import NO_SUBSCRIBERS
 
 NAMES = ("EURUSD", "GBPUSD")
@@ -145,10 +143,7 @@ class SlicedOutages(Outages):
     make_clock = TurnClock
 
     def __init__(self) -> None:
-        self._patch = pytest.MonkeyPatch()
-        self._patch.setattr(fanout, "SLICE_S", 0.0)
-        self._patch.setattr(cohort, "SENDS_A_LOOK", 1)
-        self._patch.setattr(fanout, "SENDS_A_LOOK", 1)
+        self._patch = smallest_slices()
         super().__init__()
 
     def settle(self) -> None:

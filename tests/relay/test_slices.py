@@ -29,6 +29,28 @@ class TurnClock(Clock):
                 call.func(*call.args, **call.kw)  # type: ignore[attr-defined]
 
 
+def smallest_slices() -> pytest.MonkeyPatch:
+    """A flush stops after every single send; until this is undone."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(fanout, "SLICE_S", 0.0)
+    patch.setattr(cohort, "SENDS_A_LOOK", 1)
+    patch.setattr(fanout, "SENDS_A_LOOK", 1)
+    return patch
+
+
+def lengths_of_turns(clock: Clock) -> list[float]:
+    """Let the reactor turn until nothing is left to do: how long each turn took that did something, in seconds."""
+    turns = []
+    while clock.getDelayedCalls():
+        before = clock.seconds()
+        clock.advance(0)
+        if clock.seconds() == before:
+            clock.advance(0.001)
+        else:
+            turns.append(clock.seconds() - before)
+    return turns
+
+
 def crowd(relay: Relay, clock: Clock, clients: int, *names: str) -> list[FakeClient]:
     """Clients whose writes take time."""
     found = []
@@ -55,16 +77,9 @@ def test_no_turn_is_longer_than_a_slice(apart: bool) -> None:
         for number, client in enumerate(clients):
             others = [name for bit, name in enumerate(("GBPUSD", "USDJPY", "XAUUSD", "BTCUSD")) if number >> bit & 1]
             relay.subscribe(client, *others)
-    turns = []
     clock.advance(1)
     relay.spot("EURUSD", 108_000)
-    while clock.getDelayedCalls():
-        before = clock.seconds()
-        clock.advance(0)
-        if clock.seconds() == before:
-            clock.advance(0.001)
-        else:
-            turns.append(clock.seconds() - before)
+    turns = lengths_of_turns(clock)
     assert all([tick["seq"] for tick in client.take()] == [1] for client in clients)
     assert len(turns) >= 5
     assert max(turns) <= fanout.SLICE_S + 2 * cohort.SENDS_A_LOOK * SEND_S
@@ -119,14 +134,7 @@ def test_a_gap_is_declared_in_slices_before_the_ticks_after_it() -> None:
     before = clock.seconds()
     for name in names:
         relay.spot(name, 108_001)
-    turns = [clock.seconds() - before]
-    while clock.getDelayedCalls():
-        before = clock.seconds()
-        clock.advance(0)
-        if clock.seconds() == before:
-            clock.advance(0.001)
-        else:
-            turns.append(clock.seconds() - before)
+    turns = [clock.seconds() - before, *lengths_of_turns(clock)]
     assert max(turns) <= fanout.SLICE_S + 2 * cohort.SENDS_A_LOOK * SEND_S
     assert [m["type"] for m in clients[0].take()] == ["tick"] * 3
     for client in clients[2:]:
@@ -183,10 +191,7 @@ class SlicedLanes(Lanes):
     make_clock = TurnClock
 
     def __init__(self) -> None:
-        self._patch = pytest.MonkeyPatch()
-        self._patch.setattr(fanout, "SLICE_S", 0.0)
-        self._patch.setattr(cohort, "SENDS_A_LOOK", 1)
-        self._patch.setattr(fanout, "SENDS_A_LOOK", 1)
+        self._patch = smallest_slices()
         super().__init__()
 
     @rule(n=CLIENTS, names=st.sets(SYMBOLS, min_size=1))
