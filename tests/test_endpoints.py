@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 import trustme
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from twisted.internet.testing import MemoryReactorClock
 
+from tickrelay import endpoints
 from tickrelay.endpoints import KINDS, address, meant, parse
 from tickrelay.model.errors import SettingError
 
@@ -94,6 +95,13 @@ def test_what_else_is_wrong_with_tls(tmp_path: Path) -> None:
     assert "Twisted cannot read the endpoint" in mistake(f"tls:{tmp_path}:443:foo=1")
 
 
+@pytest.mark.parametrize("text", ["tls:", "tls::443"])
+def test_no_directory_is_not_the_working_directory(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twisted would read each file below it for a certificate."""
+    monkeypatch.setattr(endpoints, "serverFromString", None)
+    assert mistake(text) == f"--listen: {text!r} names no directory of certificates: write tls:DIRECTORY:PORT"
+
+
 def test_standard_input_is_no_listener() -> None:
     """Twisted's stdio: has a client of its own and no port."""
     assert mistake("stdio:") == "--listen: stdio: is one connection and no listener: write tcp:PORT"
@@ -102,6 +110,7 @@ def test_standard_input_is_no_listener() -> None:
 @given(st.text(alphabet="0123456789.:*[]/wshtpcl=\\abf", max_size=30))
 def test_any_text_parses_or_is_one_line(text: str) -> None:
     """Nothing but SettingError comes out, and what is suggested is an endpoint."""
+    assume(not text.startswith(("tls:.", "tls:/", "tls:\\")))  # Twisted reads each file below that directory
     try:
         parse(MemoryReactorClock(), text, "--listen")
     except SettingError as e:

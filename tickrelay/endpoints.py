@@ -60,6 +60,9 @@ def parse(reactor: Any, description: str, source: str) -> Any:
     """The server endpoint (`IStreamServerEndpoint`). Raises SettingError, which names *source*."""
     if description.partition(":")[0] == "stdio":
         raise SettingError(f"{source}: stdio: is one connection and no listener: write tcp:PORT")
+    if description.startswith("tls:") and not description[4:].partition(":")[0]:
+        # Twisted (26.10) would take the working directory, and read each file below it.
+        raise SettingError(f"{source}: {description!r} names no directory of certificates: write tls:DIRECTORY:PORT")
     try:
         endpoint = serverFromString(reactor, description)
         _check_certificates(endpoint)
