@@ -12,13 +12,13 @@ help:
 	@echo "make test   install what the tests need into $(VENV) and run them: 10 to 15 minutes; downloads both that (PyPI)"
 	@echo "            and, in the tests, the wheel's requirements"
 	@echo "make test-foreign  the tests that make test leaves out: two foreign cTrader clients (PyPI, npm) on the simulator"
-	@echo "make hostile  attack a relay in every way that is known, and print what its other clients saw: an hour"
+	@echo "make hostile  attack a relay in every way that is known, and print what its other clients saw: half an hour"
 	@echo "make check  style and types"
 	@echo "make coverage  which branches the tests take, integration tests left out; fails below the floor of pyproject.toml"
 	@echo "make docs   the documentation as a site, into build/docs"
 	@echo "make proto  generate the protobuf modules from proto/"
 	@echo "make wheel  build the wheel into dist/"
-	@echo "make bench  compare with the alternatives: 40 minutes, installs them first; writes benchmarks/RESULTS.md"
+	@echo "make bench  compare with the alternatives, which are installed first; writes benchmarks/RESULTS.md"
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "tickrelay needs Python 3.11 or newer: PYTHON=python3.12 make ...")'

@@ -12,7 +12,7 @@ from benchmarks.processes import BenchError
 from benchmarks.session import Reading, Session
 
 CEILING = 9_000_000
-"""Deliveries a second at which the load generator ends."""
+"""Deliveries a second beyond which no rate is tried."""
 FLOOR = 5_000
 MOSTLY = 0.8
 

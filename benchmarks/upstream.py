@@ -13,7 +13,7 @@ from pathlib import Path
 
 from google.protobuf.message import Message
 
-from benchmarks.certificates import self_signed
+from benchmarks.certificates import server_context
 from benchmarks.feed import accept, run
 from benchmarks.workloads import SYMBOLS
 from tickrelay.openapi import registry
@@ -151,7 +151,7 @@ def main() -> None:
     parser.add_argument("--listen", type=int, required=True)
     parser.add_argument("--ca", type=Path, required=True, help="where to write the authority that the relay must trust")
     options = parser.parse_args()
-    context = self_signed(options.ca)
+    context = server_context(options.ca)
     try:
         run(Link(context.wrap_socket(accept(options.listen), server_side=True)))
     except (BrokenPipeError, ConnectionResetError, ssl.SSLError):

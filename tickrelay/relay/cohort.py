@@ -4,7 +4,7 @@ The cost of a flush must depend on the number of sends, not of ticks: a block is
 cohort once per cohort, whether a thousand clients share one list of symbols or each has its own.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from operator import itemgetter
 
@@ -20,12 +20,13 @@ SENDS_A_LOOK = 128
 class Flush:
     """One flush, of all encodings: the clients that could not be served in the usual way."""
 
-    __slots__ = ("_end_s", "_monotonic_s", "_sends_left", "is_over", "stalled", "unsent")
+    __slots__ = ("_end_s", "_monotonic_s", "is_over", "sends_left", "stalled", "unsent")
 
     def __init__(self, monotonic_s: Callable[[], float], end_s: float) -> None:
         self._monotonic_s = monotonic_s
         self._end_s = end_s
-        self._sends_left = SENDS_A_LOOK
+        self.sends_left = SENDS_A_LOOK
+        """Until the next look at the clock; below 0: it is due, or the time is up."""
         self.is_over = False
         """The time is up: what is left is `unsent`."""
         self.stalled: list[tuple[Outbox, bytes, int]] = []
@@ -33,12 +34,19 @@ class Flush:
         self.unsent: dict[Outbox, bytes] = {}
         """Clients that were not sent anything yet, and their data."""
 
-    def sent(self, sends: int) -> None:
-        """So many were made; looks at the clock now and then."""
-        self._sends_left -= sends
-        if self._sends_left <= 0:
-            self._sends_left = SENDS_A_LOOK
-            self.is_over = self._monotonic_s() >= self._end_s
+    def in_time(self, outboxes: Iterable[Outbox], data: bytes) -> Iterator[Outbox]:
+        """Those of *outboxes* that are to be sent *data* before the time is up; the others are left in `unsent`."""
+        rest = iter(outboxes)
+        while not self._look() and (some := list(islice(rest, SENDS_A_LOOK))):
+            yield from some
+        self.unsent.update(dict.fromkeys(rest, data))
+
+    def _look(self) -> bool:
+        if self._monotonic_s() >= self._end_s:
+            self.is_over = True
+        else:
+            self.sends_left = SENDS_A_LOOK
+        return self.is_over
 
 
 class Cohort:
@@ -134,40 +142,22 @@ class EncodingGroup:
         return touched
 
     def _deliver(self, cohorts: Iterable[Cohort], data: bytes, flush: Flush) -> None:
-        for cohort in cohorts:
-            members = cohort.members
-            if flush.is_over:
-                self._leave_unsent(members, data, flush)
-            elif len(members) <= SENDS_A_LOOK:
-                self._send(members, data, flush.stalled)
-                flush.sent(len(members))
-            else:
-                self._send_to_many(iter(members), data, flush)
-
-    def _send_to_many(self, members: Iterator[Outbox], data: bytes, flush: Flush) -> None:
-        while not flush.is_over and (some := list(islice(members, SENDS_A_LOOK))):
-            self._send(some, data, flush.stalled)
-            flush.sent(len(some))
-        self._leave_unsent(list(members), data, flush)
-
-    def _leave_unsent(self, outboxes: Collection[Outbox], data: bytes, flush: Flush) -> None:
-        self._count(len(outboxes), len(data))
-        flush.unsent.update(dict.fromkeys(outboxes, data))
-
-    def _count(self, sends: int, size: int) -> None:
-        self.sends += sends
-        self.bytes += sends * size
-
-    def _send(self, outboxes: Collection[Outbox], data: bytes, stalled: list[tuple[Outbox, bytes, int]]) -> None:
         size = len(data)
-        self._count(len(outboxes), size)
-        for outbox in outboxes:
-            try:
-                taken = outbox.send(data)
-            except OSError:
-                # The send buffer is full (EAGAIN), or the connection is broken: then the transport gets the same
-                # error when it writes, and reports it.
-                taken = 0
-            if taken != size:
-                # Removing the client here would change the dict that is iterated: the fan-out does it afterwards.
-                stalled.append((outbox, data, taken))
+        for cohort in cohorts:
+            outboxes: Iterable[Outbox] = cohort.members
+            sends = len(cohort.members)
+            self.sends += sends
+            self.bytes += sends * size
+            flush.sends_left -= sends
+            if flush.sends_left < 0:
+                outboxes = flush.in_time(outboxes, data)
+            for outbox in outboxes:
+                try:
+                    taken = outbox.send(data)
+                except OSError:
+                    # The send buffer is full (EAGAIN), or the connection is broken: then the transport gets the same
+                    # error when it writes, and reports it.
+                    taken = 0
+                if taken != size:
+                    # Removing the client here would change the dict that is iterated: the fan-out does it afterwards.
+                    flush.stalled.append((outbox, data, taken))

@@ -43,7 +43,7 @@ class Prices(dict[int, tuple[int, bytes]]):
     def __missing__(self, price: int) -> tuple[int, bytes]:
         if len(self) >= _MAX_KEPT:
             self.clear()
-        shown = min(price, MAX_PRICE)
+        shown = price if price < MAX_PRICE else MAX_PRICE  # `min` takes a tenth of the time of a new price
         units = shown if self._digits == PRICE_DIGITS else rounded(shown, self._digits)
         found = self[price] = (units, self.decimals.print(units))
         return found
