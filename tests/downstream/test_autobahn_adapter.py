@@ -60,6 +60,7 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
     "sendData": ("data", "sync", "chopsize"),
     "onAutoPingTimeout": (),
     "onMessageEnd": (),
+    "onFrameEnd": (),
     "connectionMade": (),
     "dataReceived": ("data",),
     "connectionLost": ("reason",),

@@ -73,15 +73,15 @@ class AddressAccount(Account):
         self.waiting: deque[tuple[Payer, Callable[[], object]]] = deque()
 
 
-class Payer:
-    """One connection in the ledger, from `Ledger.payer` until `leave`."""
+class Payer(Account):
+    """One connection in the ledger, from `Ledger.payer` until `leave`, and its own account."""
 
-    __slots__ = ("_account", "_ledger", "_own", "is_waiting", "left")
+    __slots__ = ("_account", "_ledger", "is_waiting", "left")
 
     def __init__(self, ledger: "Ledger", account: AddressAccount, now_s: float) -> None:
+        super().__init__(ADDRESS_SHARE, now_s)
         self._ledger = ledger
         self._account = account
-        self._own = Account(ADDRESS_SHARE, now_s)
         self.is_waiting = False
         """Some work of this connection waits in the queue."""
         self.left = False
@@ -105,7 +105,7 @@ class Payer:
 
     def is_modest(self, now_s: float) -> bool:
         """Whether this connection used little, whatever its address used."""
-        return self._own.used_s(now_s) <= MODEST_S
+        return self.used_s(now_s) <= MODEST_S
 
     def do(self, work: Callable[[], object]) -> None:
         """Do *work* now, measured and charged. Work within work is part of it."""
@@ -131,7 +131,7 @@ class Payer:
 
     def charge(self, seconds: float, now_s: float) -> None:
         """Put *seconds* on the accounts of the connection, of its address, and of all."""
-        self._own.charge(seconds, now_s)
+        super().charge(seconds, now_s)
         self._account.charge(seconds, now_s)
         self._ledger.all.charge(seconds, now_s)
 

@@ -10,7 +10,7 @@ Only public API of Autobahn is used outside this file. What is assumed here is c
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 from autobahn.twisted.websocket import WebSocketServerProtocol
 from autobahn.websocket.protocol import TrafficStats, _url_to_origin
@@ -114,7 +114,7 @@ class WebSocketConnection(WebSocketServerProtocol):
         """Autobahn's makes the Deferreds and event lists: not called."""
 
     @classmethod
-    def with_options(cls, options: object) -> type["WebSocketConnection"]:
+    def with_options(cls, options: object) -> type[Self]:
         """This class with the *options* of a factory as class attributes, and none left to be copied.
 
         Autobahn's ``_connectionMade`` copies each name in ``CONFIG_ATTRS`` from the factory to the connection.
@@ -275,6 +275,12 @@ class WebSocketConnection(WebSocketServerProtocol):
         if more:
             self.frame_read(0 if self.message_data is None else len(self.message_data))
         return more
+
+    def onFrameEnd(self) -> bool | None:
+        """A frame is complete. Its masker (some 250 bytes) is of no further use: the next frame has its own."""
+        result: bool | None = super().onFrameEnd()
+        self.current_frame_masker = None
+        return result
 
     def sendCloseFrame(self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False) -> None:
         """Every close frame passes here, the replies too."""

@@ -64,22 +64,39 @@ class ConnectionOwner(Protocol):
 class ClientProtocol(WebSocketConnection):
     """Made by `ClientFactory.connection` when the opening request was received."""
 
-    factory: ConnectionOwner
-    address: str
-    payer: Payer
-    """For what it makes the reactor do."""
+    # In slots, so that the dictionary, which Autobahn needs, holds less than the 22 names that would double its size.
+    __slots__ = (
+        "_full",
+        "_lost",
+        "_opening",
+        "_reader",
+        "_shown",
+        "_subscriber",
+        "address",
+        "outbox",
+        "payer",
+        "session",
+        "slot",
+    )
 
+    factory: ConnectionOwner
     _log = Logger()
-    outbox: Outbox | None = None
-    session: ClientSession | None = None
-    _subscriber: Subscriber | None = None
-    slot: Slot | None = None
-    _shown: Shown | None = None
-    _opening: Opening
-    """From the opening request until the connection is open."""
-    _full = False
-    _reader: Reader | None = None
-    _lost = False
+
+    def __init__(self, address: str, slot: Slot, payer: Payer) -> None:
+        """*payer* pays for what the connection makes the reactor do."""
+        super().__init__()
+        self.address = self.peer = address
+        self.slot: Slot | None = slot
+        self.payer = payer
+        self.outbox: Outbox | None = None
+        self.session: ClientSession | None = None
+        self._subscriber: Subscriber | None = None
+        self._reader: Reader | None = None
+        self._shown: Shown | None = None
+        self._opening: Opening
+        """From the opening request until the connection is open."""
+        self._full = False
+        self._lost = False
 
     # The opening handshake.
 
@@ -119,7 +136,7 @@ class ClientProtocol(WebSocketConnection):
             send, write = sender.send, sender.write
         else:
             send, write = socket.send, self._write_direct
-        outbox = Outbox(send, write, self.close, context.hub.settings.max_queued_bytes, reading(socket))
+        outbox = Outbox(send, write, self.close, context.hub.settings.max_queued_bytes, self._reading)
         outbox.blocked = socket is not None  # the transport still holds the handshake's answer
         self.outbox = outbox
         self._subscriber = context.hub.attach(outbox, encoding)
@@ -193,6 +210,9 @@ class ClientProtocol(WebSocketConnection):
     def _send_through(self, data: bytes) -> int:
         self.transport.write(data)
         return -1 if self._full else len(data)
+
+    def _reading(self) -> int:
+        return reading(own_socket(self.transport))
 
     def pauseProducing(self) -> None:
         """The transport (TLS) holds more than its high-water mark."""

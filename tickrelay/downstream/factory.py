@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any
 
 from autobahn.twisted.websocket import WebSocketServerFactory
 from twisted.internet.defer import Deferred
@@ -82,7 +81,7 @@ class ClientFactory(WebSocketServerFactory):
             closeHandshakeTimeout=LINGER_S,
             maxConnections=0,
         )
-        self.protocol = ClientProtocol.with_options(self)
+        self._client_class = ClientProtocol.with_options(self)
 
     @property
     def tokens(self) -> Tokens | None:
@@ -95,11 +94,8 @@ class ClientFactory(WebSocketServerFactory):
 
     def connection(self, address: str, slot: Slot, payer: Payer) -> ClientProtocol:
         """The protocol of a client whose opening request was received; it leaves *slot* and *payer* at its end."""
-        client: Any = self.buildProtocol(None)
-        client.address = client.peer = address
-        client.slot = slot
-        client.payer = payer
-        assert isinstance(client, ClientProtocol)
+        client = self._client_class(address, slot, payer)
+        client.factory = self
         return client
 
     # ConnectionOwner.

@@ -47,16 +47,17 @@ class Reader:
     __slots__ = ("_clock", "_limiter", "_lost", "_payer", "_probed_s", "_source", "_steps", "paused")
 
     def __init__(self, source: Source, payer: Payer, settings: ClientSettings, clock: Clock) -> None:
+        now_s = clock.monotonic_s()
         self.paused = False
         """The socket is not read: a pong may be among the bytes that wait."""
         self._source = source
         self._payer = payer
         self._clock = clock
-        self._limiter = ReadLimiter(settings, clock.monotonic_s())
+        self._limiter = ReadLimiter(settings, now_s)
         self._steps: Iterator[None] | None = None
         """What is left to do for the message that is being answered."""
         self._lost = False
-        self._probed_s = clock.monotonic_s()
+        self._probed_s = now_s
         """When the client was last sent a ping, or had sent no more than was read."""
 
     def may_read_frame(self) -> bool:

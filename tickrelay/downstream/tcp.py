@@ -5,8 +5,6 @@ import socket
 import struct
 import sys
 import termios
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from twisted.internet.interfaces import ISSLTransport
@@ -46,16 +44,16 @@ def set_options(handle: Any) -> None:
             handle.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
 
 
-def reading(handle: Any) -> Callable[[], int]:
-    """A function that gives a number, which changes when the client at the other end of *handle* has read.
+def reading(handle: Any) -> int:
+    """A number that changes when the client at the other end of *handle* has read.
 
     Of TCP on Linux the bytes that the client's kernel acknowledged: once its receive buffer is full, it acknowledges
     more as fast as the client reads. Of a UNIX socket on Linux the bytes that the other end has not read. Elsewhere,
     and of no socket, always 0.
     """
     if not _tells(handle):
-        return int
-    return partial(_unread if handle.family == socket.AF_UNIX else _acknowledged, handle)
+        return 0
+    return _unread(handle) if handle.family == socket.AF_UNIX else _tcp_info(handle)[0]
 
 
 def is_slow(outbox: Outbox, transport: Any) -> bool:
@@ -89,10 +87,6 @@ def has_left(handle: Any) -> bool:
 def _tells(handle: Any) -> bool:
     """Whether the kernel tells how far the client of this socket has read."""
     return sys.platform == "linux" and isinstance(handle, socket.socket)
-
-
-def _acknowledged(handle: socket.socket) -> int:
-    return _tcp_info(handle)[0]
 
 
 def _tcp_info(handle: socket.socket) -> tuple[int, int]:

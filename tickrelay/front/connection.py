@@ -168,7 +168,7 @@ class FrontConnection(Protocol):
         self._done = True
         protocol = self._shared.make_websocket(*self._peer.hand_on())
         # TCP and UNIX transports call their `protocol`; TLS, and whatever else wraps them, the `wrappedProtocol`.
-        is_wrapped = vars(self.transport).get("wrappedProtocol") is self
+        is_wrapped = getattr(self.transport, "wrappedProtocol", None) is self
         setattr(self.transport, "wrappedProtocol" if is_wrapped else "protocol", protocol)
         protocol.makeConnection(self.transport)
         protocol.answer_opening(head.fields, self._heads.take_rest())

@@ -253,8 +253,11 @@ class Fanout:
             self._catch_up(subscriber)
         # These writes may have filled the transport: then the client is behind again.
         if unlimited and not subscriber.outbox.blocked:
-            for channel in unlimited:
-                del subscriber.positions[channel]
+            if len(unlimited) == len(subscriber.positions):
+                subscriber.positions = {}  # a dict never shrinks when keys are removed
+            else:
+                for channel in unlimited:
+                    del subscriber.positions[channel]
             self.groups[subscriber.encoding].join(subscriber, unlimited)
 
     def _catch_up(self, subscriber: Subscriber) -> None:

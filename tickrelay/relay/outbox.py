@@ -110,6 +110,7 @@ class Outbox:
         self.send = len
         self._write = _write_nothing
         self.close = _close_nothing
+        self._reading = int
         del self.owner
 
     def is_read(self) -> bool:
