@@ -190,6 +190,34 @@ def test_a_piece_of_work_ends_in_time(bench: Bench) -> None:
     assert bench.done[5:] == [f"step {n}" for n in range(4, 20)]
 
 
+def test_what_was_begun_is_finished_before_other_work_of_the_address(bench: Bench) -> None:
+    """Half an answer holds memory: of a thousand connections of one address, one at a time has one."""
+    bench.spend(bench.ledger.payer("192.0.2.1"), 1.0)
+    held: list[int] = []
+
+    def request(payer: Payer) -> Callable[[], None]:
+        left = [3]
+
+        def go_on() -> None:
+            left[0] -= 1
+            bench.work("step", PIECE_S)()
+            if left[0]:
+                payer.later(go_on, begun=True)
+            held.append(sum(0 < other[0] < 3 for other in lefts))
+
+        lefts.append(left)
+        return go_on
+
+    lefts: list[list[int]] = []
+    for _ in range(5):
+        payer = bench.ledger.payer("192.0.2.1")
+        payer.when_due(request(payer))
+    while bench.clock.calls:
+        bench.turn()
+    assert len(bench.done) == 1 + 5 * 3
+    assert max(held) == 1
+
+
 def test_who_is_over_has_no_time_without_waiting(bench: Bench) -> None:
     """What was received is looked at when its turn comes; `do` gives no step to it."""
     payer = bench.ledger.payer("192.0.2.1")

@@ -59,18 +59,28 @@ class Account:
         self._used_s = self.used_s(now_s) + seconds
 
 
+Waiting = deque[tuple["Payer", Callable[[], object]]]
+
+
 class AddressAccount(Account):
     """The account of one address; kept for as long as it has connections, waiting work, or anything on it."""
 
-    __slots__ = ("connections", "key", "modest", "waiting")
+    __slots__ = ("begun", "connections", "key", "modest", "waiting")
 
     def __init__(self, key: str, now_s: float) -> None:
         super().__init__(ADDRESS_SHARE, now_s)
         self.key = key
         self.connections = 0
-        self.modest: deque[tuple[Payer, Callable[[], object]]] = deque()
-        """Waiting work of connections that used little: done before that of the others."""
-        self.waiting: deque[tuple[Payer, Callable[[], object]]] = deque()
+        self.begun: Waiting = deque()
+        """The rest of work that was begun: done first, so that of many connections few hold half an answer."""
+        self.modest: Waiting = deque()
+        """Work of connections that used little: done before that of the others."""
+        self.waiting: Waiting = deque()
+
+    @property
+    def has_work(self) -> bool:
+        """Whether some work of the address waits."""
+        return bool(self.begun or self.modest or self.waiting)
 
 
 class Payer(Account):
@@ -111,19 +121,19 @@ class Payer(Account):
         """Do *work* now, measured and charged. Work within work is part of it."""
         self._ledger.measure(self, work)
 
-    def later(self, work: Callable[[], object]) -> None:
-        """Do *work* in a later turn of the reactor.
+    def later(self, work: Callable[[], object], begun: bool = False) -> None:
+        """Do *work* in a later turn of the reactor; *begun*: it is the rest of a piece, and holds memory until done.
 
         A connection may have one piece of work waiting: it must not ask again before that was begun. Work of a
         connection that has left is dropped.
         """
         assert not self.is_waiting
         self.is_waiting = True
-        self._ledger.enqueue(self, work)
+        self._ledger.enqueue(self, work, begun)
 
     def when_due(self, work: Callable[[], object]) -> bool:
         """Do *work*: at once and return True, or, for whoever is over, `later` and return False."""
-        if not (self._account.waiting or self._account.modest) and not self.is_over:
+        if not self._account.has_work and not self.is_over:
             self.do(work)
             return True
         self.later(work)
@@ -218,10 +228,12 @@ class Ledger:
         if not self._is_due and self.all.used_s(self._clock.monotonic_s()) > MODEST_S:
             self.piece_ends_s = 0.0
 
-    def enqueue(self, payer: Payer, work: Callable[[], object]) -> None:
-        """Let *work* wait for its address' turn; within an address, modest connections go first."""
+    def enqueue(self, payer: Payer, work: Callable[[], object], begun: bool) -> None:
+        """Let *work* wait for its address' turn; within an address what was *begun*, then modest connections, go first."""
         account = payer.account
-        if payer.is_modest(self._clock.monotonic_s()):
+        if begun:
+            account.begun.append((payer, work))
+        elif payer.is_modest(self._clock.monotonic_s()):
             account.modest.append((payer, work))
         else:
             account.waiting.append((payer, work))
@@ -255,9 +267,9 @@ class Ledger:
             while self._queue and self._clock.monotonic_s() < end_s:
                 account = next(iter(self._queue))
                 del self._queue[account]
-                payer, work = (account.modest or account.waiting).popleft()
+                payer, work = (account.begun or account.modest or account.waiting).popleft()
                 payer.is_waiting = False
-                if account.modest or account.waiting:
+                if account.has_work:
                     self._queue[account] = None  # behind the others
                 if not payer.left:
                     self.measure(payer, work, is_due=True)

@@ -103,7 +103,7 @@ class Reader:
                 if self._steps is not steps:
                     return  # the step has closed the connection
                 if not self._payer.may_go_on(self._clock.monotonic_s()):
-                    self._wait_turn()
+                    self._wait_turn(begun=True)
                     return
         except Exception:
             self._source.failed()
@@ -123,9 +123,9 @@ class Reader:
             self.paused = True
             self._source.transport.pauseProducing()
 
-    def _wait_turn(self) -> None:
+    def _wait_turn(self, begun: bool = False) -> None:
         self._pause()
-        self._payer.later(self._go_on)
+        self._payer.later(self._go_on, begun)
 
     def _waited(self) -> None:
         """The time is over for which the read limit had stopped the reading."""
