@@ -229,7 +229,7 @@ class Ledger:
             self.piece_ends_s = 0.0
 
     def enqueue(self, payer: Payer, work: Callable[[], object], begun: bool) -> None:
-        """Let *work* wait for its address' turn; within an address what was *begun*, then modest connections, go first."""
+        """Let *work* wait for its address' turn: in it what was *begun* goes first, then modest connections."""
         account = payer.account
         if begun:
             account.begun.append((payer, work))
