@@ -8,7 +8,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from tests.support.relay import Relay
-from tickrelay.relay.fanout import MAX_REST_S
+from tickrelay.relay.fanout import MAX_REST_S, SLICE_S
 
 SEND_S = 0.000_1
 """What one client's write costs in these tests."""
@@ -95,3 +95,11 @@ def test_a_burst_after_quiet_leaves_no_rest_behind() -> None:
     list(busy.feed(1e6, 1e-6, 50))
     busy.next_s += 0.4
     assert max(busy.feed(10, 1)) <= 20 * SEND_S + 1e-9
+
+
+def test_the_load_is_learnt_from_flushes_that_take_several_turns() -> None:
+    """With so many clients every flush is cut into slices: its first one tells what a send takes."""
+    busy = Busy(200)
+    assert 200 * SEND_S > 2 * SLICE_S
+    list(busy.feed(100, 2))
+    assert busy.fanout.load == pytest.approx(2.0, rel=0.25)

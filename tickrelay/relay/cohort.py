@@ -20,15 +20,13 @@ SENDS_A_LOOK = 128
 class Flush:
     """One flush, of all encodings: the clients that could not be served in the usual way."""
 
-    __slots__ = ("_end_s", "_monotonic_s", "is_over", "sends_left", "stalled", "unsent")
+    __slots__ = ("_end_s", "_monotonic_s", "sends_left", "stalled", "unsent")
 
     def __init__(self, monotonic_s: Callable[[], float], end_s: float) -> None:
         self._monotonic_s = monotonic_s
         self._end_s = end_s
         self.sends_left = SENDS_A_LOOK
         """Until the next look at the clock; below 0: it is due, or the time is up."""
-        self.is_over = False
-        """The time is up: what is left is `unsent`."""
         self.stalled: list[tuple[Outbox, bytes, int]] = []
         """Clients whose socket did not take everything: (outbox, data, bytes taken; -1: all, but it is full)."""
         self.unsent: dict[Outbox, bytes] = {}
@@ -37,16 +35,15 @@ class Flush:
     def in_time(self, outboxes: Iterable[Outbox], data: bytes) -> Iterator[Outbox]:
         """Those of *outboxes* that are to be sent *data* before the time is up; the others are left in `unsent`."""
         rest = iter(outboxes)
-        while not self._look() and (some := list(islice(rest, SENDS_A_LOOK))):
+        while self._has_time() and (some := list(islice(rest, SENDS_A_LOOK))):
             yield from some
         self.unsent.update(dict.fromkeys(rest, data))
 
-    def _look(self) -> bool:
+    def _has_time(self) -> bool:
         if self._monotonic_s() >= self._end_s:
-            self.is_over = True
-        else:
-            self.sends_left = SENDS_A_LOOK
-        return self.is_over
+            return False
+        self.sends_left = SENDS_A_LOOK
+        return True
 
 
 class Cohort:

@@ -177,7 +177,7 @@ class Fanout:
             channel.pending.clear()
         ended = self._clock.monotonic_s()
         counters.flush_s += ended - begun
-        if is_sample and not flush.is_over and (sends := self._sends() - sends):
+        if is_sample and (sends := self._sends() - sends - len(flush.unsent)) > 0:
             self._send_s += ((ended - begun) / sends - self._send_s) * 0.5
         # It depends on ticks and clients, and not on whether there is a rest: else the rest would come and go.
         load = (self.load * LOAD_TIME_S + single_sends * self._send_s) / (LOAD_TIME_S + begun - self.last_flush_s)
