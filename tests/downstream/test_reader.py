@@ -79,6 +79,19 @@ def test_a_long_request_is_answered_in_many_turns(server: Server, turns: Turns) 
     assert client.transport.producerState == "producing"
 
 
+def test_no_work_is_done_for_a_client_that_has_left(server: Server, turns: Turns) -> None:
+    """Of a hundred that ask for much and close, what they had sent is dropped when its turn comes: in one turn all."""
+    clients = [connect(server, turns, "192.0.2.1", JSON) for _ in range(100)]
+    settle(turns)
+    for client in clients:
+        client.protocol.dataReceived(request(type="subscribe", symbols=NAMES[:1000]) * 3)
+    for client in clients:
+        client.protocol.has_left = lambda: True
+    assert len(settle(turns)) < 20
+    assert all(client.transport.disconnected for client in clients)
+    assert server.feed.wanted == [] and len(server.factory) == 0
+
+
 def test_a_short_request_is_answered_at_once(server: Server, turns: Turns) -> None:
     """In the same turn, the first one after the list was loaded too."""
     client = connect(server, turns, "192.0.2.1", JSON)
