@@ -1,13 +1,15 @@
 """Full garbage collections come after connections have ended, and not because clients have come."""
 
 import gc
+import resource
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.support.turns import Turns
 from tickrelay.admission.ledger import Ledger, Payer
-from tickrelay.garbage import FEWEST_GONE, GarbageService
+from tickrelay.garbage import FEWEST_GONE, GarbageService, collect, trim_heap
 
 
 class Garbage:
@@ -86,3 +88,20 @@ def test_with_few_connected_it_waits_for_many_to_leave(garbage: Garbage) -> None
     assert garbage.second() == 0
     garbage.ledger.payer("192.0.2.1").leave()
     assert garbage.second() == 1
+
+
+def rss_mib() -> float:
+    """Resident memory of this process."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 1_048_576
+
+
+@pytest.mark.skipif(trim_heap is None, reason="the C library has no malloc_trim")
+def test_memory_that_was_freed_goes_back_to_the_system() -> None:
+    """Also from below a block that is still in use, as the answers that clients had not read leave it."""
+    answers = [bytes(60_000) for _ in range(1_000)]
+    pinned = [answers[n] for n in range(0, 1_000, 100)]
+    before = rss_mib()
+    del answers
+    collect()
+    assert rss_mib() < before - 40
+    assert len(pinned) == 10

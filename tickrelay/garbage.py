@@ -1,5 +1,6 @@
-"""Keeps the pauses of Python's collector of cyclic garbage rare while thousands of clients join or leave."""
+"""Keeps garbage collections rare while thousands of clients join, and frees the memory of those who have left."""
 
+import ctypes
 import gc
 from collections.abc import Callable
 
@@ -18,6 +19,29 @@ garbage: 1,800 clients that join reach 10.
 """
 
 
+def _malloc_trim() -> Callable[[int], int] | None:
+    """The function of glibc; None: the process has another allocator."""
+    try:
+        trim: Callable[[int], int] = ctypes.CDLL(None).malloc_trim
+    except (OSError, TypeError, AttributeError):  # Windows raises the second, other C libraries on UNIX the third
+        return None
+    return trim
+
+
+trim_heap = _malloc_trim()
+
+
+def collect() -> None:
+    """Collect all cyclic garbage, and give the memory that is free back to the system.
+
+    glibc itself gives back only the end of its heap: one small block that lives there keeps all that was free below it
+    (125 MB, 20 s long, after 500 clients that had read nothing of their answers). Takes some 0.1 ms a MB given back.
+    """
+    gc.collect()
+    if trim_heap is not None:
+        trim_heap(0)
+
+
 class GarbageService(Service):
     """While it runs, a full collection comes after clients have left, and never because clients have come.
 
@@ -27,7 +51,7 @@ class GarbageService(Service):
     full collection is due when as many have ended as are open. That bounds the garbage by the size of what is in use.
     """
 
-    def __init__(self, ledger: Ledger, clock: Clock, collect: Callable[[], object] = gc.collect) -> None:
+    def __init__(self, ledger: Ledger, clock: Clock, collect: Callable[[], object] = collect) -> None:
         self._ledger = ledger
         self._collect = collect
         self._collected_at = 0

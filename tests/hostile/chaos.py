@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.hostile.attacks import ATTACKS
-from tests.hostile.rig import PYTHON, Inside, Worker, cores
+from tests.hostile.rig import PYTHON, Inside, Worker, cores, settled
 from tests.support.processes import Twistd, free_port, relay, simulator
 
 SYMBOLS = "EURUSD,GBPUSD,USDJPY,XAUUSD,BTCUSD,ETHUSD,US500,DE40"
@@ -180,7 +180,7 @@ def run(folder: Path, seconds: float, seed: int, clients: int = 30, attacks: lis
         report = innocents.report()
         innocents.order("leave")
         left_s = time.monotonic()
-        inside.settled(len(kinds), SETTLE_S)
+        settled(inside.descriptors, len(kinds), SETTLE_S)
         settled_s = time.monotonic() - left_s
         after = inside.kinds()
         known = {line.partition(": ")[2] for line in kinds}

@@ -6,7 +6,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from subprocess import PIPE
@@ -102,12 +102,13 @@ class Inside:
             found.append(f"{number}: {sockets.get(inode[1], link) if inode else link}")
         return found
 
-    def settled(self, at_most: int, timeout_s: float) -> int:
-        """The number of descriptors, as soon as it is no more than *at_most*, or after the timeout."""
-        deadline = time.monotonic() + timeout_s
-        while (now := self.descriptors()) > at_most and time.monotonic() < deadline:
-            time.sleep(0.1)
-        return now
+
+def settled(read: Callable[[], float], at_most: float, timeout_s: float) -> float:
+    """What *read* returns, as soon as it is no more than *at_most*, or after the timeout."""
+    deadline = time.monotonic() + timeout_s
+    while (now := read()) > at_most and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return now
 
 
 class Stage:
