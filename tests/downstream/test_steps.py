@@ -1,6 +1,5 @@
 """A request answered in steps, with everything that may happen between two of them, held against the checker."""
 
-import json
 from typing import Any
 
 import pytest
@@ -11,33 +10,15 @@ from twisted.internet.task import Clock
 
 from tests.support.browser import Browser, Server
 from tests.support.checker import Checker
-from tests.support.frames import frame
 from tests.support.turns import Turns
-from tests.support.v1 import JSON, PROTOBUF
+from tests.support.v1 import ANSWERS, JSON, PROTOBUF, request_frame
 from tests.support.view import View
 from tickrelay.admission.ledger import PIECE_S
 from tickrelay.downstream import basic, subscribe_request, unsubscribe_request
 from tickrelay.model.ticks import Symbol
-from tickrelay.wire import lists, protobuf
-from tickrelay.wire.encodings import make_encodings
-from tickrelay.wire.tickrelay_pb2 import ClientMessage
+from tickrelay.wire import lists
 
 NAMES = ["EURUSD", "EURGBP", "EURJPY", "GBPUSD", "USDJPY", "XAUUSD"]
-ANSWERS = {"status", "subscribeResponse", "unsubscribeResponse", "configureResponse"}
-FIELDS = {field.json_name: field.name for field in ClientMessage.DESCRIPTOR.fields}
-PARSE = make_encodings("").v1_json.parse
-
-
-def request_frame(offer: Any, request: dict[str, Any]) -> bytes:
-    """A request in the encoding of *offer*."""
-    payload = json.dumps(request).encode()
-    if offer is JSON:
-        return frame(payload)
-    parsed = PARSE(payload, False)
-    envelope = ClientMessage()
-    protobuf.set_mark(envelope, parsed.id)
-    protobuf.fill(parsed, getattr(envelope, FIELDS[request["type"]]))
-    return frame(envelope.SerializeToString(), opcode=2)
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -66,18 +66,9 @@ class ClientProtocol(WebSocketConnection):
 
     # In slots, so that the dictionary, which Autobahn needs, holds less than the 22 names that would double its size.
     __slots__ = (
-        "_full",
-        "_lost",
-        "_opening",
-        "_reader",
-        "_shown",
-        "_subscriber",
-        "address",
-        "outbox",
-        "payer",
-        "session",
-        "slot",
-    )
+        "_full", "_lost", "_opening", "_reader", "_shown", "_subscriber",
+        "address", "outbox", "payer", "session", "slot",
+    )  # fmt: skip
 
     factory: ConnectionOwner
     _log = Logger()
