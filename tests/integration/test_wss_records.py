@@ -77,12 +77,20 @@ class Openssl:
         self.process.stdin.flush()
 
     def wait_for(self, sign: bytes, start: int = 0) -> int:
-        """Wait until *sign* was received behind *start*; returns where it ends."""
+        """Wait until *sign* was received behind *start*; returns where it ends.
+
+        Raises BrokenPipeError if the program ends before: it may have been cut off with a command unread.
+        """
         deadline = time.monotonic() + 15
-        while (at := self.output.find(sign, start)) < 0:
+        while True:
+            has_ended = not self._reader.is_alive()
+            at = self.output.find(sign, start)
+            if at >= 0:
+                return at + len(sign)
+            if has_ended:
+                raise BrokenPipeError(bytes(self.output[start:]))
             assert time.monotonic() < deadline, bytes(self.output[start:])
             time.sleep(0.02)
-        return at + len(sign)
 
     def end(self) -> None:
         """Stop it."""
