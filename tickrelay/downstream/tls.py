@@ -19,8 +19,8 @@ MAX_OVERHEAD_BYTES = 128
 
 
 def shed_buffers(connection: SSL.Connection) -> None:
-    """Give *connection* new buffers in place of those that the handshake has grown: 1 to 5 KiB, by the length of the
-    chain of certificates and of the keys.
+    """Give *connection* new buffers towards the transport in place of those that the handshake has grown: 1 to 5 KiB, with
+    the chain of certificates and the size of the keys.
 
     Does nothing while they hold data. pyOpenSSL (26.4) has no API for it; these are the calls of its constructor, and
     SSL_set_bio frees the former ones.
