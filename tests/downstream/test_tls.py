@@ -1,6 +1,5 @@
 """Sending over TLS at once: what an independent client reads is what was sent, whatever the socket takes."""
 
-import ctypes
 import ssl
 
 import pytest
@@ -9,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from OpenSSL import SSL
 
-from tickrelay.downstream.tls import MAX_PLAIN_BYTES, TlsSender, shed_buffers
+from tickrelay.downstream.tls import MAX_PLAIN_BYTES, TlsSender
 
 AUTHORITY = trustme.CA()
 CERTIFICATE = AUTHORITY.issue_cert("localhost")
@@ -227,48 +226,3 @@ def test_the_stream_is_whole_whatever_the_socket_takes(
         assert taken == (-1 if line.held else size)
     line.drain()
     assert line.read() == expected
-
-
-class Mallinfo(ctypes.Structure):
-    """Of glibc's malloc.h, since 2.33."""
-
-    _fields_ = tuple((name, ctypes.c_size_t) for name in "arena ordblks smblks hblks hblkhd usmblks fsmblks".split())
-    _fields_ += (("in_use", ctypes.c_size_t), ("free", ctypes.c_size_t), ("keepcost", ctypes.c_size_t))
-
-
-def in_use() -> int:
-    """Bytes that malloc has given out. Skips the test where the C library does not tell."""
-    try:
-        mallinfo = ctypes.CDLL(None).mallinfo2
-    except (AttributeError, OSError, TypeError):
-        pytest.skip("the C library has no mallinfo2")
-    mallinfo.restype = Mallinfo
-    found: int = mallinfo().in_use
-    return found
-
-
-@pytest.mark.parametrize("version", VERSIONS, ids=lambda version: version.name)
-def test_the_buffers_of_the_handshake_are_freed(version: ssl.TLSVersion) -> None:
-    """After it, when nothing is in them; what is sent and read from then on is whole."""
-    lines = [Line(version) for _ in range(50)]
-    before = in_use()
-    for line in lines:
-        shed_buffers(line.server)
-    assert in_use() < before - 50 * 800
-    line = lines[0]
-    assert line.sender.send(b"tick") == 4 and line.read() == b"tick"
-    line.client.write(b"request")
-    line.client_speaks()
-    assert line.server.recv(100) == b"request"
-
-
-def test_buffers_with_data_in_them_are_kept(line: Line) -> None:
-    """What has come and is not decrypted yet, and what is encrypted and not sent yet."""
-    line.client.write(b"request")
-    line.client_speaks()
-    shed_buffers(line.server)
-    assert line.server.recv(100) == b"request"
-    line.server.send(b"answer")
-    shed_buffers(line.server)
-    line.server_speaks()
-    assert line.read() == b"answer"

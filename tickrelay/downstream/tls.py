@@ -9,30 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 from OpenSSL import SSL
-from OpenSSL._util import ffi, lib
 
 MAX_PLAIN_BYTES = 16_384
 """Of one record (RFC 8446, 5.1)."""
 
 MAX_OVERHEAD_BYTES = 128
 """Of one record: header, nonce, tag or MAC, padding; 17 to 37 bytes with the ciphers in use."""
-
-
-def shed_buffers(connection: SSL.Connection) -> None:
-    """Give *connection* new buffers towards the transport in place of those that the handshake has grown: 1 to 5 KiB, with
-    the chain of certificates and the size of the keys.
-
-    Does nothing while they hold data. pyOpenSSL (26.4) has no API for it; these are the calls of its constructor, and
-    SSL_set_bio frees the former ones.
-    """
-    private: Any = connection
-    if any(lib.BIO_get_mem_data(bio, ffi.new("char **")) for bio in (private._into_ssl, private._from_ssl)):
-        return
-    into, out = lib.BIO_new(lib.BIO_s_mem()), lib.BIO_new(lib.BIO_s_mem())
-    if ffi.NULL in (into, out):
-        raise MemoryError
-    lib.SSL_set_bio(private._ssl, into, out)
-    private._into_ssl, private._from_ssl = into, out
 
 
 class TlsSender:
@@ -53,7 +35,6 @@ class TlsSender:
         # producer.
         transport._aggregator.flush()
         self._hold(b"")
-        shed_buffers(self._connection)
 
     def send(self, data: bytes) -> int:
         """Send *data*. Returns its length, or -1 where the transport has to send some of it later.
