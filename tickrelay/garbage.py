@@ -35,7 +35,7 @@ def collect() -> None:
     """Collect all cyclic garbage, and give the memory that is free back to the system.
 
     glibc itself gives back only the end of its heap: one small block that lives there keeps all that was free below it
-    (125 MB, 20 s long, after 500 clients that had read nothing of their answers). Takes some 0.1 ms a MB given back.
+    (125 MB, 20 s long, after 500 clients that had asked for all symbols). Takes some 0.1 ms a MB given back.
     """
     gc.collect()
     if trim_heap is not None:

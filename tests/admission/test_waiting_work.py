@@ -70,7 +70,7 @@ def test_a_piece_of_work_ends_in_time(bench: Bench) -> None:
 
 
 def test_what_was_begun_is_finished_before_other_work_of_the_address(bench: Bench) -> None:
-    """Half an answer holds memory: of a thousand connections of one address, one at a time has one."""
+    """Half an answer holds memory: of five connections of one address, one at a time has one."""
     bench.spend(bench.ledger.payer("192.0.2.1"), 1.0)
     held: list[int] = []
 

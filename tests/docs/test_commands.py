@@ -17,6 +17,7 @@ from websockets.sync.client import ClientConnection, connect
 from tests.docs.pages import ROOT, block
 from tests.docs.running import Ports, Shell, needed
 from tests.support.processes import PATIENCE_S, Process
+from tests.support.tls_line import tls_line
 from tickrelay.openapi.common_pb2 import ProtoMessage
 from tickrelay.openapi.messages_pb2 import ProtoOASymbolsListRes
 from tickrelay.recording import format
@@ -161,7 +162,6 @@ def test_behind_nginx(ports: Ports, tmp_path: Path) -> None:
     user = "user root;" if os.geteuid() == 0 else ""
     (tmp_path / "nginx.conf").write_text(NGINX.format(server=server, user=user))
     trust = ssl.create_default_context(cafile=str(tmp_path / "ticks.pem"))
-    url = f"wss://localhost:{ports['443']}/ticks/"
     relay_block = block(HOWTO, "twistd --nodaemon --pidfile= tickrelay --listen").text
     with ExitStack() as stack:
         simulated = relay_block.replace("tickrelay --", "tickrelay --simulate --")
@@ -177,7 +177,7 @@ def test_behind_nginx(ports: Ports, tmp_path: Path) -> None:
             # Of another address than the relay's trusted proxy, which has no limit.
             proxy = ("127.0.0.1", int(ports["443"]))
             own = socket.create_connection(proxy, timeout=30, source_address=("127.0.0.2", 0))
-            return stack.enter_context(connect(url, ssl=trust, sock=own))
+            return stack.enter_context(connect("ws://localhost/ticks/", sock=tls_line(trust, own)[0]))
 
         first, *_ = [client() for _ in range(100)]
         assert first_tick(first)["bid"]

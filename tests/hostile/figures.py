@@ -19,7 +19,7 @@ TICKS = 0.5
 """The innocents' ticks a second, at least so many times those of before. (Ticks that wait together are merged.)"""
 
 SETTLE_S = 15.0
-"""So long after an attack the descriptors must be those of before, and the memory; malloc gives it back in steps."""
+"""So long after an attack the descriptors must be those of before, and the memory at its bound."""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from websockets.sync.client import ClientConnection, connect
 from tests.support.certificates import LISTEN, make_certificate
 from tests.support.frames import frame
 from tests.support.processes import PATIENCE_S, Twistd
+from tests.support.tls_line import tls_line
 
 HANDSHAKE_S = 2
 LIMIT = 60
@@ -220,7 +221,8 @@ def test_https_wss_and_alpn(wheel_python: Path, tmp_path: Path) -> None:
             response = kept.getresponse()
             assert (response.status, response.read()) == (200, b"ok\n")
         assert kept.sock.selected_alpn_protocol() == "http/1.1"
-        with connect(f"wss://localhost:{port}/", ssl=trust) as client:
+        line, _ = tls_line(trust, socket.create_connection(("127.0.0.1", port)))
+        with connect("ws://localhost/", sock=line) as client:
             assert ping(client) < PATIENCE_S
         kept.sock.sendall(b"GET / HTTP/1.1\r\nbad\r\n\r\n")
         assert everything(kept.sock).startswith(b"HTTP/1.1 400 ")

@@ -16,6 +16,7 @@ from websockets.sync.client import connect
 from tests.support.certificates import LISTEN, make_certificate
 from tests.support.frames import frame
 from tests.support.processes import Twistd
+from tests.support.tls_line import tls_line
 
 OPEN = (
     b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -124,7 +125,8 @@ def test_a_client_that_asks_for_new_keys(relay: Twistd) -> None:
 def test_a_client_that_asks_for_new_keys_again_and_again(relay: Twistd, trust: ssl.SSLContext) -> None:
     """It is cut off: nothing else bounds what the relay does for it. Others go on."""
     port = port_of(relay)
-    with connect(f"wss://localhost:{port}/", ssl=trust) as other:
+    line, _ = tls_line(trust, socket.create_connection(("127.0.0.1", port)))
+    with connect("ws://localhost/", sock=line) as other:
         client = Openssl(port, "tls1_3")
         try:
             at = client.open()
@@ -160,7 +162,8 @@ def test_the_ends_of_a_connection(relay: Twistd, trust: ssl.SSLContext, version:
     """Each frees the place, in the middle of a stream of ticks too; others go on."""
     trust.minimum_version = trust.maximum_version = version
     port = port_of(relay)
-    with connect(f"wss://localhost:{port}/", ssl=trust) as other:
+    line, _ = tls_line(trust, socket.create_connection(("127.0.0.1", port)))
+    with connect("ws://localhost/", sock=line) as other:
         for _ in range(5):
             raw = trust.wrap_socket(socket.create_connection(("127.0.0.1", port)), server_hostname="localhost")
             raw.sendall(OPEN)

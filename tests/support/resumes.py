@@ -15,7 +15,7 @@ NAMES = ["EURUSD", "GBPUSD", "XAUUSD"]
 
 
 class Resumer:
-    """A client that believes nothing and comes back again and again."""
+    """A client that checks all it is sent, and reconnects and resumes again and again."""
 
     def __init__(self, server: Server, turns: Turns, number: int) -> None:
         self.offer = (JSON, PROTOBUF)[number % 2]

@@ -60,6 +60,7 @@ class Account:
 
 
 Waiting = deque[tuple["Payer", Callable[[], object]]]
+"""Work, the first to be done first, and who pays for it."""
 
 
 class AddressAccount(Account):

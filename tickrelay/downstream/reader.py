@@ -129,7 +129,7 @@ class Reader:
 
     def _waited(self) -> None:
         """The time is over for which the read limit had stopped the reading."""
-        if self._lost or self._left():
+        if self._lost or self._abort_if_left():
             return
         now_s = self._clock.monotonic_s()
         if now_s - self._probed_s >= PROBE_S:
@@ -137,16 +137,17 @@ class Reader:
             self._source.sendPing()
         self._payer.when_due(self._go_on)
 
-    def _left(self) -> bool:
-        """Whether the client has closed its end: then what it had sent is of no use to anybody, and doing it in turn
-        could take a minute.
+    def _abort_if_left(self) -> bool:
+        """Abort the connection of a client that has closed its end, and return whether it has.
+
+        What it had sent is of no use to anybody, and to do it in turn could take a minute.
         """
         if left := self._source.has_left():
             self._source.transport.abortConnection()
         return left
 
     def _go_on(self) -> None:
-        if self._left():
+        if self._abort_if_left():
             return
         if self._steps is not None:
             self._do_steps()

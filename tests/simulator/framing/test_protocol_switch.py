@@ -18,6 +18,7 @@ from twisted.internet.threads import deferToThread
 
 from tests.support.broker import ACCOUNT, APPLICATION, Broker
 from tests.support.frames import length_prefixed
+from tests.support.tls_line import tls_line
 from tickrelay.openapi import frames
 from tickrelay.openapi.messages_pb2 import (
     ProtoOAErrorRes,
@@ -104,7 +105,8 @@ def in_thread(call: Callable[..., Any], *args: Any) -> Any:
 
 def websocket(service: SimulatorService, port: int) -> ClientConnection:
     """A WebSocket client that has verified the certificate."""
-    return connect(f"wss://localhost:{port}", ssl=tls(service), open_timeout=5, close_timeout=2)
+    line, _ = tls_line(tls(service), socket.create_connection(("localhost", port)))
+    return connect("ws://localhost", sock=line, open_timeout=5, close_timeout=2)
 
 
 @pytest.mark.integration
